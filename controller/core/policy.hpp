@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy is data: the ladder of steps that a case of some types climbs, what silence leads to, and what ends it.
+#pragma once
+
+#include <bailiff/id.hpp>
+#include <bailiff/names.hpp>
+#include <bailiff/time.hpp>
+#include <bailiff/vm.hpp>
+#include "controller/core/calendar.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace bailiff::core {
+
+/// Which clock a step runs on: the calendar's working hours, or the wall.
+enum class StepClock { working, elapsed };
+/// What ends a step early.
+enum class WaitsFor {
+    reply,  ///< an answer of the customer stops the whole ladder
+    call,   ///< a logged call attempt leads to the next step; time alone never does
+};
+/// What a customer's "I fixed it" must contain to end the case.
+enum class Need { steps, root_cause, prevention };
+/// When the VM may come back after a sanction.
+enum class RestoreWhen {
+    verified_clean,  ///< a complete scan says clean (the seed)
+    confirmed,       ///< the customer confirmed in writing what `needs` asks, and a person accepted it
+};
+/// Who may let a treatment's next harmful or irreversible act happen.
+enum class DecidedBy { policy, staff };
+
+/// One rung. It starts when the rung before it ends (the first: when the case opens; a rung after a call: at the
+/// logged call), and ends `within` later on its clock, or earlier by what it waits for.
+struct Step {
+    std::string id;                 ///< "reply", "call", "enforce": shown to people
+    WaitsFor waits_for = WaitsFor::reply;
+    StepClock clock = StepClock::working;
+    Seconds within{0};              ///< reply steps: until silence counts. Call steps: until the call is overdue
+    std::optional<VmState> then;    ///< reply steps: the sanction when the rung ends in silence; none = next rung
+    Seconds escalate_after{0};      ///< call steps: from overdue until the supervisor hears of it; 0 = at once
+    friend bool operator==(const Step&, const Step&) = default;
+};
+
+/// By when everything should be settled; without the promised confirmation then, a person reviews.
+struct Resolution {
+    Seconds within{0};
+    StepClock clock = StepClock::working;
+    friend bool operator==(const Resolution&, const Resolution&) = default;
+};
+
+/// A policy file, validated. `id` and `revision` are what a case pins.
+struct Policy {
+    PolicyId id;
+    int64_t revision = 1;
+    std::string title;                  ///< "Virus content"
+    std::string nature;                 ///< one sentence for the customer: what was found
+    std::string source;                 ///< where the requirement comes from
+    std::string calendar;               ///< id of the calendar in policies/calendars
+    std::vector<std::string> types;     ///< XARF v4 "category/type" it applies to; "messaging/*" for a whole category
+    std::vector<Step> ladder;           ///< at least one; the last one has a `then`
+    std::optional<Resolution> resolution;
+    std::set<Need> needs;               ///< what a customer's own fix must contain
+    RestoreWhen restore_when = RestoreWhen::verified_clean;
+    DecidedBy restore_by = DecidedBy::policy;   ///< who accepts a cleaned overlay
+    bool evidence = true;               ///< freeze evidence after power-off, before anything else
+    bool scan = true;                   ///< scan after evidence
+    DecidedBy clean_by = DecidedBy::staff;      ///< whether an infected disk is cleaned without a person's act
+    int64_t clean_rounds = 3;           ///< after so many cleanings that still scan infected, a person reviews
+    int64_t support_tokens = 0;         ///< charged when the customer asks the provider to fix it; 0 = not offered
+    std::vector<std::string> remedies;  ///< texts for the notice: what the customer can do
+    friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+/// Every deadline of a policy that can be known from what is known; absent = not known yet.
+struct Timeline {
+    Instant clock_starts;                   ///< opened, or the next opening when the first rung is on working time
+    std::optional<Instant> reply_due;       ///< end of the first rung that waits for a reply
+    std::optional<Instant> call_due;        ///< when staff should phone: the call rung's start
+    std::optional<Instant> enforce_due;     ///< when silence leads to the sanction; needs `called` if there is a call rung
+    std::optional<Instant> resolution_due;
+    std::vector<std::string> why;
+};
+
+/// What `bailiffctl deadline --policy` prints and the ticket announces. `called` is the logged call's instant.
+Timeline timeline(const Policy& policy, const Calendar& calendar, Instant opened, std::optional<Instant> called);
+
+/// Whether `pattern` ("content/malware", "messaging/*", "*") covers `type` ("content/malware").
+bool covers(std::string_view pattern, std::string_view type);
+
+}  // namespace bailiff::core
+
+namespace bailiff {
+
+template <>
+struct Names<core::StepClock> {
+    static constexpr std::string_view what = "clock";
+    static constexpr std::array table{std::pair{core::StepClock::working, std::string_view("working")},
+                                      std::pair{core::StepClock::elapsed, std::string_view("elapsed")}};
+};
+template <>
+struct Names<core::WaitsFor> {
+    static constexpr std::string_view what = "thing a step waits for";
+    static constexpr std::array table{std::pair{core::WaitsFor::reply, std::string_view("reply")},
+                                      std::pair{core::WaitsFor::call, std::string_view("call")}};
+};
+template <>
+struct Names<core::Need> {
+    static constexpr std::string_view what = "part of an answer";
+    static constexpr std::array table{std::pair{core::Need::steps, std::string_view("steps")},
+                                      std::pair{core::Need::root_cause, std::string_view("root_cause")},
+                                      std::pair{core::Need::prevention, std::string_view("prevention")}};
+};
+template <>
+struct Names<core::RestoreWhen> {
+    static constexpr std::string_view what = "restore condition";
+    static constexpr std::array table{std::pair{core::RestoreWhen::verified_clean, std::string_view("verified_clean")},
+                                      std::pair{core::RestoreWhen::confirmed, std::string_view("confirmed")}};
+};
+template <>
+struct Names<core::DecidedBy> {
+    static constexpr std::string_view what = "decider";
+    static constexpr std::array table{std::pair{core::DecidedBy::policy, std::string_view("policy")},
+                                      std::pair{core::DecidedBy::staff, std::string_view("staff")}};
+};
+
+}  // namespace bailiff
