@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The whole userland of a laboratory guest: a heartbeat on the console, a power button, a guest agent of five verbs.
+export PATH=/bin
+exec >/dev/console 2>&1 </dev/null
+mount -t tmpfs run /run
+uuid=$(cat /sys/class/dmi/id/product_uuid)
+mac=$(cat /sys/class/net/eth0/address 2>/dev/null)
+boots=$(cat /var/log/boots)
+echo "$boots$(date +%s)" > /var/log/boots
+sync
+echo "guest: up uuid=$uuid mac=$mac"
+
+halt() {
+    echo "guest: powering off" >/dev/console
+    sync
+    umount / 2>/dev/null || mount -o remount,ro /
+    poweroff -f
+}
+
+# Waits for the first event of the power button; opening it again would miss a press, so one read is enough.
+power_button() {
+    for device in /sys/class/input/event*; do
+        if grep -q "Power Button" "$device/device/name"; then
+            dd if="/dev/input/${device##*/}" bs=24 count=1 of=/dev/null 2>/dev/null && halt
+        fi
+    done
+}
+
+# Just enough of QEMU's guest agent for libvirt to shut down, freeze and thaw this guest.
+agent() {
+    port=/dev/vport1p1
+    for entry in /sys/class/virtio-ports/*; do
+        grep -q org.qemu.guest_agent.0 "$entry/name" && port=/dev/${entry##*/}
+    done
+    # Kept open: libvirt connects its end only once it sees ours open, and until then a read says end of file.
+    exec 3<>"$port"
+    while true; do
+        read -r line <&3 || { sleep 0.2; continue; }
+        case $line in
+        *guest-sync*) id=${line##*\"id\":}; echo "{\"return\":${id%%[!0-9]*}}" ;;
+        *guest-fsfreeze-status*) if [ -e /run/frozen ]; then echo '{"return":"frozen"}'; else echo '{"return":"thawed"}'; fi ;;
+        *guest-fsfreeze-freeze*) sync; fsfreeze --freeze / && : > /run/frozen; echo '{"return":1}' ;;
+        *guest-fsfreeze-thaw*) fsfreeze --unfreeze /; rm -f /run/frozen; echo '{"return":1}' ;;
+        *guest-shutdown*) halt ;;
+        *guest-ping*) echo '{"return":{}}' ;;
+        *) echo '{"error":{"class":"CommandNotFound","desc":"this guest knows no such command"}}' ;;
+        esac >&3
+    done
+}
+
+[ -e /etc/ignore-acpi ] || power_button &
+[ -e /etc/ignore-acpi ] || [ -e /etc/no-agent ] || agent &
+beat=0
+while true; do
+    beat=$((beat + 1))
+    echo "guest: beat $beat uuid=$uuid mac=$mac"
+    sleep 1
+done
