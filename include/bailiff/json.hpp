@@ -12,6 +12,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -30,13 +31,19 @@ struct JsonLimits {
 /// Orders and jobs: small and flat.
 inline constexpr JsonLimits order_limits{16 * 1024, 8};
 
+/// Why a text was not taken, for those who answer each reason with its own code.
+struct JsonFault {
+    enum class Kind { too_large, too_deep, duplicate_key, syntax } kind;
+    std::string text;
+};
+
 namespace detail {
 
 /// Builds a tree while refusing duplicate keys and excessive depth (nlohmann alone keeps the last duplicate).
 class StrictSax : public nlohmann::json_sax<Json> {
   public:
     StrictSax(Json& root, size_t depth) : builder_(root, false), depth_(depth) {}
-    std::string problem;
+    std::optional<JsonFault> fault;
 
     bool null() override { return builder_.null(); }
     bool boolean(bool v) override { return builder_.boolean(v); }
@@ -44,13 +51,14 @@ class StrictSax : public nlohmann::json_sax<Json> {
     bool number_unsigned(number_unsigned_t v) override { return builder_.number_unsigned(v); }
     bool number_float(number_float_t v, const string_t& s) override { return builder_.number_float(v, s); }
     bool string(string_t& v) override { return builder_.string(v); }
-    bool binary(binary_t&) override { return refuse("binary data"); }
+    bool binary(binary_t&) override { return refuse(JsonFault::Kind::syntax, "binary data"); }
     bool start_object(size_t n) override {
         keys_.emplace_back();
         return deeper() && builder_.start_object(n);
     }
     bool key(string_t& k) override {
-        if (!keys_.back().insert(k).second) return refuse("the key '" + k.substr(0, 60) + "' stands twice in one object");
+        if (!keys_.back().insert(k).second)
+            return refuse(JsonFault::Kind::duplicate_key, "the key '" + k.substr(0, 60) + "' stands twice in one object");
         return builder_.key(k);
     }
     bool end_object() override {
@@ -64,13 +72,15 @@ class StrictSax : public nlohmann::json_sax<Json> {
         return builder_.end_array();
     }
     bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
-        return refuse("not valid JSON at byte " + std::to_string(position));
+        return refuse(JsonFault::Kind::syntax, "not valid JSON at byte " + std::to_string(position));
     }
 
   private:
-    bool deeper() { return ++level_ <= depth_ || refuse("nested deeper than " + std::to_string(depth_)); }
-    bool refuse(std::string why) {
-        if (problem.empty()) problem = std::move(why);
+    bool deeper() {
+        return ++level_ <= depth_ || refuse(JsonFault::Kind::too_deep, "nested deeper than " + std::to_string(depth_));
+    }
+    bool refuse(JsonFault::Kind kind, std::string why) {
+        if (!fault) fault = JsonFault{kind, std::move(why)};
         return false;
     }
     nlohmann::detail::json_sax_dom_parser<Json> builder_;
@@ -81,15 +91,22 @@ class StrictSax : public nlohmann::json_sax<Json> {
 }  // namespace detail
 
 /// Text -> tree. Refuses what is too large or too deep, duplicate keys, bad UTF-8, and anything after the value.
-inline Result<Json> parse_json(std::string_view text, JsonLimits limits = {}) {
+inline tl::expected<Json, JsonFault> read_json(std::string_view text, JsonLimits limits = {}) {
     if (text.size() > limits.bytes)
-        return fail(Errc::invalid, "the JSON text has " + std::to_string(text.size()) + " bytes; at most " +
-                                       std::to_string(limits.bytes) + " are read");
+        return tl::unexpected(JsonFault{JsonFault::Kind::too_large, "the JSON text has " + std::to_string(text.size()) +
+                                                                        " bytes; at most " + std::to_string(limits.bytes) + " are read"});
     Json root;
     detail::StrictSax sax(root, limits.depth);
     if (!Json::sax_parse(text, &sax))
-        return fail(Errc::invalid, sax.problem.empty() ? "not valid JSON" : sax.problem);
+        return tl::unexpected(sax.fault.value_or(JsonFault{JsonFault::Kind::syntax, "not valid JSON"}));
     return root;
+}
+
+/// The same as a Result, for everybody else.
+inline Result<Json> parse_json(std::string_view text, JsonLimits limits = {}) {
+    auto json = read_json(text, limits);
+    if (!json) return fail(Errc::invalid, std::move(json.error().text));
+    return std::move(*json);
 }
 
 /// One thing wrong with a document: where (a JSON pointer, "" is the whole), and what, with the remedy.

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent needs of the world, in the agent's words. The runner is the only caller; every port has a real
+// implementation in a folder beside this file and a stateful fake for simulation and crash tests.
+//
+// Every call may be repeated after a crash: it looks first and succeeds when its effect already holds.
+#pragma once
+
+#include <bailiff/id.hpp>
+#include <bailiff/message.hpp>
+#include <bailiff/result.hpp>
+#include <bailiff/time.hpp>
+#include <bailiff/vm.hpp>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// What is true of one VM now: read from the hypervisor, never remembered.
+struct VmObservation {
+    bool exists = false;            ///< false: not defined and not running on this host
+    std::string name;
+    Power power = Power::unknown;
+    bool stuck = false;             ///< a call on it did not return within its watchdog; other calls still work
+    bool persistent = true;
+    bool autostart = false;
+    bool managed_save = false;
+    bool migrating = false;
+    bool quarantine_running = false;  ///< running from overlays on the quarantine network: started by us
+    std::vector<VmDisk> disks;      ///< of the stored definition (of the live one when transient)
+    std::vector<VmNic> nics;
+    friend bool operator==(const VmObservation&, const VmObservation&) = default;
+};
+
+/// How a guest is asked to end.
+enum class ShutdownBy { guest_agent, acpi };
+
+/// How a quarantine boot differs from the VM's definition; everything else is kept, name and UUID included.
+struct QuarantineBoot {
+    std::map<std::string, std::string> overlays;  ///< disk target -> overlay path, one for every writable disk
+    std::string token;                            ///< one-time word that lets this start through our own gate
+    std::string nvram;                            ///< copy of the nvram file; empty when the VM has none
+};
+
+/// The machine's hypervisor. Thread-safe; every call returns within its watchdog (`unavailable` or `unknown_outcome`).
+class Hypervisor {
+  public:
+    virtual ~Hypervisor() = default;
+    virtual Result<std::vector<VmRecord>> list() = 0;
+    /// `exists == false` when the VM is not here; an error only when the hypervisor cannot be asked.
+    virtual Result<VmObservation> observe(const VmId& vm) = 0;
+    /// The definition as XML: of the running VM, or the stored one. For evidence and for comparing after restore.
+    virtual Result<std::string> definition(const VmId& vm, bool live) = 0;
+    /// Asks only; success says nothing about the guest's obedience. `invalid` when the way is not available.
+    virtual Result<void> shut_down(const VmId& vm, ShutdownBy by) = 0;
+    /// Ends the VM's process: SIGTERM with a short patience when `graceful`, else SIGKILL. Success when it is off.
+    virtual Result<void> power_off(const VmId& vm, bool graceful) = 0;
+    virtual Result<void> start(const VmId& vm) = 0;
+    virtual Result<void> start_quarantined(const VmId& vm, const QuarantineBoot& boot) = 0;
+    virtual Result<void> set_autostart(const VmId& vm, bool on) = 0;
+    /// The canary: true when the start gate refuses a start as it must (HYPERVISOR.md §2.1).
+    virtual Result<bool> prove_gate() = 0;
+    /// Called from the adapter's thread for every event, and once with `vm` empty and what "relisted" after a reconnect.
+    virtual void watch(std::function<void(VmEvent)> on_event) = 0;
+};
+
+/// What a lock remembers, as it lies in `locks/<uuid>.json` (root-owned; the gate reads the files beside it).
+struct LockRecord {
+    VmId vm;
+    CaseId case_id;
+    std::string name;
+    std::vector<VmDisk> disks;
+    bool was_running = false;      ///< found so when locked: what release restores
+    bool had_autostart = false;
+    Instant since{};
+    friend bool operator==(const LockRecord&, const LockRecord&) = default;
+};
+
+/// The lock: files as truth, the start gate reads them. Losing the folder is an outage (exception).
+class Guard {
+  public:
+    virtual ~Guard() = default;
+    virtual Result<void> lock(const LockRecord& record) = 0;
+    virtual Result<void> unlock(const VmId& vm) = 0;
+    virtual std::optional<LockRecord> find(const VmId& vm) = 0;
+    virtual std::vector<LockRecord> all() = 0;
+    /// Lets exactly the start that carries `token` in its definition pass the gate, until `revoke`.
+    virtual Result<void> permit(const VmId& vm, const std::string& token) = 0;
+    virtual Result<void> revoke(const VmId& vm) = 0;
+};
+
+/// One overlay of one disk, named by VM, case and target so that it can be found after a crash.
+struct Overlay {
+    std::string target;
+    std::string path;
+    std::string base;          ///< the customer's image
+    std::string base_format;
+    friend bool operator==(const Overlay&, const Overlay&) = default;
+};
+
+/// Overlays (qcow2) over the customer's disks. The base is written by `commit` and by nothing else.
+class Overlays {
+  public:
+    virtual ~Overlays() = default;
+    virtual Result<std::vector<Overlay>> find(const VmId& vm, const CaseId& case_id) = 0;
+    virtual Result<Overlay> create(const VmId& vm, const CaseId& case_id, const VmDisk& disk) = 0;
+    /// Writes the overlay's changes into its base; may be repeated as long as the overlay exists.
+    virtual Result<void> commit(const Overlay& overlay) = 0;
+    virtual Result<void> drop(const Overlay& overlay) = 0;
+    /// SHA-256 of nvram copy etc. is none of this port's business; it copies the nvram file for a quarantine boot.
+    virtual Result<std::string> copy_nvram(const VmId& vm, const CaseId& case_id) = 0;
+};
+
+/// A stored evidence set.
+struct EvidenceSet {
+    EvidenceId id;
+    VmId vm;
+    CaseId case_id;
+    std::string folder;
+    std::string manifest_sha256;
+    int64_t bytes = 0;
+    Instant taken_at{};
+    friend bool operator==(const EvidenceSet&, const EvidenceSet&) = default;
+};
+
+/// What is to be frozen. The VM is off and locked; no overlay exists yet.
+struct EvidenceRequest {
+    EvidenceId id;
+    VmId vm;
+    CaseId case_id;
+    std::vector<VmDisk> disks;
+    std::string definition;    ///< stored XML
+    Instant now{};
+};
+
+/// Evidence sets on this host: images, XML, nvram, manifest with SHA-256 of each, all read-only.
+class EvidenceStore {
+  public:
+    virtual ~EvidenceStore() = default;
+    /// Returns the stored set when it exists already. `unavailable` when space would not suffice, before writing.
+    virtual Result<EvidenceSet> freeze(const EvidenceRequest& request, const std::function<void(int)>& percent) = 0;
+    virtual std::optional<EvidenceSet> find(const VmId& vm, const CaseId& case_id) = 0;
+    /// Reads every file again and compares with the manifest.
+    virtual Result<void> verify(const EvidenceSet& set) = 0;
+    /// A folder inside the set for what cleaning moved away; created when missing.
+    virtual Result<std::string> removed_folder(const EvidenceSet& set) = 0;
+};
+
+/// One image to scan or clean. Formats are from the definition, never probed.
+struct ScanTarget {
+    std::string target;
+    std::string path;
+    std::string format;
+    std::string backing;         ///< the overlay's base; empty when the image stands alone
+    std::string backing_format;
+};
+
+/// The outcome of scanning all disks of a VM: infected if any is, else incomplete if any is, else clean.
+struct ScanOutcome {
+    ScanVerdict verdict = ScanVerdict::incomplete;
+    int64_t files = 0, bytes = 0, skipped = 0;
+    std::vector<ScanHit> hits;                       ///< all of them
+    std::map<std::string, std::string> reports;      ///< disk target -> bailiff-scan's last line, as it came
+};
+
+/// bailiff-scan and bailiff-clean as processes.
+class Scanner {
+  public:
+    virtual ~Scanner() = default;
+    virtual Result<ScanOutcome> scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) = 0;
+    /// Moves the hits of `found` out of the overlays into `keep_folder`. Returns what was moved. Repeatable.
+    virtual Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
+                                               const std::string& keep_folder) = 0;
+};
+
+/// One line of the journal: append-only, in order, durable when `append` returns.
+struct JournalEntry {
+    int64_t position = 0;      ///< set by the journal
+    std::string operation;     ///< order or job id; "" for host-wide entries
+    std::string kind;          ///< accepted, intent, done, end, answer, acked, high_water …: see journal/README.md
+    Json body;
+    Instant at{};
+};
+
+/// The agent's memory. Losing it is an outage (exception): nothing harmful starts without it.
+class Journal {
+  public:
+    virtual ~Journal() = default;
+    virtual int64_t append(const std::string& operation, const std::string& kind, const Json& body, Instant at) = 0;
+    virtual std::vector<JournalEntry> read(const std::string& operation) = 0;
+    /// Operations that have an `accepted` and no `end`.
+    virtual std::vector<std::string> open_operations() = 0;
+    virtual std::vector<JournalEntry> read_kind(const std::string& kind) = 0;
+};
+
+/// Towards the controller, through bailiff-link. Sending never blocks and may be lost: what matters is sent again
+/// until it is acknowledged.
+class Link {
+  public:
+    virtual ~Link() = default;
+    virtual void send(const Frame& frame) = 0;
+};
+
+}  // namespace bailiff::agent

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// An order: the state that a case demands of one VM on one host. One order, one VM: no lists, no selectors, no paths.
+// A job: a piece of work on that VM's frozen or powered-off disks. Both travel in a DSSE envelope and are read strictly.
+#pragma once
+
+#include <bailiff/id.hpp>
+#include <bailiff/json.hpp>
+#include <bailiff/names.hpp>
+#include <bailiff/time.hpp>
+#include <bailiff/vm.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace bailiff {
+
+/// The DSSE payload types; a signature over one is no signature over the other.
+inline constexpr std::string_view order_payload_type = "application/vnd.bailiff.order.v1+json";
+inline constexpr std::string_view job_payload_type = "application/vnd.bailiff.job.v1+json";
+
+/// Whether the host must hold a verified evidence set of the case before it obeys.
+enum class EvidenceRule { required, not_required };
+
+/// What the agent must find for the order to apply; anything else means that the world moved since it was signed.
+enum class Expect { any, running, off, isolated, limited, quarantined };
+
+/// What a job does. `clean` names no paths: it works on what the host's own scan found.
+enum class JobKind {
+    evidence,  ///< freeze the powered-off VM's disks with a manifest
+    scan,      ///< scan the VM's disks, or their overlays where they exist
+    clean,     ///< move what scan `scan_job` found out of an overlay, into the evidence set
+    revert,    ///< drop the overlays; the disks are as they were at power-off
+};
+
+/// Why an agent does not obey. Each check has its own word; the order of the words is the order of the checks.
+enum class Refusal {
+    none,
+    too_large,           ///< over 16 KiB before parsing
+    bad_envelope,        ///< not a DSSE envelope
+    unknown_key,         ///< no signature by a key that this host trusts
+    bad_signature,       ///< a trusted key id, but the signature does not fit the bytes
+    wrong_type,          ///< the payload type is not that of an order or job
+    malformed,           ///< the payload is not JSON, or too deep
+    duplicate_key,       ///< one key twice in an object
+    missing_field,
+    unknown_field,
+    bad_field,           ///< wrong JSON type, unknown word, out of range, float
+    other_host,          ///< signed for another host
+    stale_epoch,         ///< an older controller generation (restored backup, second controller)
+    conflict,            ///< an id seen before, with other content
+    replayed,            ///< a sequence number at or below the highest seen
+    from_the_future,     ///< issued later than this host's clock allows (60 s)
+    expired,             ///< not_after has passed
+    bad_window,          ///< not_after before issued_at, or more than 15 minutes after it
+    unknown_vm,          ///< the VM is not on this host
+    stale_generation,    ///< a newer order for this VM was seen
+    unexpected_state,    ///< `expect` does not hold
+    exempt,              ///< on the host's never-touch list
+    over_budget,         ///< the host's own ceiling of harmful acts per hour
+    draining,            ///< the host admin drains this agent
+    gate_down,           ///< the start gate does not hold: a power-off would not last
+    no_evidence,         ///< evidence required, and no verified set of this case on the host
+    not_verified_clean,  ///< restore demanded without a complete clean verdict newer than the last write
+    dry_run,             ///< the host is in dry-run: checked, planned, not done
+};
+
+template <>
+struct Names<EvidenceRule> {
+    static constexpr std::string_view what = "evidence rule";
+    static constexpr std::array table{std::pair{EvidenceRule::required, std::string_view("required")},
+                                      std::pair{EvidenceRule::not_required, std::string_view("not_required")}};
+};
+template <>
+struct Names<Expect> {
+    static constexpr std::string_view what = "expected state";
+    static constexpr std::array table{
+        std::pair{Expect::any, std::string_view("any")},           std::pair{Expect::running, std::string_view("running")},
+        std::pair{Expect::off, std::string_view("off")},           std::pair{Expect::isolated, std::string_view("isolated")},
+        std::pair{Expect::limited, std::string_view("limited")},   std::pair{Expect::quarantined, std::string_view("quarantined")}};
+};
+template <>
+struct Names<JobKind> {
+    static constexpr std::string_view what = "job kind";
+    static constexpr std::array table{
+        std::pair{JobKind::evidence, std::string_view("evidence")}, std::pair{JobKind::scan, std::string_view("scan")},
+        std::pair{JobKind::clean, std::string_view("clean")}, std::pair{JobKind::revert, std::string_view("revert")}};
+};
+template <>
+struct Names<Refusal> {
+    static constexpr std::string_view what = "refusal";
+    static constexpr std::array table{
+        std::pair{Refusal::none, std::string_view("none")},
+        std::pair{Refusal::too_large, std::string_view("too_large")},
+        std::pair{Refusal::bad_envelope, std::string_view("bad_envelope")},
+        std::pair{Refusal::unknown_key, std::string_view("unknown_key")},
+        std::pair{Refusal::bad_signature, std::string_view("bad_signature")},
+        std::pair{Refusal::wrong_type, std::string_view("wrong_type")},
+        std::pair{Refusal::malformed, std::string_view("malformed")},
+        std::pair{Refusal::duplicate_key, std::string_view("duplicate_key")},
+        std::pair{Refusal::missing_field, std::string_view("missing_field")},
+        std::pair{Refusal::unknown_field, std::string_view("unknown_field")},
+        std::pair{Refusal::bad_field, std::string_view("bad_field")},
+        std::pair{Refusal::other_host, std::string_view("other_host")},
+        std::pair{Refusal::stale_epoch, std::string_view("stale_epoch")},
+        std::pair{Refusal::conflict, std::string_view("conflict")},
+        std::pair{Refusal::replayed, std::string_view("replayed")},
+        std::pair{Refusal::from_the_future, std::string_view("from_the_future")},
+        std::pair{Refusal::expired, std::string_view("expired")},
+        std::pair{Refusal::bad_window, std::string_view("bad_window")},
+        std::pair{Refusal::unknown_vm, std::string_view("unknown_vm")},
+        std::pair{Refusal::stale_generation, std::string_view("stale_generation")},
+        std::pair{Refusal::unexpected_state, std::string_view("unexpected_state")},
+        std::pair{Refusal::exempt, std::string_view("exempt")},
+        std::pair{Refusal::over_budget, std::string_view("over_budget")},
+        std::pair{Refusal::draining, std::string_view("draining")},
+        std::pair{Refusal::gate_down, std::string_view("gate_down")},
+        std::pair{Refusal::no_evidence, std::string_view("no_evidence")},
+        std::pair{Refusal::not_verified_clean, std::string_view("not_verified_clean")},
+        std::pair{Refusal::dry_run, std::string_view("dry_run")}};
+};
+
+/// The longest that an order may live: a harmful act must be fresh (SECURITY.md §3.1).
+inline constexpr Seconds longest_order_life{15 * 60};
+/// How far two hosts' clocks may differ.
+inline constexpr Seconds clock_tolerance{60};
+
+/// Times are UTC seconds. `vm_generation` fences: a host never obeys a lower one than it has seen for the VM.
+struct Order {
+    OrderId order_id;         ///< 32 hex digits; the same id acts once
+    int64_t epoch = 1;        ///< generation of the controller's database; grows when a backup is restored
+    HostId host;
+    int64_t seq = 0;          ///< per host, strictly growing over orders and jobs
+    VmId vm_uuid;
+    int64_t vm_generation = 0;
+    CaseId case_id;
+    VmState desired = VmState::running;
+    EvidenceRule evidence = EvidenceRule::not_required;
+    Expect expect = Expect::any;
+    std::string policy;       ///< "virus-content/1": for the host's log
+    Instant issued_at{};
+    Instant not_after{};
+    std::string reason;       ///< one sentence for the host admin
+    friend bool operator==(const Order&, const Order&) = default;
+};
+
+/// As Order; a job has no generation of its own: it applies to the state of the last order that the host obeyed.
+struct Job {
+    JobId job_id;
+    int64_t epoch = 1;
+    HostId host;
+    int64_t seq = 0;
+    VmId vm_uuid;
+    CaseId case_id;
+    JobKind kind = JobKind::scan;
+    JobId scan_job;           ///< clean: whose hits; empty otherwise
+    std::string policy;
+    Instant issued_at{};
+    Instant not_after{};
+    std::string reason;
+    friend bool operator==(const Job&, const Job&) = default;
+};
+
+/// What strict reading found wrong.
+struct RefusedPayload {
+    Refusal code;
+    std::string text;
+};
+
+namespace detail {
+
+/// One table per document: the field names that must all stand there, and nothing else.
+template <size_t N>
+tl::expected<Json, RefusedPayload> read_exactly(std::string_view text, const std::array<const char*, N>& fields) {
+    const auto refuse = [](Refusal code, std::string why) { return tl::unexpected(RefusedPayload{code, std::move(why)}); };
+    auto json = read_json(text, order_limits);
+    if (!json) {
+        switch (json.error().kind) {
+            case JsonFault::Kind::too_large: return refuse(Refusal::too_large, json.error().text);
+            case JsonFault::Kind::duplicate_key: return refuse(Refusal::duplicate_key, json.error().text);
+            case JsonFault::Kind::too_deep:
+            case JsonFault::Kind::syntax: return refuse(Refusal::malformed, json.error().text);
+        }
+    }
+    if (!json->is_object()) return refuse(Refusal::malformed, "the payload is no JSON object");
+    for (const char* field : fields)
+        if (!json->contains(field)) return refuse(Refusal::missing_field, "the field '" + std::string(field) + "' is missing");
+    for (const auto& [key, unused] : json->items()) {
+        bool known = false;
+        for (const char* field : fields) known = known || key == field;
+        if (!known) return refuse(Refusal::unknown_field, "the field '" + key.substr(0, 60) + "' is not known");
+    }
+    return std::move(*json);
+}
+
+inline constexpr int64_t largest_number = int64_t{1} << 53;  // what every JSON reader keeps exactly
+
+template <class Document>
+void read_shared_fields(JsonReader& read, Document& out) {
+    out.epoch = read.integer("epoch", 1, largest_number);
+    out.host = HostId(read.text("host", 64));
+    out.seq = read.integer("seq", 1, largest_number);
+    out.vm_uuid = VmId(read.text("vm_uuid", 36));
+    out.case_id = CaseId(read.text("case", 64));
+    out.policy = read.text("policy", 128);
+    out.issued_at = read.instant("issued_at");
+    out.not_after = read.instant("not_after");
+    out.reason = read.text("reason", 512);
+    if (!out.host.empty() && !is_name(out.host.text())) read.mistake("host", "is no host name");
+    if (!out.vm_uuid.empty() && !is_uuid(out.vm_uuid.text())) read.mistake("vm_uuid", "is no UUID");
+    if (!out.case_id.empty() && !is_name(out.case_id.text())) read.mistake("case", "is no case id");
+}
+
+}  // namespace detail
+
+inline Json to_json(const Order& o) {
+    return Json{{"order_id", o.order_id.text()}, {"epoch", o.epoch}, {"host", o.host.text()}, {"seq", o.seq},
+                {"vm_uuid", o.vm_uuid.text()}, {"vm_generation", o.vm_generation}, {"case", o.case_id.text()},
+                {"desired", name(o.desired)}, {"evidence", name(o.evidence)}, {"expect", name(o.expect)},
+                {"policy", o.policy}, {"issued_at", format_rfc3339(o.issued_at)}, {"not_after", format_rfc3339(o.not_after)},
+                {"reason", o.reason}};
+}
+
+inline Json to_json(const Job& j) {
+    return Json{{"job_id", j.job_id.text()}, {"epoch", j.epoch}, {"host", j.host.text()}, {"seq", j.seq},
+                {"vm_uuid", j.vm_uuid.text()}, {"case", j.case_id.text()}, {"kind", name(j.kind)},
+                {"scan_job", j.scan_job.text()}, {"policy", j.policy}, {"issued_at", format_rfc3339(j.issued_at)},
+                {"not_after", format_rfc3339(j.not_after)}, {"reason", j.reason}};
+}
+
+/// Every field present, known, typed and in range; anything else is refused with its own code.
+inline tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
+    static constexpr std::array fields{"order_id", "epoch", "host", "seq", "vm_uuid", "vm_generation", "case",
+                                       "desired", "evidence", "expect", "policy", "issued_at", "not_after", "reason"};
+    const auto json = detail::read_exactly(text, fields);
+    if (!json) return tl::unexpected(json.error());
+    std::vector<Mistake> mistakes;
+    JsonReader read(*json, mistakes);
+    Order out;
+    detail::read_shared_fields(read, out);
+    out.order_id = OrderId(read.text("order_id", 32));
+    if (!is_hex(out.order_id.text(), 32)) read.mistake("order_id", "must be 32 hex digits");
+    out.vm_generation = read.integer("vm_generation", 1, detail::largest_number);
+    out.desired = read.word("desired", VmState::running);
+    out.evidence = read.word("evidence", EvidenceRule::required);
+    out.expect = read.word("expect", Expect::any);
+    if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
+    return out;
+}
+
+inline tl::expected<Job, RefusedPayload> parse_job(std::string_view text) {
+    static constexpr std::array fields{"job_id", "epoch", "host", "seq", "vm_uuid", "case",
+                                       "kind", "scan_job", "policy", "issued_at", "not_after", "reason"};
+    const auto json = detail::read_exactly(text, fields);
+    if (!json) return tl::unexpected(json.error());
+    std::vector<Mistake> mistakes;
+    JsonReader read(*json, mistakes);
+    Job out;
+    detail::read_shared_fields(read, out);
+    out.job_id = JobId(read.text("job_id", 32));
+    if (!is_hex(out.job_id.text(), 32)) read.mistake("job_id", "must be 32 hex digits");
+    out.kind = read.word("kind", JobKind::scan);
+    out.scan_job = JobId(read.text("scan_job", 32, false));
+    if ((out.kind == JobKind::clean) != is_hex(out.scan_job.text(), 32))
+        read.mistake("scan_job", "must name the scan for a clean job and be empty for any other");
+    if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
+    return out;
+}
+
+}  // namespace bailiff
