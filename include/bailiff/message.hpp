@@ -167,6 +167,7 @@ struct Frame {
 
 namespace codec {
 
+inline Json json_of(const VmRecord& r);
 inline Json json_of(const VmDisk& d) {
     return {{"target", d.target}, {"format", d.format}, {"source", d.source}, {"read_only", d.read_only}};
 }
