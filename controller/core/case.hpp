@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A case and the three pure functions that are the whole of its behaviour.
+//
+//   report ──> open ──reply──> answered ──resolution deadline──> review ──a person──> any of these
+//               │  ladder: reply 1 h ─> call ─> 3 h             ^   │
+//               │ silence                                       │   │ (also: dispute, host refuses, scan incomplete)
+//               v                                               │   v
+//           sanctioned (limited, isolated) ──confirmed──────────┘  closed
+//           treatment  (off: evidence ─> scan ─> clean ─> quarantine ─> rescan)
+//               │ verified clean
+//               v
+//           restoring ──VM runs──> closed
+//
+// A hold stops every clock and every new act in any phase but `closed`.
+#pragma once
+
+#include "controller/core/dues.hpp"
+#include "controller/core/history.hpp"
+#include "controller/core/input.hpp"
+#include "controller/core/policy.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bailiff::core {
+
+enum class Phase {
+    open,        ///< the ladder runs
+    answered,    ///< the customer answered; the confirmation is due by the resolution deadline
+    review,      ///< a person decides; all clocks stand
+    sanctioned,  ///< limited or isolated, until the customer confirms
+    treatment,   ///< off, and `stage` says what happens to it
+    restoring,   ///< release ordered
+    closed,
+};
+
+/// A phone attempt as the case keeps it.
+struct Call {
+    Instant at{};
+    std::string actor;
+    CallLogged log;
+    friend bool operator==(const Call&, const Call&) = default;
+};
+
+/// A clock that can stand still: `left` of its time remains, counted from `since` while it runs.
+struct Countdown {
+    bool running = false;
+    Instant since{};
+    Seconds left{0};
+    friend bool operator==(const Countdown&, const Countdown&) = default;
+};
+
+/// The fold of a history. Every field follows from the facts; nothing else changes it.
+struct Case {
+    CaseId id;
+    int64_t revision = 0;
+    Phase phase = Phase::open;
+    VmId vm;
+    std::string vm_name, vm_address;
+    HostId host;
+    CustomerId customer;
+    std::string customer_name;
+    Contact contact;
+    PolicyId policy;
+    int64_t policy_revision = 0;
+    std::vector<ReportSummary> reports;
+    Instant opened_at{};
+    Instant closed_at{};
+
+    int64_t rung = 0;
+    Countdown ladder;
+    Countdown resolution;
+    int64_t call_level = 0;            ///< 0 = not overdue, 1 = staff reminded, 2+ = supervisor
+    std::vector<Call> calls;
+    std::vector<Reply> replies;
+    std::vector<std::string> missing;  ///< of the last `fixed`
+    int64_t tokens = 0;
+    bool held = false;
+    std::string hold_reason;
+    Phase before_review = Phase::open; ///< where `resume` leads
+    std::string review_reason;
+    int64_t reviews = 0;
+
+    VmState desired = VmState::running;
+    int64_t demand = 0;                ///< counts the states demanded; an order belongs to one demand
+    StateDemanded demanded;
+    bool demand_met = true;
+    Instant demanded_at{};
+    bool sanctioned_once = false;      ///< the customer was told of a sanction: the end of it must be told too
+    Stage stage = Stage::none;
+    int64_t round = 0;                 ///< of cleaning, from 1
+    int64_t attempt = 1;               ///< of the current job
+    EvidenceId evidence;
+    std::optional<ScanVerdict> verdict;
+    JobId scan_job;                    ///< the last scan
+    std::vector<ScanHit> hits;         ///< of the last scan
+    int64_t cleaned = 0;               ///< files moved away
+    std::vector<NoticeDue> notices;    ///< owed and not yet sent
+    std::optional<Outcome> outcome;
+    Outcome outcome_if_restored = Outcome::cleaned;
+    friend bool operator==(const Case&, const Case&) = default;
+};
+
+/// A new case: what `decide` would be for a case that does not exist yet. `now` is when it was ascertained.
+std::vector<Fact> open_case(const OpenCase& input, const Policy& policy, const Calendar& calendar, Instant now);
+
+/// May this happen now, and what is then true? Pure. An empty list is a legitimate answer (a stale deadline, a
+/// repeated answer). Errors: `conflict` when the phase does not allow it (the text names both), `forbidden` when the
+/// policy does not, `invalid` when the input itself is wrong. `policy` is the revision that the case pins.
+Result<std::vector<Fact>> decide(const Case& c, const Input& input, const Policy& policy, const Calendar& calendar, Instant now);
+
+/// Total: every history ever written folds. Takes `c` by value so that a fold moves.
+Case evolve(Case c, const HistoryItem& item);
+
+/// What the world owes this case now. Follows from the case alone; `now` plays no part.
+Dues owed(const Case& c, const Policy& policy, const Calendar& calendar);
+
+/// The fold as JSON, for the case's row; reads back to the same case.
+Json json_of(const Case& c);
+Result<Case> parse_case(const Json& json);
+
+/// Folds facts that happen together onto a case and stamps them as items.
+std::vector<HistoryItem> stamp(Case& c, const std::vector<Fact>& facts, Instant at, const std::string& actor);
+
+}  // namespace bailiff::core
+
+namespace bailiff {
+template <>
+struct Names<core::Phase> {
+    static constexpr std::string_view what = "phase";
+    static constexpr std::array table{
+        std::pair{core::Phase::open, std::string_view("open")},           std::pair{core::Phase::answered, std::string_view("answered")},
+        std::pair{core::Phase::review, std::string_view("review")},       std::pair{core::Phase::sanctioned, std::string_view("sanctioned")},
+        std::pair{core::Phase::treatment, std::string_view("treatment")}, std::pair{core::Phase::restoring, std::string_view("restoring")},
+        std::pair{core::Phase::closed, std::string_view("closed")}};
+};
+}  // namespace bailiff

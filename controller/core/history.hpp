@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be true of a case: the facts that its history is made of. The history is the audit log; a case is its fold.
+#pragma once
+
+#include <bailiff/id.hpp>
+#include <bailiff/message.hpp>
+#include <bailiff/names.hpp>
+#include <bailiff/order.hpp>
+#include <bailiff/time.hpp>
+#include <bailiff/vm.hpp>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace bailiff::core {
+
+/// The mails that Bailiff writes. Templates carry these words.
+enum class Notice {
+    ticket,             ///< to the customer, at once, at any hour
+    further_report,     ///< to the customer: the open case got another report
+    call_reminder,      ///< to staff: phone the contact now
+    call_overdue,       ///< to staff, then to the supervisor: the call was not made
+    answer_incomplete,  ///< to the customer: what is still missing
+    switched_off,       ///< to the customer, with the statement of reasons
+    network_cut,        ///< the same for limit and isolate
+    restored,           ///< to the customer: the VM is back
+    closed,             ///< to the customer: nothing more to do
+    review_needed,      ///< to staff: a person decides
+    operator_needed,    ///< to staff: a host did not obey
+};
+/// Whom a notice is for.
+enum class Audience { customer, staff, supervisor };
+/// How the customer's answer came.
+enum class Channel { mail, page, phone, staff };
+/// What the customer declares.
+enum class ReplyKind {
+    acknowledged,  ///< "we are looking into it"
+    fixed,         ///< with the steps taken and the root cause
+    fix_request,   ///< the provider is to fix it, for support tokens
+    dispute,       ///< "this is wrong"
+};
+/// What came of a phone attempt.
+enum class CallOutcome { reached, no_answer, voicemail, wrong_number };
+/// What a person decides about a case in review.
+enum class Decision {
+    resume,    ///< go on where the case stood: the ladder with its remaining time, or the treatment's step again
+    enforce,   ///< the policy's sanction, now
+    accept,    ///< the customer's answer suffices
+    dismiss,   ///< false positive: release and close
+    treat,     ///< the provider treats the VM: off, evidence, scan, clean
+};
+/// How a case ended.
+enum class Outcome { fixed_by_customer, cleaned, found_clean, accepted, false_positive, closed_by_staff };
+/// Where a treatment stands: what the case waits for.
+enum class Stage {
+    none,
+    power_off,       ///< the VM going off
+    evidence,        ///< job
+    scan,            ///< job
+    clean_decision,  ///< infected: staff (or policy) lets the cleaning begin
+    clean,           ///< job on an overlay
+    quarantine,      ///< the cleaned VM booting in isolation
+    quarantine_end,  ///< that run going off again
+    rescan,          ///< job
+    restore_decision,///< verified clean: policy (or staff) accepts
+};
+
+/// The party, and the person we write to and phone.
+struct Contact {
+    std::string name, email, phone;
+    std::string language = "en";   ///< of the notices
+    std::string zone;              ///< IANA; empty = the calendar's
+    friend bool operator==(const Contact&, const Contact&) = default;
+};
+
+/// A report as the case keeps it; the whole of it is stored beside.
+struct ReportSummary {
+    ReportId id;
+    std::string type;              ///< XARF v4 "category/type"
+    std::string reporter;
+    Instant observed_at{};
+    std::string summary;           ///< evidence in words
+    friend bool operator==(const ReportSummary&, const ReportSummary&) = default;
+};
+
+/// What a customer's answer says. Empty texts were not given.
+struct Reply {
+    Channel channel = Channel::mail;
+    ReplyKind kind = ReplyKind::acknowledged;
+    std::string steps, root_cause, prevention, text;
+    friend bool operator==(const Reply&, const Reply&) = default;
+};
+
+// ---- the facts -------------------------------------------------------------------------------------------------
+
+struct CaseOpened {
+    CaseId case_id;
+    VmId vm;
+    std::string vm_name, vm_address;
+    HostId host;
+    CustomerId customer;
+    std::string customer_name;
+    Contact contact;
+    PolicyId policy;
+    int64_t policy_revision = 1;
+    Seconds resolution_left{0};    ///< 0 = the policy has none
+    ReportSummary report;
+    friend bool operator==(const CaseOpened&, const CaseOpened&) = default;
+};
+struct ReportAdded { ReportSummary report; friend bool operator==(const ReportAdded&, const ReportAdded&) = default; };
+/// The ladder stands on rung `index` with `left` of its time (on the step's clock) from now on.
+struct RungStarted {
+    int64_t index = 0;
+    std::string step;
+    Seconds left{0};
+    bool call = false;             ///< staff must phone
+    friend bool operator==(const RungStarted&, const RungStarted&) = default;
+};
+/// The ladder's clock stopped with `left` on the current rung.
+struct LadderStopped { Seconds left{0}; std::string why; friend bool operator==(const LadderStopped&, const LadderStopped&) = default; };
+struct ResolutionStopped { Seconds left{0}; friend bool operator==(const ResolutionStopped&, const ResolutionStopped&) = default; };
+struct ResolutionStarted { Seconds left{0}; friend bool operator==(const ResolutionStarted&, const ResolutionStarted&) = default; };
+struct CallOverdue { int64_t level = 1; Seconds next{0}; friend bool operator==(const CallOverdue&, const CallOverdue&) = default; };
+struct CallLogged {
+    std::string contact, number;
+    CallOutcome outcome = CallOutcome::no_answer;
+    std::string note;
+    friend bool operator==(const CallLogged&, const CallLogged&) = default;
+};
+struct ReplyRecorded {
+    Reply reply;
+    std::vector<std::string> missing;   ///< needs of the policy that a `fixed` does not meet
+    friend bool operator==(const ReplyRecorded&, const ReplyRecorded&) = default;
+};
+struct TokensCharged { int64_t tokens = 0; friend bool operator==(const TokensCharged&, const TokensCharged&) = default; };
+/// The running deadline moved later: its clock has `left` from now on.
+struct Extended { Seconds by{0}; Seconds left{0}; bool resolution = false; std::string reason;
+    friend bool operator==(const Extended&, const Extended&) = default; };
+struct HoldPlaced { std::string reason; friend bool operator==(const HoldPlaced&, const HoldPlaced&) = default; };
+struct HoldLifted { std::string reason; friend bool operator==(const HoldLifted&, const HoldLifted&) = default; };
+struct ReviewOpened { std::string reason; friend bool operator==(const ReviewOpened&, const ReviewOpened&) = default; };
+struct ReviewDecided { Decision decision = Decision::resume; std::string reason;
+    friend bool operator==(const ReviewDecided&, const ReviewDecided&) = default; };
+/// The case demands a state of its VM. `sanction` is what silence (or a decision) led to and what the notice states.
+struct StateDemanded {
+    VmState desired = VmState::off;
+    EvidenceRule evidence = EvidenceRule::not_required;
+    Expect expect = Expect::any;
+    bool sanction = false;
+    std::string reason;
+    friend bool operator==(const StateDemanded&, const StateDemanded&) = default;
+};
+struct StateReached {
+    OrderId order_id;
+    VmState state = VmState::off;
+    bool already = false;
+    std::vector<StepTime> steps;
+    friend bool operator==(const StateReached&, const StateReached&) = default;
+};
+struct OrderFailed {
+    OrderId order_id;
+    AnswerStatus status = AnswerStatus::failed;
+    Refusal refusal = Refusal::none;
+    std::string text;
+    friend bool operator==(const OrderFailed&, const OrderFailed&) = default;
+};
+struct StageEntered { Stage stage = Stage::none; int64_t round = 1; int64_t attempt = 1;
+    friend bool operator==(const StageEntered&, const StageEntered&) = default; };
+struct JobFinished {
+    JobId job_id;
+    JobKind kind = JobKind::scan;
+    ScanVerdict verdict = ScanVerdict::incomplete;  ///< scan
+    EvidenceId evidence;                            ///< evidence
+    std::string manifest_sha256;                    ///< evidence
+    int64_t files = 0, bytes = 0, skipped = 0;
+    std::vector<ScanHit> hits;                      ///< scan: found. clean: moved away
+    friend bool operator==(const JobFinished&, const JobFinished&) = default;
+};
+struct JobFailed { JobId job_id; JobKind kind = JobKind::scan; Refusal refusal = Refusal::none; std::string text;
+    friend bool operator==(const JobFailed&, const JobFailed&) = default; };
+/// A person (or the policy) let the waiting step of a treatment happen.
+struct StageApproved { Stage stage = Stage::clean_decision; std::string reason;
+    friend bool operator==(const StageApproved&, const StageApproved&) = default; };
+struct NoticeSent { Notice notice = Notice::ticket; std::string key, to, message_id;
+    friend bool operator==(const NoticeSent&, const NoticeSent&) = default; };
+struct NoticeFailed { Notice notice = Notice::ticket; std::string key, to, text;
+    friend bool operator==(const NoticeFailed&, const NoticeFailed&) = default; };
+/// The agent saw the VM started past the lock, moved or gone.
+struct VmTrouble { std::string what, text; friend bool operator==(const VmTrouble&, const VmTrouble&) = default; };
+struct VmMoved { HostId host; friend bool operator==(const VmMoved&, const VmMoved&) = default; };
+struct NoteAdded { std::string text; friend bool operator==(const NoteAdded&, const NoteAdded&) = default; };
+struct CaseClosed { Outcome outcome = Outcome::closed_by_staff; std::string reason;
+    friend bool operator==(const CaseClosed&, const CaseClosed&) = default; };
+
+using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
+                          CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
+                          StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
+                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed>;
+
+/// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
+struct HistoryItem {
+    int64_t revision = 0;
+    Instant at{};
+    std::string actor;             ///< "customer", "staff:alice", "host:h1", "clock", "controller"
+    Fact fact;
+    friend bool operator==(const HistoryItem&, const HistoryItem&) = default;
+};
+
+/// "case_opened", "call_logged": the word of a fact in JSON, SQL and pages.
+std::string_view word_of(const Fact& fact);
+/// The fact as a flat object of its fields; `parse_fact` reads it back. Written once, read for years: fields are only added.
+Json json_of(const Fact& fact);
+Result<Fact> parse_fact(std::string_view word, const Json& body);
+/// The whole item: {"revision","at","actor","fact","body"}; its text is what the audit chain hashes.
+Json json_of(const HistoryItem& item);
+Result<HistoryItem> parse_item(const Json& json);
+/// One line for people: "call logged: no_answer, Asha Rao +91…".
+std::string describe(const Fact& fact);
+
+}  // namespace bailiff::core
+
+namespace bailiff {
+
+#define BAILIFF_WORD(E, w) std::pair{core::E::w, std::string_view(#w)}
+template <>
+struct Names<core::Notice> {
+    static constexpr std::string_view what = "notice";
+    static constexpr std::array table{
+        BAILIFF_WORD(Notice, ticket), BAILIFF_WORD(Notice, further_report), BAILIFF_WORD(Notice, call_reminder),
+        BAILIFF_WORD(Notice, call_overdue), BAILIFF_WORD(Notice, answer_incomplete), BAILIFF_WORD(Notice, switched_off),
+        BAILIFF_WORD(Notice, network_cut), BAILIFF_WORD(Notice, restored), BAILIFF_WORD(Notice, closed),
+        BAILIFF_WORD(Notice, review_needed), BAILIFF_WORD(Notice, operator_needed)};
+};
+template <>
+struct Names<core::Audience> {
+    static constexpr std::string_view what = "audience";
+    static constexpr std::array table{BAILIFF_WORD(Audience, customer), BAILIFF_WORD(Audience, staff), BAILIFF_WORD(Audience, supervisor)};
+};
+template <>
+struct Names<core::Channel> {
+    static constexpr std::string_view what = "channel";
+    static constexpr std::array table{BAILIFF_WORD(Channel, mail), BAILIFF_WORD(Channel, page), BAILIFF_WORD(Channel, phone),
+                                      BAILIFF_WORD(Channel, staff)};
+};
+template <>
+struct Names<core::ReplyKind> {
+    static constexpr std::string_view what = "kind of reply";
+    static constexpr std::array table{BAILIFF_WORD(ReplyKind, acknowledged), BAILIFF_WORD(ReplyKind, fixed),
+                                      BAILIFF_WORD(ReplyKind, fix_request), BAILIFF_WORD(ReplyKind, dispute)};
+};
+template <>
+struct Names<core::CallOutcome> {
+    static constexpr std::string_view what = "call outcome";
+    static constexpr std::array table{BAILIFF_WORD(CallOutcome, reached), BAILIFF_WORD(CallOutcome, no_answer),
+                                      BAILIFF_WORD(CallOutcome, voicemail), BAILIFF_WORD(CallOutcome, wrong_number)};
+};
+template <>
+struct Names<core::Decision> {
+    static constexpr std::string_view what = "decision";
+    static constexpr std::array table{BAILIFF_WORD(Decision, resume), BAILIFF_WORD(Decision, enforce), BAILIFF_WORD(Decision, accept),
+                                      BAILIFF_WORD(Decision, dismiss), BAILIFF_WORD(Decision, treat)};
+};
+template <>
+struct Names<core::Outcome> {
+    static constexpr std::string_view what = "outcome";
+    static constexpr std::array table{BAILIFF_WORD(Outcome, fixed_by_customer), BAILIFF_WORD(Outcome, cleaned),
+                                      BAILIFF_WORD(Outcome, found_clean), BAILIFF_WORD(Outcome, accepted),
+                                      BAILIFF_WORD(Outcome, false_positive), BAILIFF_WORD(Outcome, closed_by_staff)};
+};
+template <>
+struct Names<core::Stage> {
+    static constexpr std::string_view what = "stage";
+    static constexpr std::array table{
+        BAILIFF_WORD(Stage, none), BAILIFF_WORD(Stage, power_off), BAILIFF_WORD(Stage, evidence), BAILIFF_WORD(Stage, scan),
+        BAILIFF_WORD(Stage, clean_decision), BAILIFF_WORD(Stage, clean), BAILIFF_WORD(Stage, quarantine),
+        BAILIFF_WORD(Stage, quarantine_end), BAILIFF_WORD(Stage, rescan), BAILIFF_WORD(Stage, restore_decision)};
+};
+#undef BAILIFF_WORD
+
+}  // namespace bailiff

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that can happen to a case. One struct per act or event; the REST API's bodies are these.
+#pragma once
+
+#include "controller/core/history.hpp"
+
+#include <string>
+#include <variant>
+
+namespace bailiff::core {
+
+/// What is known when a case opens.
+struct OpenCase {
+    CaseId case_id;
+    VmId vm;
+    std::string vm_name, vm_address;
+    HostId host;
+    CustomerId customer;
+    std::string customer_name;
+    Contact contact;
+    ReportSummary report;
+};
+
+/// The clock: the deadline that was computed at `revision` has come. A stale revision yields nothing.
+struct DeadlineReached { int64_t revision = 0; };
+struct AddReport { ReportSummary report; };
+struct LogCall { std::string contact, number; CallOutcome outcome = CallOutcome::no_answer; std::string note; };
+struct RecordReply { Reply reply; };
+struct Extend { Seconds by{0}; std::string reason; };
+struct PlaceHold { std::string reason; };
+struct LiftHold { std::string reason; };
+struct Decide { Decision decision = Decision::resume; std::string reason; };
+/// Lets the stage that waits for a person go on: `clean_decision` or `restore_decision`.
+struct Approve { Stage stage = Stage::clean_decision; std::string reason; };
+/// Staff asks for a person's review now (an appeal, a doubt).
+struct AskReview { std::string reason; };
+struct Close { std::string reason; };
+struct AddNote { std::string text; };
+struct NoticeAccepted { Notice notice = Notice::ticket; std::string key, to, message_id; };
+struct NoticeRefused { Notice notice = Notice::ticket; std::string key, to, text; };
+/// The host's final answer to an order of demand `demand`.
+struct OrderAnswered { int64_t demand = 0; OrderAnswer answer; };
+/// The host's final answer to the job with `key`.
+struct JobAnswered { std::string key; JobAnswer answer; };
+struct VmReported { std::string what, text; };
+struct VmSeenOn { HostId host; };
+
+using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
+                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn>;
+
+/// "log_call", "record_reply": for logs, pages and the transition table.
+std::string_view word_of(const Input& input);
+
+}  // namespace bailiff::core

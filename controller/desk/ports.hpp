@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the desk needs of the world, in the core's words. Called from the desk's thread only.
+//
+// The ordering law: everything one input changes is written in ONE transaction, and only AFTER it is committed does
+// anything leave the process (a mail, a frame to a host). A crash between the two repeats the act, never loses it.
+#pragma once
+
+#include <bailiff/dsse.hpp>
+#include <bailiff/id.hpp>
+#include <bailiff/message.hpp>
+#include <bailiff/order.hpp>
+#include <bailiff/result.hpp>
+#include "controller/core/case.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bailiff {
+
+// ---- directory: whose VM is it ----------------------------------------------------------------------------------
+
+/// A VM as the controller knows it: from agents' inventory and from the provider's data.
+struct Vm {
+    VmId id;
+    std::string name;
+    HostId host;
+    CustomerId customer;
+    std::vector<std::string> addresses;   ///< current ones; history is the inventory's matter
+    Power power = Power::unknown;
+    VmState state = VmState::running;
+    bool locked = false;
+    bool gone = false;                    ///< no inventory names it any more
+    Instant seen_at{};
+    friend bool operator==(const Vm&, const Vm&) = default;
+};
+struct Customer {
+    CustomerId id;
+    std::string name;
+    core::Contact contact;                ///< the authorised contact
+    int64_t tokens_charged = 0;
+    friend bool operator==(const Customer&, const Customer&) = default;
+};
+struct Host {
+    HostId id;
+    bool connected = false;               ///< not stored: filled from the gateway
+    bool banned = false;
+    bool gate_up = false;
+    int64_t seq = 0;                      ///< of the last order or job issued to it
+    std::string version, trouble;
+    Instant seen_at{};
+    friend bool operator==(const Host&, const Host&) = default;
+};
+
+class Directory {
+  public:
+    virtual ~Directory() = default;
+    virtual void put_vm(const Vm& vm) = 0;
+    virtual std::optional<Vm> find_vm(const VmId& id) = 0;
+    virtual std::optional<Vm> vm_by_address(const std::string& address) = 0;
+    virtual std::optional<Vm> vm_by_name(const std::string& name) = 0;   ///< nothing when two VMs share the name
+    virtual std::vector<Vm> vms(const HostId& host, const VmId& after, size_t limit) = 0;  ///< empty host = all; by id
+    virtual void put_customer(const Customer& customer) = 0;
+    virtual std::optional<Customer> find_customer(const CustomerId& id) = 0;
+    virtual std::vector<Customer> customers(const CustomerId& after, size_t limit) = 0;
+    virtual void put_host(const Host& host) = 0;
+    virtual std::optional<Host> find_host(const HostId& id) = 0;
+    virtual std::vector<Host> hosts() = 0;
+};
+
+// ---- cases --------------------------------------------------------------------------------------------------------
+
+/// A report, whole, whether or not it led to a case.
+struct StoredReport {
+    ReportId id;
+    CaseId case_id;                       ///< empty: triage
+    std::string triage;                   ///< why it waits for a person; empty when it has a case
+    core::ReportSummary summary;
+    std::string address, vm_hint;         ///< as reported
+    std::string raw;                      ///< the body as it came
+    Instant received_at{};
+    friend bool operator==(const StoredReport&, const StoredReport&) = default;
+};
+
+/// One link of the audit chain: `hash` = SHA-256(previous hash, newline, text); `position` counts from 1 over all cases.
+struct ChainedItem {
+    int64_t position = 0;
+    CaseId case_id;
+    int64_t revision = 0;
+    std::string text;                     ///< dump of core::json_of(item) with "case" added: exactly what was hashed
+    std::string hash;
+    friend bool operator==(const ChainedItem&, const ChainedItem&) = default;
+};
+
+/// The head of the chain, signed by the controller at intervals, so that a cut-off tail shows.
+struct Checkpoint {
+    int64_t position = 0;
+    std::string hash;
+    Instant at{};
+    std::string envelope;                 ///< DSSE over {"position","hash","at"}
+    friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
+};
+
+struct CaseFilter {
+    std::optional<core::Phase> phase;
+    bool open_only = false;
+    VmId vm;
+    CustomerId customer;
+    CaseId before;                        ///< page: cases older than this one; newest first
+    size_t limit = 50;
+};
+
+struct DueCase {
+    CaseId id;
+    int64_t revision = 0;
+    Instant at{};
+    friend bool operator==(const DueCase&, const DueCase&) = default;
+};
+
+class Cases {
+  public:
+    virtual ~Cases() = default;
+    virtual CaseId next_case_id() = 0;    ///< "C-1", "C-2", …
+    virtual ReportId next_report_id() = 0;
+    /// Appends `items` to the history and the chain, writes the folded row and its deadline. `conflict` when the
+    /// stored revision is not `before` (0 = the case is new).
+    virtual Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
+                              const std::optional<core::Deadline>& deadline) = 0;
+    virtual std::optional<core::Case> find_case(const CaseId& id) = 0;
+    virtual std::optional<core::Deadline> deadline_of(const CaseId& id) = 0;
+    virtual std::vector<CaseId> open_cases_of(const VmId& vm) = 0;
+    virtual std::vector<core::Case> list_cases(const CaseFilter& filter) = 0;
+    virtual std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) = 0;
+    /// Cases whose deadline is at or before `now`, earliest first.
+    virtual std::vector<DueCase> due(Instant now, size_t limit) = 0;
+    virtual std::optional<Instant> next_deadline() = 0;
+    virtual void put_report(const StoredReport& report) = 0;
+    virtual std::optional<StoredReport> find_report(const ReportId& id) = 0;
+    virtual std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) = 0;  ///< newest first
+    virtual std::vector<ChainedItem> chain(int64_t after_position, size_t limit) = 0;
+    virtual void put_checkpoint(const Checkpoint& checkpoint) = 0;
+    virtual std::vector<Checkpoint> checkpoints() = 0;
+};
+
+// ---- outbox -------------------------------------------------------------------------------------------------------
+
+enum class MailState { due, sent, failed, withdrawn };
+
+/// A notice on its way. Its Message-ID is fixed before the first attempt and never changes.
+struct OutboxMail {
+    int64_t id = 0;
+    CaseId case_id;
+    core::NoticeDue due;
+    std::string message_id;
+    MailState state = MailState::due;
+    int64_t attempts = 0;
+    Instant next_try{};
+    std::string last_reply;
+    friend bool operator==(const OutboxMail&, const OutboxMail&) = default;
+};
+
+class Outbox {
+  public:
+    virtual ~Outbox() = default;
+    /// Makes the mails due for a case exactly `dues` (by key): adds new ones with `message_id(key)`, withdraws those no
+    /// longer owed; sent, failed and withdrawn keys are never added again.
+    virtual void owe(const CaseId& case_id, const std::vector<core::NoticeDue>& dues, Instant now,
+                     const std::function<std::string(const std::string& key)>& message_id) = 0;
+    virtual std::vector<OutboxMail> to_send(Instant now, size_t limit) = 0;
+    virtual std::vector<OutboxMail> mails_of(const CaseId& case_id) = 0;
+    virtual void update(const OutboxMail& mail) = 0;
+};
+
+// ---- dispatch: orders and jobs -----------------------------------------------------------------------------------
+
+/// issued -> accepted -> finished; `void_` when it expired unanswered or was withdrawn (another one may follow).
+enum class DispatchState { issued, accepted, finished, void_ };
+
+/// A signed order with its fate. `envelope` is sent unchanged however often.
+struct StoredOrder {
+    Order order;
+    int64_t demand = 0;
+    std::string envelope;
+    DispatchState state = DispatchState::issued;
+    std::optional<OrderAnswer> answer;    ///< the last one
+    friend bool operator==(const StoredOrder&, const StoredOrder&) = default;
+};
+struct StoredJob {
+    Job job;
+    std::string key;                      ///< core::JobDue::key
+    std::string envelope;
+    DispatchState state = DispatchState::issued;
+    std::optional<JobAnswer> answer;
+    friend bool operator==(const StoredJob&, const StoredJob&) = default;
+};
+
+class Dispatch {
+  public:
+    virtual ~Dispatch() = default;
+    virtual int64_t epoch() = 0;
+    virtual int64_t next_seq(const HostId& host) = 0;          ///< strictly growing per host
+    virtual int64_t next_generation(const VmId& vm) = 0;       ///< strictly growing per VM
+    virtual void put_order(const StoredOrder& order) = 0;      ///< insert or update by id
+    virtual void put_job(const StoredJob& job) = 0;
+    virtual std::optional<StoredOrder> find_order(const OrderId& id) = 0;
+    virtual std::optional<StoredJob> find_job(const JobId& id) = 0;
+    virtual std::vector<StoredOrder> orders_of(const CaseId& id) = 0;   ///< oldest first
+    virtual std::vector<StoredJob> jobs_of(const CaseId& id) = 0;
+    /// Not finished and not void, by seq: what must be (re)sent to the host. Empty host = all.
+    virtual std::vector<StoredOrder> open_orders(const HostId& host) = 0;
+    virtual std::vector<StoredJob> open_jobs(const HostId& host) = 0;
+    /// Whether a frame with this id was handled; records it. The agent's answers are delivered at least once.
+    virtual bool first_time(const HostId& host, const MessageId& id, Instant now) = 0;
+};
+
+// ---- access --------------------------------------------------------------------------------------------------------
+
+enum class Role { analyst, approver, admin };
+
+/// A person or program at the API. The token itself is never stored, only its SHA-256.
+struct Account {
+    std::string name;
+    Role role = Role::analyst;
+    std::string token_sha256;
+    bool disabled = false;
+    friend bool operator==(const Account&, const Account&) = default;
+};
+
+class Access {
+  public:
+    virtual ~Access() = default;
+    virtual void put_account(const Account& account) = 0;      ///< by name
+    virtual std::optional<Account> account_by_token(const std::string& token_sha256) = 0;
+    virtual std::vector<Account> accounts() = 0;
+    /// Idempotency keys of the API: the stored answer for (account, key), or nothing.
+    virtual std::optional<std::string> recall(const std::string& account, const std::string& key) = 0;
+    virtual void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) = 0;
+};
+
+// ---- storage: all of the above in one transaction -----------------------------------------------------------------
+
+/// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
+/// the caller hears 503, the loop goes on.
+class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access {
+  public:
+    /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
+    /// what `work` wrote. Exceptions roll back and pass.
+    virtual Result<void> transaction(const std::function<Result<void>()>& work) = 0;
+};
+
+struct StorageOutage : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// ---- mail, signing, hosts ------------------------------------------------------------------------------------------
+
+/// What leaves as a mail. Addresses are plain ("a@b"), texts UTF-8.
+struct OutgoingMail {
+    std::string message_id;               ///< "<…@…>"
+    std::string to, to_name;
+    std::string subject, text, html;
+    Instant date{};
+};
+enum class MailFate {
+    accepted,       ///< the server has it
+    retry_later,    ///< 4xx, or no server
+    refused,        ///< 5xx: trying again changes nothing
+    unknown,        ///< the connection broke after the last byte: sent again with the same Message-ID
+};
+struct MailAnswer {
+    MailFate fate = MailFate::retry_later;
+    int reply_code = 0;
+    std::string text;
+};
+
+/// Hands mails to a server. `send` returns at once; `done` is called later (from any thread), exactly once.
+class Mailer {
+  public:
+    virtual ~Mailer() = default;
+    virtual void send(const OutgoingMail& mail, std::function<void(MailAnswer)> done) = 0;
+};
+
+/// Texts of notices, from policies/notices.
+struct MailText {
+    std::string subject, text, html;
+};
+class NoticeWriter {
+  public:
+    virtual ~NoticeWriter() = default;
+    virtual Result<MailText> write(core::Notice notice, const std::string& language, const Json& context) = 0;
+};
+
+/// Signs orders and checkpoints. May live in another process later.
+class Signer {
+  public:
+    virtual ~Signer() = default;
+    virtual Result<std::string> seal(std::string_view payload_type, std::string_view payload) = 0;   ///< DSSE text
+};
+
+/// The connected hosts. `send` never blocks; false when the host is not connected (it is sent again on connect).
+class Hosts {
+  public:
+    virtual ~Hosts() = default;
+    virtual bool send(const HostId& host, const Frame& frame) = 0;
+    virtual bool connected(const HostId& host) = 0;
+};
+
+/// Who wants to hear of changes: the API's event stream. Called after the commit.
+class Watchers {
+  public:
+    virtual ~Watchers() = default;
+    virtual void changed(const CaseId& id, const std::vector<core::HistoryItem>& items) = 0;
+};
+
+// ---- names ---------------------------------------------------------------------------------------------------------
+
+template <>
+struct Names<MailState> {
+    static constexpr std::string_view what = "mail state";
+    static constexpr std::array table{std::pair{MailState::due, std::string_view("due")}, std::pair{MailState::sent, std::string_view("sent")},
+                                      std::pair{MailState::failed, std::string_view("failed")},
+                                      std::pair{MailState::withdrawn, std::string_view("withdrawn")}};
+};
+template <>
+struct Names<DispatchState> {
+    static constexpr std::string_view what = "dispatch state";
+    static constexpr std::array table{
+        std::pair{DispatchState::issued, std::string_view("issued")}, std::pair{DispatchState::accepted, std::string_view("accepted")},
+        std::pair{DispatchState::finished, std::string_view("finished")}, std::pair{DispatchState::void_, std::string_view("void")}};
+};
+template <>
+struct Names<Role> {
+    static constexpr std::string_view what = "role";
+    static constexpr std::array table{std::pair{Role::analyst, std::string_view("analyst")},
+                                      std::pair{Role::approver, std::string_view("approver")}, std::pair{Role::admin, std::string_view("admin")}};
+};
+
+}  // namespace bailiff
