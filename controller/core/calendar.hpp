@@ -39,10 +39,12 @@ struct Explained {
 
 /// Pure and immutable once built; cheap to copy; usable from every thread.
 ///
-/// Reckoning runs over absolute seconds inside each local opening, so a day with a DST change is as long as it
-/// really is. A span that ends exactly at closing time is due at closing time, not at the next opening; zero working
-/// time from a closed instant is the next opening. When no opening comes within ten years the answer is the start
-/// plus ten years, and says so.
+/// An instant is open when the wall clock, as it reads then, stands inside an opening: wall times that a clock change
+/// skips are never worked, wall times that happen twice are worked twice, and a span is counted in real seconds.
+/// A span that ends exactly at closing time is due at closing time, not at the next opening; zero working time from a
+/// closed instant is the next opening. When ten years pass without an opening the answer is the end of those ten
+/// years, and `explain` says so. The zone's rules are those of the system's tz database; after its last known change
+/// (2037 for most zones) the last offset stays.
 class Calendar {
   public:
     /// Fails with `invalid` for an unknown zone, overlapping or backward hours, or a week without any opening.
@@ -66,8 +68,10 @@ class Calendar {
     std::string describe_hours() const;
     const CalendarData& data() const;
 
-  private:
+    /// The inside, in calendar_zone.hpp.
     struct Zone;
+
+  private:
     explicit Calendar(std::shared_ptr<const Zone> zone);
     std::shared_ptr<const Zone> zone_;
 };
