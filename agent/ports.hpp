@@ -62,6 +62,9 @@ class Hypervisor {
     virtual Result<void> start(const VmId& vm) = 0;
     virtual Result<void> start_quarantined(const VmId& vm, const QuarantineBoot& boot) = 0;
     virtual Result<void> set_autostart(const VmId& vm, bool on) = 0;
+    /// Takes the link of every NIC down, or up again: live and in the stored definition, so that it survives a start.
+    /// `invalid` when a NIC of the VM cannot be cut (hostdev, vdpa, vhost-user).
+    virtual Result<void> set_links(const VmId& vm, bool up) = 0;
     /// The canary: true when the start gate refuses a start as it must (HYPERVISOR.md §2.1).
     virtual Result<bool> prove_gate() = 0;
     /// Called from the adapter's thread for every event, and once with `vm` empty and what "relisted" after a reconnect.
