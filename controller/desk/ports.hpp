@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -239,11 +240,25 @@ class Access {
     virtual void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) = 0;
 };
 
+/// Every policy revision that ever was in force, as its file's text: cases pin the revision they were opened under.
+class PolicyArchive {
+  public:
+    struct Kept {
+        PolicyId id;
+        int64_t revision = 0;
+        std::string text;
+        friend bool operator==(const Kept&, const Kept&) = default;
+    };
+    virtual ~PolicyArchive() = default;
+    virtual void keep_policy(const Kept& policy) = 0;          ///< the same id and revision again changes nothing
+    virtual std::vector<Kept> kept_policies() = 0;
+};
+
 // ---- storage: all of the above in one transaction -----------------------------------------------------------------
 
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
-class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access {
+class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access, public PolicyArchive {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desk: every use case of the controller, on one thread. It reads, asks the core, writes in one transaction, and
+// only after the commit lets anything leave. Where a crash falls, the next tick takes up.
+#pragma once
+
+#include <bailiff/random.hpp>
+#include "controller/core/case.hpp"
+#include "controller/core/policy_set.hpp"
+#include "controller/desk/ports.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace bailiff {
+
+struct DeskOptions {
+    std::string staff_address = "abuse@localhost";        ///< staff notices go here
+    std::string supervisor_address = "abuse@localhost";
+    std::string answer_to = "abuse@localhost";            ///< what notices name for answers
+    std::string mail_domain = "bailiff.invalid";          ///< right half of Message-IDs
+    Seconds order_life{10 * 60};                          ///< not_after - issued_at; at most 15 minutes
+    int64_t mails_per_tick = 50;
+    int64_t checkpoint_every = 100;                       ///< items
+};
+
+/// A report as intake, staff or a program hands it in. The VM is named by id, by address or by name.
+struct ReportInput {
+    std::string type;              ///< XARF v4 "category/type"
+    std::string vm, address, vm_name;
+    std::string reporter, summary, raw;
+    Instant observed_at{};         ///< 0 = now
+};
+struct ReportOutcome {
+    ReportId report;
+    CaseId case_id;                ///< empty: triage
+    bool opened = false;           ///< a new case
+    std::string triage;            ///< why a person must look
+};
+
+/// What the API shows of a case besides its fields.
+struct CaseView {
+    core::Case c;
+    core::Dues dues;
+    std::string policy_title;
+};
+
+/// Not thread-safe: DeskLoop owns it. All ports outlive it.
+class Desk {
+  public:
+    struct Ports {
+        Storage& storage;
+        const Clock& clock;
+        Random& random;
+        Signer& signer;
+        Mailer& mailer;
+        NoticeWriter& writer;
+        Hosts& hosts;
+        Watchers& watchers;
+    };
+    Desk(Ports ports, core::PolicySet policies, DeskOptions options);
+
+    // -- acts ------------------------------------------------------------------------------------------------------
+    /// Opens a case, joins an open one, or keeps the report for triage. Never loses it.
+    Result<ReportOutcome> report(const ReportInput& input, const std::string& actor);
+    /// Gives a triaged report its VM (and policy by its type).
+    Result<ReportOutcome> resolve_report(const ReportId& id, const VmId& vm, const std::string& actor);
+    /// One input to one case. The answer is the case after it.
+    Result<CaseView> act(const CaseId& id, const core::Input& input, const std::string& actor);
+
+    // -- the clock -------------------------------------------------------------------------------------------------
+    /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
+    /// returns how many deadlines it took.
+    size_t tick();
+    /// When something is next due by the clock; nothing when no deadline stands.
+    std::optional<Instant> next_due();
+
+    // -- hosts -----------------------------------------------------------------------------------------------------
+    void host_connected(const HostId& host);
+    void host_disconnected(const HostId& host);
+    void on_frame(const HostId& host, const Frame& frame);
+
+    // -- views -----------------------------------------------------------------------------------------------------
+    Result<CaseView> view(const CaseId& id);
+    Storage& storage() { return ports_.storage; }
+    const core::PolicySet& policies() const { return policies_; }
+    /// Replaces the policies; open cases keep the revision they pin (the old ones are taken over).
+    void replace_policies(core::PolicySet policies);
+    Instant now() const { return ports_.clock.now(); }
+    const DeskOptions& options() const { return options_; }
+
+    /// Lets what the committed turns owe leave the process. DeskLoop calls it after each commit; tests after each act.
+    void flush();
+    /// Forgets what rolled-back turns wanted to send.
+    void discard();
+
+  private:
+    struct Turn;
+    Result<CaseView> write(core::Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored);
+    const core::Policy& policy_of(const core::Case& c) const;
+    const core::Calendar& calendar_of(const core::Policy& policy) const;
+    Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor);
+    void dispatch(const core::Case& c, const core::Dues& dues);
+    void issue_order(const core::Case& c, const core::OrderDue& due);
+    void issue_job(const core::Case& c, const core::JobDue& due);
+    void send_mails();
+    void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
+    void checkpoint();
+    void resend(const HostId& host);
+    void on_inventory(const HostId& host, const InventoryPart& part);
+    void on_event(const HostId& host, const VmEvent& event);
+    void on_order_answer(const HostId& host, const OrderAnswer& answer);
+    void on_job_answer(const HostId& host, const JobAnswer& answer);
+    Json notice_context(const core::Case& c, const core::NoticeDue& due);
+
+    Ports ports_;
+    core::PolicySet policies_;
+    DeskOptions options_;
+    std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
+    std::set<int64_t> mails_under_way_;
+    int64_t last_checkpoint_ = -1;
+    std::function<void(std::function<void(Desk&)>)> come_back_;   ///< posts to the desk's own thread; inline when unset
+
+  public:
+    /// How callbacks of other threads (a mail's fate) reach the desk's thread. Set by DeskLoop.
+    void come_back_through(std::function<void(std::function<void(Desk&)>)> post) { come_back_ = std::move(post); }
+};
+
+}  // namespace bailiff
