@@ -16,9 +16,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bailiff::agent {
+
+/// The VM of the canary: it exists nowhere, is locked from the gate's installation on, and its start must be refused.
+inline constexpr std::string_view canary_uuid = "ba111ff0-0000-4000-8000-00000000ca9a";
+
+/// The name space of the element `<start token='…'/>` in the metadata of a definition that we start past our own lock.
+inline constexpr std::string_view start_metadata_uri = "urn:bailiff:start:1";
 
 /// What is true of one VM now: read from the hypervisor, never remembered.
 struct VmObservation {

@@ -6,13 +6,13 @@
 
 #include <bailiff/system_clock.hpp>
 
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <utility>
 
 namespace bailiff::agent {
@@ -108,7 +108,8 @@ ProcessResult Process::stop() {
         ::kill(-pid_, signal);
         // SIGTERM waits for ever at a stopped process.
         if (signal == SIGTERM) ::kill(-pid_, SIGCONT);
-        const milliseconds deadline = clock.monotonic() + (signal == SIGTERM ? options_.grace : milliseconds{10'000});
+        const milliseconds deadline =
+            clock.monotonic() + (signal == SIGTERM ? options_.grace : milliseconds{10'000});
         while (!ended_ && clock.monotonic() < deadline) pump(deadline - clock.monotonic());
     }
     // What the child started itself may have outlived it.
@@ -156,8 +157,10 @@ void Process::reap() {
     else
         result_.signal = info.si_status;
     // What is still in the pipes; not until their end, since a grandchild may hold them open.
-    while (read_stream(out_, result_.out, true)) {}
-    while (read_stream(err_, result_.err, false)) {}
+    while (read_stream(out_, result_.out, true)) {
+    }
+    while (read_stream(err_, result_.err, false)) {
+    }
 }
 
 Result<std::string> output_of(const std::vector<std::string>& argv, ProcessOptions options) {

@@ -4,6 +4,7 @@
 
 #include <bailiff/result.hpp>
 
+#include <sys/types.h>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <vector>
 
 namespace bailiff::agent {
@@ -24,30 +24,32 @@ struct ProcessLimits {
     std::optional<uint64_t> open_files;
 };
 
-/// A descriptor of ours that the child finds under number `as` (3 or higher). All others are closed in the child.
+/// A descriptor of ours that the child finds under number `as` (3 or higher). All others are closed in the
+/// child.
 struct InheritedDescriptor {
     int descriptor;
     int as;
 };
 
 struct ProcessOptions {
-    std::chrono::milliseconds timeout{30'000};          ///< of run(); then the group gets SIGTERM, and later SIGKILL
-    std::chrono::milliseconds grace{2'000};             ///< between SIGTERM and SIGKILL
-    std::string input;                                  ///< the child's standard input, a file without a name
-    size_t output_cap_bytes = size_t{256} * 1024;       ///< per stream; the rest is read and dropped
+    std::chrono::milliseconds timeout{30'000};  ///< of run(); then the group gets SIGTERM, and later SIGKILL
+    std::chrono::milliseconds grace{2'000};     ///< between SIGTERM and SIGKILL
+    std::string input;                          ///< the child's standard input, a file without a name
+    size_t output_cap_bytes = size_t{256} * 1024;  ///< per stream; the rest is read and dropped
     std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"};
-    std::string directory = "/";                        ///< working directory
+    std::string directory = "/";  ///< working directory
     ProcessLimits limits;
     std::vector<InheritedDescriptor> descriptors;
-    std::optional<uid_t> uid;                           ///< with gid: runs as this user, without further groups
+    std::optional<uid_t> uid;  ///< with gid: runs as this user, without further groups
     std::optional<gid_t> gid;
-    bool die_with_parent = false;                       ///< SIGKILL when the *thread* that started it ends
-    std::function<void(std::string_view)> on_output;    ///< sees standard output as it comes; called on the waiting thread
+    bool die_with_parent = false;  ///< SIGKILL when the *thread* that started it ends
+    std::function<void(std::string_view)>
+        on_output;  ///< sees standard output as it comes; called on the waiting thread
 };
 
 /// How a child ended.
 struct ProcessResult {
-    int exit_code = -1;      ///< -1 when a signal ended it
+    int exit_code = -1;  ///< -1 when a signal ended it
     int signal = 0;
     bool timed_out = false;  ///< we ended it
     bool truncated = false;  ///< a stream was longer than output_cap_bytes
@@ -59,12 +61,13 @@ struct ProcessResult {
     std::string describe() const;
 };
 
-/// A child process in its own session. Not copyable; used by one thread at a time. The destructor ends the child's
-/// process group and reaps it, so that nothing outlives its owner by accident.
+/// A child process in its own session. Not copyable; used by one thread at a time. The destructor ends the
+/// child's process group and reaps it, so that nothing outlives its owner by accident.
 class Process {
   public:
     /// Starts `argv`; argv[0] is an absolute path or is looked up in the PATH of options.environment.
-    /// Errors: not_found when there is no such program, invalid for an empty list, unavailable when it cannot start.
+    /// Errors: not_found when there is no such program, invalid for an empty list, unavailable when it cannot
+    /// start.
     static Result<Process> start(const std::vector<std::string>& argv, ProcessOptions options = {});
 
     /// start() and wait(options.timeout). A child that fails is a result, not an error.
@@ -100,7 +103,8 @@ class Process {
     ProcessResult result_;
 };
 
-/// Standard output of a program that must succeed. Any other end is Errc::unavailable with the program's own words.
+/// Standard output of a program that must succeed. Any other end is Errc::unavailable with the program's own
+/// words.
 Result<std::string> output_of(const std::vector<std::string>& argv, ProcessOptions options = {});
 
 }  // namespace bailiff::agent

@@ -2,9 +2,6 @@
 // Forks and execs a child with exactly the descriptors, environment, limits and identity it was given.
 #include "agent/process/spawn.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/mman.h>
@@ -13,6 +10,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 
 namespace bailiff::agent {
 namespace {
@@ -81,7 +81,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return out;
 }
 
-/// All that the child needs, made before the fork: afterwards another thread's lock on the heap may be held for ever.
+/// All that the child needs, made before the fork: afterwards another thread's lock on the heap may be held
+/// for ever.
 struct Plan {
     const char* program;
     char* const* argv;
@@ -99,8 +100,8 @@ bool limit(int resource, const std::optional<uint64_t>& value) {
     return ::setrlimit(__rlimit_resource_t(resource), &both) == 0;
 }
 
-/// Gives the child its descriptors and closes all others. The sources are moved out of the way first, since a target
-/// number may be another one's source.
+/// Gives the child its descriptors and closes all others. The sources are moved out of the way first, since a
+/// target number may be another one's source.
 bool arrange_descriptors(Plan& plan) {
     int highest = 2;
     for (const InheritedDescriptor& wanted : plan.moved) highest = std::max(highest, wanted.as);
@@ -135,7 +136,8 @@ bool prepare_child(Plan& plan) {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const ProcessLimits& limits = options.limits;
     if (!limit(RLIMIT_AS, limits.address_space_bytes) || !limit(RLIMIT_FSIZE, limits.file_size_bytes) ||
-        !limit(RLIMIT_CPU, limits.cpu_seconds) || !limit(RLIMIT_NOFILE, limits.open_files) || !limit(RLIMIT_CORE, 0))
+        !limit(RLIMIT_CPU, limits.cpu_seconds) || !limit(RLIMIT_NOFILE, limits.open_files) ||
+        !limit(RLIMIT_CORE, 0))
         return false;
     if (options.gid && (::setgroups(0, nullptr) != 0 || ::setgid(*options.gid) != 0)) return false;
     if (options.uid && ::setuid(*options.uid) != 0) return false;
@@ -155,12 +157,14 @@ Result<Spawned> spawn(const std::vector<std::string>& argv, const ProcessOptions
     if (argv.empty()) return fail(Errc::invalid, "There is no program to run in an empty argument list.");
     const std::string program = find_program(argv[0], options);
     if (program.empty())
-        return fail(Errc::not_found, "The program '" + argv[0] + "' is not installed; install the package that has it.");
+        return fail(Errc::not_found,
+                    "The program '" + argv[0] + "' is not installed; install the package that has it.");
     Pipe out, err, status;
     const int input = input_descriptor(options.input);
     const std::vector<char*> arguments = pointers(argv), environment = pointers(options.environment);
-    Plan plan{program.c_str(), arguments.data(), environment.data(), options.directory.c_str(), input, out.write,
-              err.write, status.write, &options, options.descriptors, ::getpid()};
+    Plan plan{program.c_str(), arguments.data(),    environment.data(), options.directory.c_str(),
+              input,           out.write,           err.write,          status.write,
+              &options,        options.descriptors, ::getpid()};
     const auto failed = [&](int error) {
         return fail(Errc::unavailable, "The program '" + argv[0] + "' could not be started: " +
                                            std::string(::strerror(error)) + ". It is tried again later.");
@@ -180,7 +184,8 @@ Result<Spawned> spawn(const std::vector<std::string>& argv, const ProcessOptions
     status.close_write();
     int error = 0;
     ssize_t n;
-    while ((n = ::read(status.read, &error, sizeof error)) < 0 && errno == EINTR) {}
+    while ((n = ::read(status.read, &error, sizeof error)) < 0 && errno == EINTR) {
+    }
     // glibc 2.36 declares pidfd_open without extern "C".
     const int pidfd = n == 0 ? int(::syscall(SYS_pidfd_open, pid, 0)) : -1;
     if (pidfd < 0) {

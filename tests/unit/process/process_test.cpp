@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <thread>
 
 namespace bailiff::agent {
 namespace {
@@ -44,7 +44,11 @@ TEST(Process, says_that_a_program_is_missing) {
 TEST(Process, says_that_a_program_cannot_start) {
     char path[] = "/tmp/bailiff-process-XXXXXX";
     const int fd = ::mkstemp(path);
-    ASSERT_EQ(::write(fd, "\x7f" "ELF", 4), 4);
+    ASSERT_EQ(::write(fd,
+                      "\x7f"
+                      "ELF",
+                      4),
+              4);
     ::fchmod(fd, 0755);
     ::close(fd);
     const auto result = Process::run({path});
@@ -80,7 +84,8 @@ TEST(Process, shows_output_as_it_comes) {
 }
 
 TEST(Process, ends_the_whole_group_when_time_is_up) {
-    // timeout(1) runs sleep as its child; both must be gone, though the inner one ignores SIGTERM's politeness.
+    // timeout(1) runs sleep as its child; both must be gone, though the inner one ignores SIGTERM's
+    // politeness.
     ProcessOptions options;
     options.timeout = milliseconds{200};
     options.grace = milliseconds{200};
