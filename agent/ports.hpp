@@ -5,16 +5,17 @@
 // Every call may be repeated after a crash: it looks first and succeeds when its effect already holds.
 #pragma once
 
+#include "agent/core/world.hpp"
+
 #include <bailiff/id.hpp>
 #include <bailiff/message.hpp>
 #include <bailiff/result.hpp>
 #include <bailiff/time.hpp>
 #include <bailiff/vm.hpp>
 
-#include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,30 +28,10 @@ inline constexpr std::string_view canary_uuid = "ba111ff0-0000-4000-8000-0000000
 /// The name space of the element `<start token='…'/>` in the metadata of a definition that we start past our own lock.
 inline constexpr std::string_view start_metadata_uri = "urn:bailiff:start:1";
 
-/// What is true of one VM now: read from the hypervisor, never remembered.
-struct VmObservation {
-    bool exists = false;            ///< false: not defined and not running on this host
-    std::string name;
-    Power power = Power::unknown;
-    bool stuck = false;             ///< a call on it did not return within its watchdog; other calls still work
-    bool persistent = true;
-    bool autostart = false;
-    bool managed_save = false;
-    bool migrating = false;
-    bool quarantine_running = false;  ///< running from overlays on the quarantine network: started by us
-    std::vector<VmDisk> disks;      ///< of the stored definition (of the live one when transient)
-    std::vector<VmNic> nics;
-    friend bool operator==(const VmObservation&, const VmObservation&) = default;
-};
-
-/// How a guest is asked to end.
-enum class ShutdownBy { guest_agent, acpi };
-
-/// How a quarantine boot differs from the VM's definition; everything else is kept, name and UUID included.
-struct QuarantineBoot {
-    std::map<std::string, std::string> overlays;  ///< disk target -> overlay path, one for every writable disk
-    std::string token;                            ///< one-time word that lets this start through our own gate
-    std::string nvram;                            ///< copy of the nvram file; empty when the VM has none
+/// Thrown by the journal and the guard when the state folder cannot be read or written (disk full, read-only). Nothing
+/// harmful starts then; the runner says so in its heartbeat and tries again.
+struct Outage : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 /// The machine's hypervisor. Thread-safe; every call returns within its watchdog (`unavailable` or `unknown_outcome`).
@@ -78,18 +59,6 @@ class Hypervisor {
     virtual void watch(std::function<void(VmEvent)> on_event) = 0;
 };
 
-/// What a lock remembers, as it lies in `locks/<uuid>.json` (root-owned; the gate reads the files beside it).
-struct LockRecord {
-    VmId vm;
-    CaseId case_id;
-    std::string name;
-    std::vector<VmDisk> disks;
-    bool was_running = false;      ///< found so when locked: what release restores
-    bool had_autostart = false;
-    Instant since{};
-    friend bool operator==(const LockRecord&, const LockRecord&) = default;
-};
-
 /// The lock: files as truth, the start gate reads them. Losing the folder is an outage (exception).
 class Guard {
   public:
@@ -101,15 +70,6 @@ class Guard {
     /// Lets exactly the start that carries `token` in its definition pass the gate, until `revoke`.
     virtual Result<void> permit(const VmId& vm, const std::string& token) = 0;
     virtual Result<void> revoke(const VmId& vm) = 0;
-};
-
-/// One overlay of one disk, named by VM, case and target so that it can be found after a crash.
-struct Overlay {
-    std::string target;
-    std::string path;
-    std::string base;          ///< the customer's image
-    std::string base_format;
-    friend bool operator==(const Overlay&, const Overlay&) = default;
 };
 
 /// Overlays (qcow2) over the customer's disks. The base is written by `commit` and by nothing else.
@@ -125,28 +85,6 @@ class Overlays {
     virtual Result<std::string> copy_nvram(const VmId& vm, const CaseId& case_id) = 0;
 };
 
-/// A stored evidence set.
-struct EvidenceSet {
-    EvidenceId id;
-    VmId vm;
-    CaseId case_id;
-    std::string folder;
-    std::string manifest_sha256;
-    int64_t bytes = 0;
-    Instant taken_at{};
-    friend bool operator==(const EvidenceSet&, const EvidenceSet&) = default;
-};
-
-/// What is to be frozen. The VM is off and locked; no overlay exists yet.
-struct EvidenceRequest {
-    EvidenceId id;
-    VmId vm;
-    CaseId case_id;
-    std::vector<VmDisk> disks;
-    std::string definition;    ///< stored XML
-    Instant now{};
-};
-
 /// Evidence sets on this host: images, XML, nvram, manifest with SHA-256 of each, all read-only.
 class EvidenceStore {
   public:
@@ -156,25 +94,10 @@ class EvidenceStore {
     virtual std::optional<EvidenceSet> find(const VmId& vm, const CaseId& case_id) = 0;
     /// Reads every file again and compares with the manifest.
     virtual Result<void> verify(const EvidenceSet& set) = 0;
+    /// The stored definition (XML) as it was given to `freeze`, letter by letter.
+    virtual Result<std::string> definition(const EvidenceSet& set) = 0;
     /// A folder inside the set for what cleaning moved away; created when missing.
     virtual Result<std::string> removed_folder(const EvidenceSet& set) = 0;
-};
-
-/// One image to scan or clean. Formats are from the definition, never probed.
-struct ScanTarget {
-    std::string target;
-    std::string path;
-    std::string format;
-    std::string backing;         ///< the overlay's base; empty when the image stands alone
-    std::string backing_format;
-};
-
-/// The outcome of scanning all disks of a VM: infected if any is, else incomplete if any is, else clean.
-struct ScanOutcome {
-    ScanVerdict verdict = ScanVerdict::incomplete;
-    int64_t files = 0, bytes = 0, skipped = 0;
-    std::vector<ScanHit> hits;                       ///< all of them
-    std::map<std::string, std::string> reports;      ///< disk target -> bailiff-scan's last line, as it came
 };
 
 /// bailiff-scan and bailiff-clean as processes.
@@ -187,15 +110,6 @@ class Scanner {
                                                const std::string& keep_folder) = 0;
 };
 
-/// One line of the journal: append-only, in order, durable when `append` returns.
-struct JournalEntry {
-    int64_t position = 0;      ///< set by the journal
-    std::string operation;     ///< order or job id; "" for host-wide entries
-    std::string kind;          ///< accepted, intent, done, end, answer, acked, high_water …: see journal/README.md
-    Json body;
-    Instant at{};
-};
-
 /// The agent's memory. Losing it is an outage (exception): nothing harmful starts without it.
 class Journal {
   public:
@@ -205,6 +119,9 @@ class Journal {
     /// Operations that have an `accepted` and no `end`.
     virtual std::vector<std::string> open_operations() = 0;
     virtual std::vector<JournalEntry> read_kind(const std::string& kind) = 0;
+    virtual std::vector<JournalEntry> read_all() = 0;
+    /// Deletes every entry of these operations: ended, acknowledged and old.
+    virtual void forget(const std::vector<std::string>& operations) = 0;
 };
 
 /// Towards the controller, through bailiff-link. Sending never blocks and may be lost: what matters is sent again

@@ -52,12 +52,13 @@ enum class Refusal {
     from_the_future,     ///< issued later than this host's clock allows (60 s)
     expired,             ///< not_after has passed
     bad_window,          ///< not_after before issued_at, or more than 15 minutes after it
+    unsupported,         ///< this agent's version or this kind of VM cannot do it
     unknown_vm,          ///< the VM is not on this host
     stale_generation,    ///< a newer order for this VM was seen
-    unexpected_state,    ///< `expect` does not hold
     exempt,              ///< on the host's never-touch list
-    over_budget,         ///< the host's own ceiling of harmful acts per hour
+    over_budget,         ///< the host's own ceiling of VMs harmed per hour
     draining,            ///< the host admin drains this agent
+    unexpected_state,    ///< `expect` does not hold; the first check that looks at the hypervisor
     gate_down,           ///< the start gate does not hold: a power-off would not last
     no_evidence,         ///< evidence required, and no verified set of this case on the host
     not_verified_clean,  ///< restore demanded without a complete clean verdict newer than the last write
@@ -107,12 +108,13 @@ struct Names<Refusal> {
         std::pair{Refusal::from_the_future, std::string_view("from_the_future")},
         std::pair{Refusal::expired, std::string_view("expired")},
         std::pair{Refusal::bad_window, std::string_view("bad_window")},
+        std::pair{Refusal::unsupported, std::string_view("unsupported")},
         std::pair{Refusal::unknown_vm, std::string_view("unknown_vm")},
         std::pair{Refusal::stale_generation, std::string_view("stale_generation")},
-        std::pair{Refusal::unexpected_state, std::string_view("unexpected_state")},
         std::pair{Refusal::exempt, std::string_view("exempt")},
         std::pair{Refusal::over_budget, std::string_view("over_budget")},
         std::pair{Refusal::draining, std::string_view("draining")},
+        std::pair{Refusal::unexpected_state, std::string_view("unexpected_state")},
         std::pair{Refusal::gate_down, std::string_view("gate_down")},
         std::pair{Refusal::no_evidence, std::string_view("no_evidence")},
         std::pair{Refusal::not_verified_clean, std::string_view("not_verified_clean")},
