@@ -16,7 +16,9 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bailiff {
@@ -60,8 +62,9 @@ class Directory {
     virtual ~Directory() = default;
     virtual void put_vm(const Vm& vm) = 0;
     virtual std::optional<Vm> find_vm(const VmId& id) = 0;
+    /// By address or name: VMs that are gone count only where no other has it; nothing when two share it.
     virtual std::optional<Vm> vm_by_address(const std::string& address) = 0;
-    virtual std::optional<Vm> vm_by_name(const std::string& name) = 0;   ///< nothing when two VMs share the name
+    virtual std::optional<Vm> vm_by_name(const std::string& name) = 0;
     virtual std::vector<Vm> vms(const HostId& host, const VmId& after, size_t limit) = 0;  ///< empty host = all; by id
     virtual void put_customer(const Customer& customer) = 0;
     virtual std::optional<Customer> find_customer(const CustomerId& id) = 0;
@@ -94,6 +97,9 @@ struct ChainedItem {
     std::string hash;
     friend bool operator==(const ChainedItem&, const ChainedItem&) = default;
 };
+
+/// The DSSE payload type of a checkpoint.
+inline constexpr std::string_view checkpoint_payload_type = "application/vnd.bailiff.checkpoint.v1+json";
 
 /// The head of the chain, signed by the controller at intervals, so that a cut-off tail shows.
 struct Checkpoint {
