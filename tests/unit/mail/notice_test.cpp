@@ -128,6 +128,21 @@ TEST(Notices, the_english_ticket_to_the_letter) {
     EXPECT_EQ(now, read_file(golden)) << "BAILIFF_REWRITE=1 rewrites it; review the difference";
 }
 
+TEST(Notices, a_hindi_ticket_is_in_hindi) {
+    const auto text = *texts().render("ticket", "hi-IN", texts().sample("ticket"));
+    EXPECT_NE(text.subject.find("कृपया web1 पर कार्रवाई करें"), std::string::npos) << text.subject;
+    EXPECT_NE(text.text.find("उत्तर कैसे दें"), std::string::npos);
+    EXPECT_NE(texts().render("closed", "hi", texts().sample("closed"))->text.find("बंद हो गया है"), std::string::npos);
+}
+
+TEST(Notices, every_notice_of_the_core_has_its_words) {
+    for (const auto& [notice, word] : Names<core::Notice>::table) {
+        EXPECT_TRUE(texts().keys().notices.contains(word)) << word;
+        NoticeTexts writer = texts();
+        EXPECT_TRUE(writer.write(notice, "en", writer.sample(word))) << word;
+    }
+}
+
 TEST(Notices, a_language_that_lacks_a_notice_falls_back_to_english) {
     const auto english = *texts().render("call_reminder", "en", texts().sample("call_reminder"));
     for (const char* language : {"hi", "xx", "", "hi-IN", "en-GB"})
