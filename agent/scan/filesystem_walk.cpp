@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our own walk over libtsk's directories: its ready-made one drops deep and long paths without a word.
+#include "agent/scan/filesystem_walk.hpp"
+
+#include "agent/scan/memory_file.hpp"
+
+#include <tsk/libtsk.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+namespace bailiff::agent {
+namespace {
+
+constexpr size_t buffer_size = 1U << 20;
+constexpr uint64_t ntfs_last_system_file = 23, ntfs_root = 5;
+
+/// libtsk's idea of an image, followed by ours. libtsk reaches the callbacks through the first member.
+struct TskImage {
+    TSK_IMG_INFO info;
+    Image* image;
+};
+
+ssize_t read_callback(TSK_IMG_INFO* info, TSK_OFF_T offset, char* buffer, size_t length) {
+    Image& image = *reinterpret_cast<TskImage*>(info)->image;
+    if (offset < 0 || static_cast<uint64_t>(offset) >= image.size()) return -1;
+    const auto at = static_cast<uint64_t>(offset);
+    const size_t part = std::min<uint64_t>(length, image.size() - at);
+    return image.read(at, {reinterpret_cast<uint8_t*>(buffer), part}) ? static_cast<ssize_t>(part) : -1;
+}
+void close_callback(TSK_IMG_INFO*) {}
+void describe_callback(TSK_IMG_INFO*, FILE*) {}
+
+template <auto close>
+struct Closer {
+    void operator()(auto* pointer) const { close(pointer); }
+};
+using TskFilesystem = std::unique_ptr<TSK_FS_INFO, Closer<tsk_fs_close>>;
+using TskDirectory = std::unique_ptr<TSK_FS_DIR, Closer<tsk_fs_dir_close>>;
+using TskFile = std::unique_ptr<TSK_FS_FILE, Closer<tsk_fs_file_close>>;
+
+std::string last_error() {
+    const char* text = tsk_error_get();
+    std::string out = text ? text : "no reason given";
+    tsk_error_reset();
+    return out.substr(0, 300);
+}
+
+class Walk {
+  public:
+    Walk(TSK_FS_INFO* fs, const WalkLimits& limits, WalkSink& sink)
+        : fs_(fs), limits_(limits), sink_(sink), ntfs_(TSK_FS_TYPE_ISNTFS(fs->ftype)), buffer_(buffer_size) {}
+
+    Result<void> run() {
+        TskFile root(tsk_fs_file_open_meta(fs_, nullptr, fs_->root_inum));
+        if (!root) return fail(Errc::unavailable, "the root directory cannot be read: " + last_error());
+        if (ntfs_) streams(*root, "/");
+        pending_.push_back({fs_->root_inum, "", 0});
+        visited_.insert(fs_->root_inum);
+        bool first = true;
+        while (!pending_.empty()) {
+            const Directory directory = std::move(pending_.back());
+            pending_.pop_back();
+            TskDirectory opened(tsk_fs_dir_open_meta(fs_, directory.inode));
+            if (!opened) {
+                const auto why = "the directory cannot be read: " + last_error();
+                if (first) return fail(Errc::unavailable, why);
+                sink_.skipped(directory.path + "/", SkipReason::unreadable, why, 0);
+            } else if (!entries(*opened, directory)) {
+                return {};
+            }
+            first = false;
+        }
+        return {};
+    }
+
+  private:
+    struct Directory {
+        TSK_INUM_T inode;
+        std::string path;  // without a slash at its end
+        size_t depth;
+    };
+
+    /// False when the cap of entries ends the walk.
+    bool entries(TSK_FS_DIR& directory, const Directory& at) {
+        const size_t count = tsk_fs_dir_getsize(&directory);
+        for (size_t i = 0; i < count; ++i) {
+            if (++seen_ > limits_.entries) {
+                sink_.skipped("", SkipReason::too_many, "the volume has more than " + std::to_string(limits_.entries) + " entries", 0);
+                return false;
+            }
+            tsk_error_reset();
+            const TSK_FS_NAME* name = tsk_fs_dir_get_name(&directory, i);
+            if (!name || !name->name || (name->flags & TSK_FS_NAME_FLAG_UNALLOC)) continue;
+            if (std::strcmp(name->name, ".") == 0 || std::strcmp(name->name, "..") == 0) continue;
+            if (name->type == TSK_FS_NAME_TYPE_VIRT || name->type == TSK_FS_NAME_TYPE_VIRT_DIR) continue;
+            if (ntfs_ && name->meta_addr <= ntfs_last_system_file && name->meta_addr != ntfs_root) continue;
+            const std::string path = at.path + "/" + name->name;
+            if (path.size() > limits_.path) {
+                sink_.skipped(path.substr(0, limits_.path), SkipReason::too_many, "the path is longer than is followed", 0);
+                continue;
+            }
+            TskFile file(tsk_fs_dir_get(&directory, i));
+            if (!file || !file->meta) {
+                sink_.skipped(path, SkipReason::unreadable, "the inode cannot be read: " + last_error(), 0);
+                continue;
+            }
+            entry(*file, path, at.depth);
+        }
+        return true;
+    }
+
+    void entry(TSK_FS_FILE& file, const std::string& path, size_t depth) {
+        const auto type = file.meta->type;
+        if (type == TSK_FS_META_TYPE_DIR) {
+            if (ntfs_) streams(file, path);
+            if (!visited_.insert(file.meta->addr).second) return;
+            if (depth + 1 >= limits_.depth)
+                sink_.skipped(path + "/", SkipReason::too_many, "the directories are nested deeper than is followed", 0);
+            else pending_.push_back({file.meta->addr, path, depth + 1});
+        } else if (type == TSK_FS_META_TYPE_REG) {
+            streams(file, path);
+        } else if (type == TSK_FS_META_TYPE_UNDEF) {
+            sink_.skipped(path, SkipReason::unreadable, "the inode has no type", 0);
+        }
+        // Links, devices, pipes and sockets hold no content of their own.
+    }
+
+    /// Hands over each content of a file: one on ext and FAT, any number of streams on NTFS (also of directories).
+    void streams(TSK_FS_FILE& file, const std::string& path) {
+        tsk_error_reset();
+        const int count = tsk_fs_file_attr_getsize(&file);
+        if (tsk_error_get_errno() != 0) {
+            sink_.skipped(path, SkipReason::unreadable, "the content cannot be found: " + last_error(), size_of(file));
+            return;
+        }
+        if (ntfs_ && reparsed(file, count, path)) return;
+        bool any = false;
+        for (int i = 0; i < count; ++i) {
+            const TSK_FS_ATTR* attribute = tsk_fs_file_attr_get_idx(&file, i);
+            if (!attribute) {
+                sink_.skipped(path, SkipReason::unreadable, "a stream cannot be found: " + last_error(), 0);
+                continue;
+            }
+            const bool content = ntfs_ ? attribute->type == TSK_FS_ATTR_TYPE_NTFS_DATA : attribute->type == TSK_FS_ATTR_TYPE_DEFAULT;
+            if (!content) continue;
+            any = true;
+            const bool named = ntfs_ && attribute->name && *attribute->name;
+            this->content(*attribute, named ? path + ":" + attribute->name : path);
+        }
+        if (!any && file.meta->type == TSK_FS_META_TYPE_REG && file.meta->size > 0)
+            sink_.skipped(path, SkipReason::unreadable, "the file has a size but no content", size_of(file));
+    }
+
+    static uint64_t size_of(const TSK_FS_FILE& file) {
+        return file.meta && file.meta->size > 0 ? static_cast<uint64_t>(file.meta->size) : 0;
+    }
+
+    /// Whether the file is a link, or is stored in a way that libtsk would show as zeros (which is then reported).
+    bool reparsed(TSK_FS_FILE& file, int count, const std::string& path) {
+        for (int i = 0; i < count; ++i) {
+            const TSK_FS_ATTR* attribute = tsk_fs_file_attr_get_idx(&file, i);
+            if (!attribute || attribute->type != TSK_FS_ATTR_TYPE_NTFS_REPARSE) continue;
+            uint8_t head[4] = {};
+            if (tsk_fs_attr_read(attribute, 0, reinterpret_cast<char*>(head), 4, TSK_FS_FILE_READ_FLAG_NONE) != 4) {
+                sink_.skipped(path, SkipReason::unreadable, "the reparse point cannot be read: " + last_error(), size_of(file));
+                return true;
+            }
+            const auto tag = little_endian<uint32_t>(head, 0);
+            if (tag == 0xa0000003 || tag == 0xa000000c || tag == 0xa000001d || tag == 0x8000001b) return false;
+            if (file.meta->type == TSK_FS_META_TYPE_DIR) return false;
+            const bool packed = tag == 0x80000017 || tag == 0x80000013;
+            sink_.skipped(path, packed ? SkipReason::compressed : SkipReason::unsupported,
+                          packed ? "Windows stores this file compressed or deduplicated" : "the content is not stored in the volume",
+                          size_of(file));
+            return true;
+        }
+        return false;
+    }
+
+    void content(const TSK_FS_ATTR& attribute, const std::string& path) {
+        const uint64_t size = attribute.size > 0 ? static_cast<uint64_t>(attribute.size) : 0;
+        if (size == 0) return;
+        if (size > limits_.file_size) {
+            sink_.skipped(path, SkipReason::size, "the file is larger than " + std::to_string(limits_.file_size) + " bytes", size);
+            return;
+        }
+        if (attribute.flags & TSK_FS_ATTR_ENC) {
+            sink_.skipped(path, SkipReason::encrypted, "the file is encrypted by Windows", size);
+            return;
+        }
+        auto memory = MemoryFile::create();
+        if (!memory) {
+            sink_.skipped(path, SkipReason::error, memory.error().text, size);
+            return;
+        }
+        for (uint64_t at = 0; at < size;) {
+            const size_t part = std::min<uint64_t>(buffer_.size(), size - at);
+            const ssize_t got = tsk_fs_attr_read(&attribute, static_cast<TSK_OFF_T>(at), buffer_.data(), part, TSK_FS_FILE_READ_FLAG_NONE);
+            if (got != static_cast<ssize_t>(part)) {
+                sink_.skipped(path, SkipReason::unreadable, "the content cannot be read: " + last_error(), size);
+                return;
+            }
+            if (const auto written = memory->append({buffer_.data(), part}); !written) {
+                sink_.skipped(path, SkipReason::error, written.error().text, size);
+                return;
+            }
+            at += part;
+        }
+        if (const auto sealed = memory->seal(); !sealed) {
+            sink_.skipped(path, SkipReason::error, sealed.error().text, size);
+            return;
+        }
+        sink_.file(path, size, memory->release());
+    }
+
+    TSK_FS_INFO* fs_;
+    const WalkLimits& limits_;
+    WalkSink& sink_;
+    bool ntfs_;
+    std::vector<char> buffer_;
+    std::vector<Directory> pending_;
+    std::unordered_set<TSK_INUM_T> visited_;
+    uint64_t seen_ = 0;
+};
+
+Result<void> hand_over_raw(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
+    const std::string path = "/(boot code)";
+    if (volume.size > limits.file_size) {
+        sink.skipped(path, SkipReason::size, "the partition is larger than the limit for one file", volume.size);
+        return {};
+    }
+    const auto bytes = image.bytes(volume.start, volume.size);
+    if (bytes.size() != volume.size) return fail(Errc::unavailable, "the partition cannot be read");
+    auto memory = MemoryFile::create();
+    if (!memory) return fail(memory.error());
+    if (const auto written = memory->append({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); !written) return written;
+    if (const auto sealed = memory->seal(); !sealed) return sealed;
+    sink.file(path, volume.size, memory->release());
+    return {};
+}
+
+}  // namespace
+
+Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
+    TSK_FS_TYPE_ENUM type = TSK_FS_TYPE_UNSUPP;
+    switch (volume.kind) {
+        case VolumeKind::ext: type = TSK_FS_TYPE_EXT_DETECT; break;
+        case VolumeKind::ntfs: type = TSK_FS_TYPE_NTFS_DETECT; break;
+        case VolumeKind::fat: type = TSK_FS_TYPE_FAT_DETECT; break;
+        case VolumeKind::exfat: type = TSK_FS_TYPE_EXFAT; break;
+        case VolumeKind::boot_code: return hand_over_raw(image, volume, limits, sink);
+        case VolumeKind::swap:
+        case VolumeKind::empty:
+        case VolumeKind::unreadable: return fail(Errc::invalid, "there is nothing to walk in this volume");
+    }
+    const auto adapter = std::make_unique<TskImage>();
+    adapter->image = &image;
+    TSK_IMG_INFO* info = tsk_img_open_external(adapter.get(), static_cast<TSK_OFF_T>(image.size()), 512, read_callback,
+                                               close_callback, describe_callback);
+    if (!info) return fail(Errc::unavailable, "libtsk does not take the image: " + last_error());
+    // The type is given, never detected: libtsk's readers for rarer filesystems have a poor record on hostile bytes.
+    Result<void> result;
+    {
+        const TskFilesystem fs(tsk_fs_open_img(info, static_cast<TSK_OFF_T>(volume.start), type));
+        if (fs) result = Walk(fs.get(), limits, sink).run();
+        else result = fail(Errc::unavailable, "the filesystem is damaged or not of this kind: " + last_error());
+    }
+    tsk_img_close(info);
+    return result;
+}
+
+}  // namespace bailiff::agent

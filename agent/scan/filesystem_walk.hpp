@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk over one filesystem with libtsk: every file's content into a sealed memory file. Runs in the reader only.
+#pragma once
+
+#include "agent/scan/image.hpp"
+#include "agent/scan/scan_result.hpp"
+#include "agent/scan/volume.hpp"
+
+#include <bailiff/result.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace bailiff::agent {
+
+struct WalkLimits {
+    uint64_t file_size = 100U << 20;  ///< bytes; larger files are reported, not read
+    uint64_t entries = 5'000'000;     ///< per volume
+    size_t depth = 512;               ///< directories
+    size_t path = 4096;               ///< bytes
+};
+
+/// Who takes what the walk finds. Called on the walk's own thread, in directory order.
+class WalkSink {
+  public:
+    virtual ~WalkSink() = default;
+    /// `memory_file` is sealed against every change and becomes the sink's. `path` is raw bytes.
+    virtual void file(const std::string& path, uint64_t size, int memory_file) = 0;
+    virtual void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) = 0;
+};
+
+/// Walks the volume (ext, ntfs, fat, exfat or boot_code). An error means that nothing of it can be trusted to have been
+/// seen; what could not be read inside it is reported to the sink instead. Deleted files are not looked at.
+Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink);
+
+}  // namespace bailiff::agent

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// bailiff-scan: options in, findings and a verdict out, the exit status says which.
+#include "agent/scan/options.hpp"
+#include "agent/scan/reader.hpp"
+#include "agent/scan/report.hpp"
+
+#include <bailiff/system_clock.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+namespace bailiff::agent {
+namespace {
+
+constexpr int exit_error = 2;
+
+int complain(const std::string& text) {
+    std::fprintf(stderr, "bailiff-scan: %s\n", text.c_str());
+    return exit_error;
+}
+
+int run(int argc, char** argv) {
+    auto parsed = parse_options(argc, argv);
+    if (!parsed) return complain(parsed.error().text);
+    if (!parsed->print.empty()) return std::fputs(parsed->print.c_str(), stdout), 0;
+    ScanOptions& options = parsed->options;
+
+    std::vector<std::unique_ptr<Engine>> engines;
+    if (!options.clamd.socket_path.empty()) {
+        auto engine = make_clamd_engine(options.clamd);
+        if (!engine) return complain(engine.error().text);
+        engines.push_back(std::move(*engine));
+    }
+    if (!options.yara.empty()) {
+        auto engine = make_yara_engine(options.yara, options.settings.per_file);
+        if (!engine) return complain(engine.error().text);
+        engines.push_back(std::move(*engine));
+    }
+    auto source = open_source(options.source);
+    if (!source) return complain(source.error().text);
+    for (const auto& note : source->notes) std::fprintf(stderr, "bailiff-scan: note: %s\n", note.c_str());
+
+    SystemClock clock;
+    options.settings.now = [&clock] { return ScanTime(clock.monotonic()); };
+    Report report(options.json, options.settings.now);
+    const auto verdict = scan(std::move(*source), engines, options.settings, report);
+    if (!verdict) return complain(verdict.error().text);
+    report.finish(*verdict);
+    switch (verdict->verdict) {
+        case ScanVerdict::clean: return 0;
+        case ScanVerdict::infected: return 1;
+        case ScanVerdict::incomplete: return 3;
+    }
+    return exit_error;
+}
+
+}  // namespace
+}  // namespace bailiff::agent
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        if (const auto role = bailiff::agent::run_role(argc, argv)) return *role;
+        return bailiff::agent::run(argc, argv);
+    } catch (const std::exception& error) {
+        return bailiff::agent::complain(error.what());
+    }
+}

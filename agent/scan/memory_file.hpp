@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file in memory without a name, which nobody can change once it is sealed.
+#pragma once
+
+#include "agent/scan/descriptor.hpp"
+
+#include <bailiff/result.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace bailiff::agent {
+
+/// Written by the reader, sealed, then passed to the engines: whoever writes it cannot show one content to ClamAV and
+/// another to YARA.
+class MemoryFile {
+  public:
+    static Result<MemoryFile> create();
+    Result<void> append(std::span<const char> bytes);
+    Result<void> seal();
+    int fd() const { return file_.fd(); }
+    int release() { return file_.release(); }
+
+  private:
+    explicit MemoryFile(Descriptor file) : file_(std::move(file)) {}
+    Descriptor file_;
+};
+
+/// The size of a memory file that came from elsewhere; an error unless every seal is set.
+Result<uint64_t> sealed_size(int fd);
+
+/// Lower-case hex SHA-256 of a sealed file's content.
+Result<std::string> sha256_of(int fd, uint64_t size);
+
+}  // namespace bailiff::agent

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Boost.Program_options behind one function.
+#include "agent/scan/options.hpp"
+
+#include <boost/program_options.hpp>
+
+#include <charconv>
+#include <sstream>
+#include <thread>
+
+namespace bailiff::agent {
+namespace {
+
+namespace po = boost::program_options;
+
+/// "100M", "2G", "4096": bytes.
+std::optional<uint64_t> parse_size(const std::string& text) {
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || value == 0) return std::nullopt;
+    const std::string unit(end, text.data() + text.size());
+    const int shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : unit == "T" ? 40 : -1;
+    if (shift < 0 || value > (~uint64_t{0} >> 1) >> shift) return std::nullopt;
+    return value << shift;
+}
+
+po::options_description visible() {
+    po::options_description out("Options");
+    out.add_options()
+        ("format", po::value<std::string>(), "raw or qcow2; needed for a file that begins with a qcow2 header")
+        ("backing", po::value<std::vector<std::string>>(), "the backing file that a qcow2 overlay may have; again for the next one")
+        ("backing-format", po::value<std::vector<std::string>>(), "its format, raw or qcow2; once for each --backing")
+        ("virtual-size", po::value<std::string>(), "refuse a qcow2 image whose disk has another size (bytes)")
+        ("clamd", po::value<std::string>(), "match with ClamAV through clamd's Unix socket")
+        ("clamd-max-file-size", po::value<std::string>(),
+         "larger files are not given to clamd (default 100M, or 25M when clamd keeps silent about its own limits)")
+        ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
+        ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
+        ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
+        ("file-timeout", po::value<uint64_t>()->default_value(180), "seconds that an engine may take for one file")
+        ("streams", po::value<unsigned>(), "files matched at once per engine (default: one per core)")
+        ("json", "print findings as JSON lines; the last line is the verdict")
+        ("help", "print this")
+        ("version", "print the version");
+    return out;
+}
+
+std::string help() {
+    std::ostringstream out;
+    out << "Usage: bailiff-scan [options] IMAGE | nbd+unix:///EXPORT?socket=PATH\n"
+           "Reads the files of a disk image without mounting it and matches them with ClamAV and YARA.\n\n"
+        << visible()
+        << "\nExit status: 0 clean, 1 infected, 2 error (no verdict), 3 incomplete (nothing found, but not everything was scanned).\n"
+           "In findings, \\xHH stands for a byte of a path that cannot be printed, and \\\\ for a backslash.\n";
+    return out.str();
+}
+
+}  // namespace
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+    po::options_description all = visible();
+    all.add_options()("image", po::value<std::vector<std::string>>());
+    po::positional_options_description positional;
+    positional.add("image", -1);
+    po::variables_map values;
+    try {
+        po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(
+                      po::command_line_style::unix_style & ~po::command_line_style::allow_guessing).run(), values);
+    } catch (const po::error& error) {
+        return fail(Errc::invalid, std::string(error.what()) + "; 'bailiff-scan --help' lists the options");
+    }
+    ParsedOptions out;
+    if (values.count("help")) return out.print = help(), out;
+    if (values.count("version")) return out.print = "bailiff-scan " BAILIFF_VERSION "\n", out;
+
+    std::string mistakes;
+    const auto mistake = [&](const std::string& text) { mistakes += (mistakes.empty() ? "" : "; ") + text; };
+    const auto text = [&](const char* name) { return values.count(name) ? values[name].as<std::string>() : std::string(); };
+    const auto texts = [&](const char* name) {
+        return values.count(name) ? values[name].as<std::vector<std::string>>() : std::vector<std::string>();
+    };
+    const auto size = [&](const char* name) -> std::optional<uint64_t> {
+        if (!values.count(name)) return std::nullopt;
+        const auto parsed = parse_size(text(name));
+        if (!parsed) mistake("--" + std::string(name) + " must be a number of bytes, or one with K, M, G or T behind it");
+        return parsed;
+    };
+    ScanOptions& o = out.options;
+    const auto images = texts("image");
+    if (images.size() == 1) o.source.image = images[0];
+    else mistake("name exactly one image");
+    o.source.format = text("format");
+    if (!o.source.format.empty() && o.source.format != "raw" && o.source.format != "qcow2") mistake("--format must be raw or qcow2");
+    const auto backing = texts("backing"), formats = texts("backing-format");
+    if (backing.size() != formats.size()) mistake("each --backing needs its --backing-format");
+    for (size_t i = 0; i < std::min(backing.size(), formats.size()); ++i) {
+        if (formats[i] != "raw" && formats[i] != "qcow2") mistake("--backing-format must be raw or qcow2");
+        o.source.backing.push_back({backing[i], formats[i]});
+    }
+    o.source.virtual_size = size("virtual-size");
+    o.clamd.socket_path = text("clamd");
+    o.clamd.largest_file = size("clamd-max-file-size");
+    o.yara = text("yara");
+    if (o.clamd.socket_path.empty() && o.yara.empty()) mistake("name an engine: --clamd SOCKET, --yara FOLDER, or both");
+    if (const auto most = size("max-file-size")) {
+        o.settings.limits.file_size = *most;
+        if (*most > uint64_t{2} << 30) mistake("--max-file-size must be at most 2G");
+    }
+    o.settings.limits.entries = values["max-files"].as<uint64_t>();
+    const uint64_t seconds = values["file-timeout"].as<uint64_t>();
+    if (seconds < 1 || seconds > 86'400) mistake("--file-timeout must be from 1 to 86400 seconds");
+    o.settings.per_file = std::chrono::seconds(seconds);
+    o.settings.lanes = values.count("streams") ? values["streams"].as<unsigned>() : std::max(1U, std::thread::hardware_concurrency());
+    if (o.settings.lanes < 1 || o.settings.lanes > 64) mistake("--streams must be from 1 to 64");
+    o.json = values.count("json") != 0;
+    if (!mistakes.empty()) return fail(Errc::invalid, mistakes);
+    return out;
+}
+
+}  // namespace bailiff::agent

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// bailiff-scan's command line.
+#pragma once
+
+#include "agent/scan/lane.hpp"
+#include "agent/scan/scan.hpp"
+#include "agent/scan/source.hpp"
+
+#include <bailiff/result.hpp>
+
+#include <optional>
+#include <string>
+
+namespace bailiff::agent {
+
+struct ScanOptions {
+    SourceSpec source;
+    ClamdOptions clamd;     ///< unused when its socket path is empty
+    std::string yara;       ///< folder of rules; "" for none
+    ScanSettings settings;  ///< its clock is set by main
+    bool json = false;
+};
+
+struct ParsedOptions {
+    ScanOptions options;
+    std::string print;  ///< not empty: print this and end with status 0 (--help, --version)
+};
+
+/// Mistakes are listed all at once, each with its remedy.
+Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+
+}  // namespace bailiff::agent

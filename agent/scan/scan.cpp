@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop over reader and lanes. Whatever it does not positively know to be scanned is on the list of skipped things.
+#include "agent/scan/scan.hpp"
+
+#include "agent/scan/memory_file.hpp"
+#include "agent/scan/packet_socket.hpp"
+#include "agent/scan/path_text.hpp"
+#include "agent/scan/reader_message.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <deque>
+#include <list>
+#include <set>
+
+namespace bailiff::agent {
+namespace {
+
+constexpr int attempts_per_file = 2;
+constexpr uint64_t most_volumes = 2000;
+constexpr std::chrono::milliseconds progress_every{500};
+
+/// One content on its way through the engines.
+struct FileInScan {
+    std::string path, volume;
+    uint64_t size = 0;
+    Descriptor content;
+    size_t engines_left = 0;
+    std::string sha256;
+};
+using FileRef = std::list<FileInScan>::iterator;
+
+struct LaneState {
+    std::unique_ptr<Lane> lane;
+    std::optional<FileRef> file;
+    ScanTime deadline;
+};
+
+struct EngineState {
+    Engine* engine;
+    ScanEngine facts;
+    std::deque<FileRef> waiting;
+    std::vector<LaneState> lanes;
+};
+
+class Scan {
+  public:
+    Scan(RoleProcess reader, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
+        : reader_(std::move(reader)), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
+        for (const auto& engine : engines) {
+            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}});
+            for (unsigned i = 0; i < settings.lanes; ++i) state.lanes.push_back({engine->new_lane(), std::nullopt, {}});
+            verdict_.engines.push_back(state.facts);
+        }
+    }
+
+    Result<Verdict> run() {
+        while (!aborted_ && (!reader_done_ || !files_.empty())) {
+            feed();
+            if (aborted_ || (reader_done_ && files_.empty())) break;
+            wait();
+        }
+        if (!cannot_open_.empty()) return fail(Errc::unavailable, cannot_open_);
+        finish();
+        return verdict_;
+    }
+
+  private:
+    void skip(SkippedItem item) {
+        ++verdict_.skipped_total;
+        listener_.skipped(item);
+        if (verdict_.skipped.size() < most_listed) verdict_.skipped.push_back(std::move(item));
+    }
+
+    /// Ends the scan early; what was not looked at is named as a whole.
+    void abort(SkipReason reason, std::string detail) {
+        if (aborted_) return;
+        aborted_ = true;
+        skip({"", "", reason, std::move(detail), 0});
+    }
+
+    // --- the reader's side ---
+
+    void read_packet() {
+        auto packet = receive_packet(reader_.channel.fd(), Wait::no, largest_reader_message);
+        if (packet && !*packet) return;
+        if (!packet) return reader_lost("the sandboxed reader ended unexpectedly");
+        heard_ = settings_.now();
+        auto message = decode_reader_message((*packet)->bytes);
+        if (!message) return reader_lost(message.error().text);
+        take(std::move(*message), std::move((*packet)->descriptor));
+    }
+
+    void reader_lost(const std::string& why) {
+        reader_.process.kill();
+        reader_done_ = true;
+        if (in_volume_) {
+            verdict_.volumes.back().state = VolumeState::unreadable;
+            verdict_.volumes.back().reason = why;
+            listener_.volume(verdict_.volumes.back());
+            in_volume_ = false;
+        }
+        skip({"", volume_name(), SkipReason::reader_failed, why + "; the rest of the image was not read", 0});
+    }
+
+    std::string volume_name() const { return verdict_.volumes.empty() ? "" : verdict_.volumes.back().name; }
+
+    void take(ReaderMessage message, Descriptor content) {
+        const bool of_volume = message.kind == ReaderMessageKind::file || message.kind == ReaderMessageKind::skipped ||
+                               message.kind == ReaderMessageKind::note || message.kind == ReaderMessageKind::volume_end;
+        if (of_volume != in_volume_ && message.kind != ReaderMessageKind::failed)
+            return reader_lost("the sandboxed reader broke the protocol");
+        switch (message.kind) {
+            case ReaderMessageKind::volume: {
+                if (verdict_.volumes.size() >= most_volumes) return reader_lost("the image has too many volumes");
+                ScannedVolume volume;
+                volume.name = message.volume;
+                volume.filesystem = message.filesystem;
+                volume.start = message.start;
+                volume.size = message.size;
+                verdict_.volumes.push_back(std::move(volume));
+                in_volume_ = true;
+                break;
+            }
+            case ReaderMessageKind::note:
+                if (verdict_.volumes.back().notes.size() < 100) verdict_.volumes.back().notes.push_back(escape_path(message.text));
+                break;
+            case ReaderMessageKind::volume_end: {
+                ScannedVolume& volume = verdict_.volumes.back();
+                volume.state = message.state;
+                volume.reason = escape_path(message.text);
+                in_volume_ = false;
+                listener_.volume(volume);
+                if (volume.state == VolumeState::unreadable) skip({"", volume.name, message.reason, volume.reason, volume.size});
+                break;
+            }
+            case ReaderMessageKind::file: take_file(std::move(message), std::move(content)); break;
+            case ReaderMessageKind::skipped:
+                skip({escape_path(message.path), volume_name(), message.reason, escape_path(message.text), message.size});
+                break;
+            case ReaderMessageKind::finished: reader_done_ = true; break;
+            case ReaderMessageKind::failed:
+                if (verdict_.volumes.empty()) cannot_open_ = escape_path(message.text);
+                reader_lost(escape_path(message.text));
+                aborted_ = aborted_ || !cannot_open_.empty();
+                break;
+        }
+    }
+
+    void take_file(ReaderMessage message, Descriptor content) {
+        const auto size = sealed_size(content.fd());
+        if (!size || *size != message.size || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
+        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, ""});
+        const FileRef file = std::prev(files_.end());
+        bool anyone = false;
+        for (auto& engine : engines_) {
+            if (*size > engine.engine->largest_file()) {
+                skip({file->path, file->volume, SkipReason::size,
+                      "larger than the " + std::to_string(engine.engine->largest_file()) + " bytes that " + engine.facts.name + " is given", *size});
+                continue;
+            }
+            anyone = true;
+            ++file->engines_left;
+            engine.waiting.push_back(file);
+        }
+        if (anyone) {
+            ++verdict_.files, ++verdict_.volumes.back().files;
+            verdict_.bytes += *size, verdict_.volumes.back().bytes += *size;
+        } else {
+            release(file);
+        }
+    }
+
+    /// Forgets a file and lets the reader send another.
+    void release(FileRef file) {
+        uint8_t credit[8];
+        for (int i = 0; i < 8; ++i) credit[i] = static_cast<uint8_t>(file->size >> (8 * i));
+        files_.erase(file);
+        if (!reader_done_) send_packet(reader_.channel.fd(), credit);
+    }
+
+    // --- the engines' side ---
+
+    void feed() {
+        for (auto& engine : engines_)
+            for (auto& lane : engine.lanes) {
+                if (aborted_ || lane.file || engine.waiting.empty()) continue;
+                const FileRef file = engine.waiting.front();
+                if (!lane.lane->begin(file->content.fd(), file->size))
+                    return abort(SkipReason::engine_failed, engine.facts.name + " does not answer any more; what is not listed was not scanned");
+                engine.waiting.pop_front();
+                lane.file = file;
+                lane.deadline = settings_.now() + settings_.per_file;
+            }
+    }
+
+    void settle(EngineState& engine, FileRef file, const EngineAnswer& answer) {
+        if (!answer.signatures.empty() && file->sha256.empty())
+            file->sha256 = sha256_of(file->content.fd(), file->size).value_or(std::string(64, '0'));
+        for (const auto& signature : answer.signatures) {
+            ScanHit hit{file->path, file->volume, signature, engine.facts.name, file->sha256, file->size};
+            ++verdict_.hits_total;
+            listener_.hit(hit);
+            if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(hit));
+        }
+        if (answer.not_scanned) skip({file->path, file->volume, *answer.not_scanned, answer.detail, file->size});
+        if (--file->engines_left == 0) release(file);
+    }
+
+    void look(EngineState& engine, LaneState& lane) {
+        LaneStep step = lane.lane->look();
+        const FileRef file = *lane.file;
+        if (step.lost) {
+            lane.file.reset();
+            if (retried_.insert(&*file).second) {
+                engine.waiting.push_front(file);
+                return;
+            }
+            retried_.erase(&*file);
+            settle(engine, file, {{}, SkipReason::error, engine.facts.name + " broke off twice on this file"});
+        } else if (step.answer) {
+            lane.file.reset();
+            retried_.erase(&*file);
+            settle(engine, file, *step.answer);
+        }
+    }
+
+    void wait() {
+        std::vector<pollfd> polled;
+        std::vector<std::pair<EngineState*, LaneState*>> whose;
+        ScanTime until = settings_.now() + progress_every;
+        for (auto& engine : engines_)
+            for (auto& lane : engine.lanes)
+                if (lane.file) {
+                    polled.push_back({lane.lane->fd(), POLLIN, 0});
+                    whose.emplace_back(&engine, &lane);
+                    until = std::min(until, lane.deadline);
+                }
+        const bool listening = !reader_done_ && files_.size() < 2 * most_files_ahead;
+        if (listening) polled.push_back({reader_.channel.fd(), POLLIN, 0});
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - settings_.now()).count();
+        ::poll(polled.data(), polled.size(), static_cast<int>(std::max<int64_t>(left + 1, 0)));
+
+        const ScanTime now = settings_.now();
+        for (size_t i = 0; i < whose.size(); ++i) {
+            auto [engine, lane] = whose[i];
+            if (polled[i].revents) {
+                look(*engine, *lane);
+            } else if (lane->deadline <= now) {
+                const FileRef file = *lane->file;
+                lane->file.reset();
+                lane->lane->abandon();
+                settle(*engine, file, {{}, SkipReason::timeout, engine->facts.name + " took too long"});
+            }
+        }
+        if (listening && polled.back().revents) read_packet();
+        else if (listening && files_.empty() && now - heard_ > settings_.reader_silence) reader_lost("the sandboxed reader did nothing for too long");
+        if (!files_.empty()) heard_ = now;
+        listener_.progress(verdict_.files, verdict_.bytes, verdict_.hits_total);
+    }
+
+    void finish() {
+        if (in_volume_) {
+            verdict_.volumes.back().state = VolumeState::unreadable;
+            verdict_.volumes.back().reason = "the scan was broken off";
+            listener_.volume(verdict_.volumes.back());
+        }
+        verdict_.verdict = verdict_.hits_total       ? ScanVerdict::infected
+                           : verdict_.skipped_total ? ScanVerdict::incomplete
+                                                    : ScanVerdict::clean;
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.now() - started_);
+        verdict_.duration_ms = static_cast<uint64_t>(took.count());
+    }
+
+    RoleProcess reader_;
+    const ScanSettings& settings_;
+    ScanListener& listener_;
+    ScanTime started_, heard_;
+    Verdict verdict_;
+    std::list<FileInScan> files_;
+    std::set<const FileInScan*> retried_;
+    std::list<EngineState> engines_;
+    std::string cannot_open_;
+    bool in_volume_ = false, reader_done_ = false, aborted_ = false;
+};
+
+}  // namespace
+
+Result<Verdict> scan(Source source, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings,
+                     ScanListener& listener) {
+    auto reader = start_reader(source.image.fd(), source.export_name, settings.limits);
+    if (!reader) return fail(reader.error());
+    // The reader holds it now; with our copy closed, qemu-nbd ends when the reader does.
+    source.image.reset();
+    return Scan(std::move(*reader), engines, settings, listener).run();
+}
+
+}  // namespace bailiff::agent

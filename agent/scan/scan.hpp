@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scan itself: one thread that takes files from the reader and spreads them over the engines' lanes.
+#pragma once
+
+#include "agent/scan/lane.hpp"
+#include "agent/scan/reader.hpp"
+#include "agent/scan/scan_result.hpp"
+#include "agent/scan/source.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace bailiff::agent {
+
+struct ScanSettings {
+    WalkLimits limits;
+    unsigned lanes = 2;  ///< streams per engine
+    std::chrono::seconds per_file{180};
+    std::chrono::seconds reader_silence{300};  ///< how long the reader may work without a word
+    std::function<ScanTime()> now;             ///< monotonic
+};
+
+/// Told of each finding as it comes, on the scan's thread.
+class ScanListener {
+  public:
+    virtual ~ScanListener() = default;
+    virtual void hit(const ScanHit&) {}
+    virtual void skipped(const SkippedItem&) {}
+    virtual void volume(const ScannedVolume&) {}
+    virtual void progress(uint64_t files, uint64_t bytes, uint64_t hits) = 0;
+};
+
+/// Scans to the end. An error means that the image could not be opened at all; everything later ends in the verdict.
+Result<Verdict> scan(Source source, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings,
+                     ScanListener& listener);
+
+}  // namespace bailiff::agent

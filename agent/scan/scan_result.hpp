@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a scan says in the end: the verdict object, as bailiff-scan prints it and the agent reads it back.
+#pragma once
+
+#include <bailiff/names.hpp>
+#include <bailiff/result.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// Clean is said only when every file of every volume was matched by every engine.
+enum class ScanVerdict {
+    clean,       ///< everything was read and matched, nothing was found; exit status 0
+    infected,    ///< something was found, whatever else happened; exit status 1
+    incomplete,  ///< nothing was found, but not everything was scanned; exit status 3
+};
+
+/// Why a file or a whole volume was not scanned. Each of them makes a scan without hits incomplete.
+enum class SkipReason {
+    size,           ///< larger than the limit of the scan or of an engine
+    limit,          ///< an engine reached its own limit (depth, members, time) inside the file
+    timeout,        ///< an engine did not answer in time
+    error,          ///< an engine failed on this file
+    engine_failed,  ///< an engine died and did not come back; the rest was not scanned
+    encrypted,      ///< the content is encrypted and no key is here
+    compressed,     ///< stored in a way that the reader cannot unpack (NTFS deduplication, WOF)
+    unreadable,     ///< the image or the filesystem is damaged or shorter than it says
+    unsupported,    ///< a filesystem or volume manager that this version cannot read
+    too_many,       ///< the walk was stopped at its cap of entries, depth or path length
+    reader_failed,  ///< the sandboxed reader died; the rest of the image was not read
+};
+
+enum class VolumeState {
+    read,           ///< walked to its end (single files may still be skipped)
+    unreadable,     ///< not read; `reason` says why
+    no_filesystem,  ///< swap, or nothing but zeros: nothing to scan, and no reason to doubt a clean verdict
+};
+
+struct SkippedItem {
+    std::string path;    ///< as `escape_path` writes it; empty when the whole volume is meant
+    std::string volume;  ///< "disk", "gpt2", "mbr5"; empty when the whole image is meant
+    SkipReason reason = SkipReason::error;
+    std::string detail;  ///< a sentence for people; may be empty
+    uint64_t size = 0;   ///< bytes, 0 when not known
+    friend bool operator==(const SkippedItem&, const SkippedItem&) = default;
+};
+
+struct ScanHit {
+    std::string path;  ///< as `escape_path` writes it; "file:stream" for an NTFS stream
+    std::string volume;
+    std::string signature;
+    std::string engine;  ///< "clamav" or "yara"
+    std::string sha256;  ///< of the content that matched, hex
+    uint64_t size = 0;   ///< bytes
+    friend bool operator==(const ScanHit&, const ScanHit&) = default;
+};
+
+struct ScanEngine {
+    std::string name;
+    std::string version;         ///< clamd's VERSION answer, or the SHA-256 of the YARA rules
+    bool reports_limits = true;  ///< false: files over the engine's own limits pass silently (see README)
+    friend bool operator==(const ScanEngine&, const ScanEngine&) = default;
+};
+
+struct ScannedVolume {
+    std::string name;
+    std::string filesystem;        ///< "ext4", "ntfs", "fat", "exfat", "swap", "xfs" …; "" when not recognised
+    uint64_t start = 0, size = 0;  ///< bytes within the image
+    VolumeState state = VolumeState::unreadable;
+    std::string reason;  ///< why it was not read; "" when it was
+    std::vector<std::string> notes;
+    uint64_t files = 0, bytes = 0;
+    friend bool operator==(const ScannedVolume&, const ScannedVolume&) = default;
+};
+
+/// The last line of bailiff-scan's output.
+struct Verdict {
+    ScanVerdict verdict = ScanVerdict::incomplete;
+    uint64_t files = 0, bytes = 0;  ///< handed to the engines
+    std::vector<SkippedItem> skipped;
+    uint64_t skipped_total = 0;  ///< `skipped` lists at most `most_listed` of them
+    std::vector<ScanHit> hits;
+    uint64_t hits_total = 0;
+    std::vector<ScanEngine> engines;
+    std::vector<ScannedVolume> volumes;
+    uint64_t duration_ms = 0;
+    friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+
+/// Lists in a verdict end here, so that a hostile disk cannot make a verdict of a gigabyte.
+inline constexpr size_t most_listed = 10'000;
+
+/// One line of JSON, without its newline.
+std::string verdict_json(const Verdict& verdict);
+std::string hit_json(const ScanHit& hit);
+std::string skipped_json(const SkippedItem& item);
+
+/// Reads the verdict from its own line or from bailiff-scan's whole output (then its last line). Strict: an unknown
+/// word, a missing field, or counts that contradict the verdict are errors, since a person's VM depends on it.
+Result<Verdict> parse_verdict(std::string_view output);
+
+}  // namespace bailiff::agent
+
+namespace bailiff {
+
+template <>
+struct Names<agent::ScanVerdict> {
+    using E = agent::ScanVerdict;
+    static constexpr std::string_view what = "verdict";
+    static constexpr std::array table{std::pair{E::clean, std::string_view("clean")},
+                                      std::pair{E::infected, std::string_view("infected")},
+                                      std::pair{E::incomplete, std::string_view("incomplete")}};
+};
+template <>
+struct Names<agent::SkipReason> {
+    using E = agent::SkipReason;
+    static constexpr std::string_view what = "reason for not scanning";
+    static constexpr std::array table{
+        std::pair{E::size, std::string_view("size")},
+        std::pair{E::limit, std::string_view("limit")},
+        std::pair{E::timeout, std::string_view("timeout")},
+        std::pair{E::error, std::string_view("error")},
+        std::pair{E::engine_failed, std::string_view("engine_failed")},
+        std::pair{E::encrypted, std::string_view("encrypted")},
+        std::pair{E::compressed, std::string_view("compressed")},
+        std::pair{E::unreadable, std::string_view("unreadable")},
+        std::pair{E::unsupported, std::string_view("unsupported")},
+        std::pair{E::too_many, std::string_view("too_many")},
+        std::pair{E::reader_failed, std::string_view("reader_failed")}};
+};
+template <>
+struct Names<agent::VolumeState> {
+    using E = agent::VolumeState;
+    static constexpr std::string_view what = "volume state";
+    static constexpr std::array table{std::pair{E::read, std::string_view("read")},
+                                      std::pair{E::unreadable, std::string_view("unreadable")},
+                                      std::pair{E::no_filesystem, std::string_view("no_filesystem")}};
+};
+
+}  // namespace bailiff
