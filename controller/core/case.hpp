@@ -116,6 +116,9 @@ Case evolve(Case c, const HistoryItem& item);
 /// What the world owes this case now. Follows from the case alone; `now` plays no part.
 Dues owed(const Case& c, const Policy& policy, const Calendar& calendar);
 
+/// The job whose answer the case waits for, held or not. Nothing when it waits for something else.
+std::optional<JobDue> awaited_job(const Case& c);
+
 /// The fold as JSON, for the case's row; reads back to the same case.
 Json json_of(const Case& c);
 Result<Case> parse_case(const Json& json);

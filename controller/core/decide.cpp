@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+// decide: may this happen now, and what is then true? One function per input; each reads like the process it follows.
+
+#include "controller/core/case.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace bailiff::core {
+namespace {
+
+using Facts = std::vector<Fact>;
+
+/// What every decision looks at.
+struct Situation {
+    const Case& c;
+    const Policy& policy;
+    const Calendar& calendar;
+    Instant now;
+
+    const Step& rung() const {
+        assert(c.rung >= 0 && size_t(c.rung) < policy.ladder.size());
+        return policy.ladder[size_t(c.rung)];
+    }
+    /// What remains of a countdown now; standing ones keep theirs.
+    Seconds left(const Countdown& count, StepClock clock) const {
+        if (!count.running) return count.left;
+        const Seconds used = clock == StepClock::working ? calendar.between(count.since, now).amount : now - count.since;
+        return std::max(Seconds{0}, count.left - used);
+    }
+    Seconds ladder_left() const { return left(c.ladder, rung().clock); }
+    Seconds resolution_left() const {
+        return left(c.resolution, policy.resolution ? policy.resolution->clock : StepClock::working);
+    }
+};
+
+Result<Facts> conflict(const Case& c, const std::string& what) {
+    return fail(Errc::conflict, "Case " + c.id.text() + " is " + std::string(name(c.phase)) +
+                                    (c.stage == Stage::none ? "" : " (" + std::string(name(c.stage)) + ")") + ": " + what);
+}
+
+RungStarted start_rung(const Policy& policy, size_t index) {
+    const Step& step = policy.ladder[index];
+    return {int64_t(index), step.id, step.within, step.waits_for == WaitsFor::call};
+}
+
+/// Both clocks stop: a person or the host has the word now.
+void stop_clocks(const Situation& d, Facts& facts, const std::string& why) {
+    if (d.c.ladder.running) facts.push_back(LadderStopped{d.ladder_left(), why});
+    if (d.c.resolution.running) facts.push_back(ResolutionStopped{d.resolution_left()});
+}
+
+/// Into review: both clocks stand until a person decides.
+void review(const Situation& d, Facts& facts, const std::string& reason) {
+    stop_clocks(d, facts, "review");
+    facts.push_back(ReviewOpened{reason});
+}
+
+/// The sanction of a step: a cut network waits for the customer; a machine switched off is treated when the policy
+/// wants it verified clean.
+void sanction(const Situation& d, Facts& facts, VmState state, const std::string& reason) {
+    stop_clocks(d, facts, "sanction");
+    facts.push_back(StateDemanded{state, EvidenceRule::not_required, Expect::any, true, reason});
+    if (state == VmState::off && d.policy.restore_when == RestoreWhen::verified_clean)
+        facts.push_back(StageEntered{Stage::power_off, 1, 1});
+}
+
+void begin_treatment(const Situation& d, Facts& facts, const std::string& reason) {
+    stop_clocks(d, facts, "treatment");
+    facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, reason});
+    facts.push_back(StageEntered{Stage::power_off, 1, 1});
+}
+
+/// Release. Whether cleaned disks are committed is the host's to check: it does so only after a clean scan.
+void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std::string& reason) {
+    stop_clocks(d, facts, "restore");
+    facts.push_back(StateDemanded{VmState::running, evidence, Expect::any, false, reason});
+}
+
+/// The VM, once touched, must be given back before the case can close.
+bool touched(const Case& c) { return c.demand > 0 && !(c.desired == VmState::running && c.demand_met); }
+
+void approve_restore(const Situation& d, Facts& facts, const std::string& reason) {
+    facts.push_back(StageApproved{Stage::restore_decision, reason});
+    restore(d, facts, d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, "verified clean");
+}
+
+void approve_clean(const Situation& d, Facts& facts, const std::string& reason) {
+    facts.push_back(StageApproved{Stage::clean_decision, reason});
+    facts.push_back(StageEntered{Stage::clean, std::max<int64_t>(1, d.c.round), 1});
+}
+
+std::vector<std::string> missing_needs(const Policy& policy, const Reply& reply) {
+    std::vector<std::string> missing;
+    for (const Need need : policy.needs) {
+        const std::string& given = need == Need::steps        ? reply.steps
+                                   : need == Need::root_cause ? reply.root_cause
+                                                              : reply.prevention;
+        if (given.empty()) missing.emplace_back(name(need));
+    }
+    return missing;
+}
+
+// ---- the clock ------------------------------------------------------------------------------------------------
+
+/// Silence lasted to the end of the rung.
+void climb(const Situation& d, Facts& facts) {
+    const Step& step = d.rung();
+    if (step.then) {
+        sanction(d, facts, *step.then,
+                 d.c.calls.empty() ? d.policy.title + ": no answer was required before acting"
+                                   : d.policy.title + ": no response after the phone call");
+    } else {
+        assert(size_t(d.c.rung) + 1 < d.policy.ladder.size());
+        facts.push_back(start_rung(d.policy, size_t(d.c.rung) + 1));
+    }
+}
+
+Result<Facts> on(const Situation& d, const DeadlineReached& in) {
+    Facts facts;
+    if (in.revision != d.c.revision) return facts;  // the case moved on; its new deadline stands in the store
+    const auto deadline = owed(d.c, d.policy, d.calendar).deadline;
+    if (!deadline || d.now < deadline->at) return facts;
+    if (d.c.phase == Phase::answered) {
+        review(d, facts, "the promised confirmation was not there at the resolution deadline");
+    } else if (d.rung().waits_for == WaitsFor::call) {
+        facts.push_back(CallOverdue{d.c.call_level + 1, d.rung().escalate_after});
+    } else {
+        climb(d, facts);
+    }
+    return facts;
+}
+
+bool waits_for_state(Stage stage) {
+    return stage == Stage::power_off || stage == Stage::quarantine || stage == Stage::quarantine_end;
+}
+
+/// The state that was demanded holds. What follows depends on why it was demanded.
+void after_state(const Situation& d, Facts& facts, Phase phase) {
+    const Case& c = d.c;
+    if (phase == Phase::restoring) {
+        facts.push_back(CaseClosed{c.outcome_if_restored, "the VM runs again"});
+        return;
+    }
+    if (phase != Phase::treatment) return;
+    if (c.stage == Stage::power_off) {
+        if (d.policy.evidence) facts.push_back(StageEntered{Stage::evidence, 1, 1});
+        else facts.push_back(StageEntered{Stage::scan, 1, 1});
+    } else if (c.stage == Stage::quarantine) {
+        // It booted in isolation with its identity intact; a scan needs the disks at rest again.
+        facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, "end of the quarantine run, for the second scan"});
+        facts.push_back(StageEntered{Stage::quarantine_end, c.round, 1});
+    } else if (c.stage == Stage::quarantine_end) {
+        facts.push_back(StageEntered{Stage::rescan, c.round, 1});
+    }
+}
+
+// ---- people -----------------------------------------------------------------------------------------------------
+
+Result<Facts> on(const Situation& d, const AddReport& in) {
+    if (d.c.phase == Phase::closed) return conflict(d.c, "a new report opens a new case");
+    for (const auto& known : d.c.reports)
+        if (known.id == in.report.id) return Facts{};
+    return Facts{ReportAdded{in.report}};
+}
+
+Result<Facts> on(const Situation& d, const LogCall& in) {
+    if (d.c.phase == Phase::closed) return conflict(d.c, "a call can be logged only while the case is open");
+    Facts facts{CallLogged{in.contact, in.number, in.outcome, in.note}};
+    // A wrong number is no attempt to reach the contact: the call stays due.
+    const bool attempt = in.outcome != CallOutcome::wrong_number;
+    if (attempt && d.c.phase == Phase::open && !d.c.held && d.rung().waits_for == WaitsFor::call)
+        facts.push_back(start_rung(d.policy, size_t(d.c.rung) + 1));
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const RecordReply& in) {
+    const Case& c = d.c;
+    if (c.phase == Phase::closed) return conflict(c, "an answer to a closed case needs a new report or a note");
+    const bool fixed = in.reply.kind == ReplyKind::fixed;
+    const bool pays = in.reply.kind == ReplyKind::fix_request;
+    if (pays && d.policy.support_tokens == 0)
+        return fail(Errc::forbidden, "The policy " + d.policy.id.text() + " offers no fix by the provider; record the answer "
+                                     "as acknowledged and let a person decide.");
+    const auto missing = fixed ? missing_needs(d.policy, in.reply) : std::vector<std::string>{};
+    Facts facts{ReplyRecorded{in.reply, missing}};
+    const bool complete = fixed && missing.empty();
+    const auto treat = [&] {
+        facts.push_back(TokensCharged{d.policy.support_tokens});
+        begin_treatment(d, facts, "the customer asked the provider to fix it");
+    };
+    switch (c.phase) {
+        case Phase::open:
+        case Phase::answered:
+            if (pays) {
+                treat();
+            } else if (in.reply.kind == ReplyKind::dispute) {
+                review(d, facts, "the customer disputes the report");
+            } else if (complete) {
+                stop_clocks(d, facts, "answered");
+                facts.push_back(CaseClosed{Outcome::fixed_by_customer, "the customer confirmed steps and cause in writing"});
+            } else {
+                if (c.ladder.running) facts.push_back(LadderStopped{d.ladder_left(), "answered"});
+                if (!d.policy.resolution) review(d, facts, "the customer answered; the policy names no resolution time");
+            }
+            break;
+        case Phase::sanctioned:
+            if (pays) treat();
+            else if (in.reply.kind == ReplyKind::dispute) review(d, facts, "the customer disputes the report");
+            else if (complete) review(d, facts, "the customer confirmed the fix: accept it to restore the VM");
+            break;
+        case Phase::treatment:
+            if (in.reply.kind == ReplyKind::dispute) review(d, facts, "the customer disputes the report");
+            else if (c.stage == Stage::power_off && !c.demand_met && !pays)
+                review(d, facts, "the customer answered while the switch-off was under way");
+            break;
+        case Phase::review:
+        case Phase::restoring:
+        case Phase::closed: break;
+    }
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const Extend& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "An extension needs a reason.");
+    if (in.by <= Seconds{0}) return fail(Errc::invalid, "An extension must be longer than nothing, e.g. PT2H.");
+    if (d.c.phase == Phase::open && d.rung().waits_for == WaitsFor::reply)
+        return Facts{Extended{in.by, d.ladder_left() + in.by, false, in.reason}};
+    if (d.c.phase == Phase::answered) return Facts{Extended{in.by, d.resolution_left() + in.by, true, in.reason}};
+    return conflict(d.c, "there is no deadline of the customer to extend");
+}
+
+Result<Facts> on(const Situation& d, const PlaceHold& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "A hold needs a reason.");
+    if (d.c.phase == Phase::closed) return conflict(d.c, "there is nothing to hold");
+    if (d.c.held) return conflict(d.c, "it is on hold already: " + d.c.hold_reason);
+    Facts facts;
+    stop_clocks(d, facts, "hold");
+    facts.push_back(HoldPlaced{in.reason});
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const LiftHold& in) {
+    if (!d.c.held) return conflict(d.c, "it is not on hold");
+    return Facts{HoldLifted{in.reason}};
+}
+
+Result<Facts> enforce_now(const Situation& d, const std::string& reason) {
+    const auto& ladder = d.policy.ladder;
+    const bool needs_call = std::any_of(ladder.begin(), ladder.end(), [](const Step& s) { return s.waits_for == WaitsFor::call; });
+    const bool called = std::any_of(d.c.calls.begin(), d.c.calls.end(),
+                                    [](const Call& call) { return call.log.outcome != CallOutcome::wrong_number; });
+    if (needs_call && !called)
+        return fail(Errc::forbidden, "No call attempt is logged, so nothing may be switched off; phone " + d.c.contact.name + " at " +
+                                         d.c.contact.phone + " and log the call first.");
+    Facts facts{ReviewDecided{Decision::enforce, reason}};
+    sanction(d, facts, *ladder.back().then, reason);
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const Decide& in) {
+    const Case& c = d.c;
+    if (in.reason.empty()) return fail(Errc::invalid, "A decision needs a reason.");
+    if (c.phase != Phase::review) return conflict(c, "there is no review to decide; ask for one first");
+    Facts facts{ReviewDecided{in.decision, in.reason}};
+    switch (in.decision) {
+        case Decision::resume:
+            switch (c.before_review) {
+                case Phase::open:
+                case Phase::answered:
+                    facts.push_back(RungStarted{c.rung, d.rung().id, d.ladder_left(), d.rung().waits_for == WaitsFor::call});
+                    if (d.policy.resolution) facts.push_back(ResolutionStarted{d.resolution_left()});
+                    break;
+                case Phase::treatment:
+                    if (!c.demand_met) facts.push_back(c.demanded);
+                    if (c.demand_met && waits_for_state(c.stage)) after_state(d, facts, Phase::treatment);
+                    else facts.push_back(StageEntered{c.stage, c.round, c.attempt + 1});
+                    break;
+                case Phase::sanctioned:
+                case Phase::restoring:
+                    if (!c.demand_met) facts.push_back(c.demanded);
+                    else after_state(d, facts, c.before_review);
+                    break;
+                case Phase::review:
+                case Phase::closed: break;
+            }
+            return facts;
+        case Decision::enforce:
+            if (c.desired != VmState::running) return conflict(c, "the VM is " + std::string(name(c.desired)) + " already");
+            return enforce_now(d, in.reason);
+        case Decision::accept:
+            if (!touched(c)) {
+                facts.push_back(CaseClosed{Outcome::accepted, in.reason});
+            } else if (d.policy.restore_when == RestoreWhen::verified_clean && c.verdict != ScanVerdict::clean) {
+                return fail(Errc::forbidden, "The policy " + d.policy.id.text() + " restores a VM only when it is verified clean; "
+                                             "resume the treatment, or dismiss the case if the report was false.");
+            } else {
+                restore(d, facts, EvidenceRule::not_required, in.reason);
+            }
+            return facts;
+        case Decision::dismiss:
+            if (touched(c)) restore(d, facts, EvidenceRule::not_required, "false positive: " + in.reason);
+            else facts.push_back(CaseClosed{Outcome::false_positive, in.reason});
+            return facts;
+        case Decision::treat: begin_treatment(d, facts, in.reason); return facts;
+    }
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const Approve& in) {
+    if (d.c.phase != Phase::treatment || d.c.stage != in.stage || d.c.held)
+        return conflict(d.c, std::string(name(in.stage)) + " is not what it waits for");
+    Facts facts;
+    if (in.stage == Stage::clean_decision) approve_clean(d, facts, in.reason);
+    else if (in.stage == Stage::restore_decision) approve_restore(d, facts, in.reason);
+    else return fail(Errc::invalid, "Only clean_decision and restore_decision wait for a person.");
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const AskReview& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "A review needs a reason.");
+    if (d.c.phase == Phase::closed || d.c.phase == Phase::review) return conflict(d.c, "no review can be opened");
+    Facts facts;
+    review(d, facts, in.reason);
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const Close& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "Closing needs a reason.");
+    if (d.c.phase == Phase::closed) return Facts{};
+    if (touched(d.c))
+        return conflict(d.c, "the VM is " + std::string(name(d.c.desired)) + "; release it first (decide dismiss or accept)");
+    Facts facts;
+    stop_clocks(d, facts, "closed");
+    facts.push_back(CaseClosed{Outcome::closed_by_staff, in.reason});
+    return facts;
+}
+
+Result<Facts> on(const Situation&, const AddNote& in) {
+    if (in.text.empty()) return fail(Errc::invalid, "A note needs a text.");
+    return Facts{NoteAdded{in.text}};
+}
+
+// ---- mail -------------------------------------------------------------------------------------------------------
+
+bool is_owed(const Case& c, const std::string& key) {
+    return std::any_of(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == key; });
+}
+Result<Facts> on(const Situation& d, const NoticeAccepted& in) {
+    if (!is_owed(d.c, in.key)) return Facts{};
+    return Facts{NoticeSent{in.notice, in.key, in.to, in.message_id}};
+}
+Result<Facts> on(const Situation& d, const NoticeRefused& in) {
+    if (!is_owed(d.c, in.key)) return Facts{};
+    return Facts{NoticeFailed{in.notice, in.key, in.to, in.text}};
+}
+
+// ---- the host -----------------------------------------------------------------------------------------------------
+
+Result<Facts> on(const Situation& d, const OrderAnswered& in) {
+    if (in.demand != d.c.demand || d.c.demand_met) return Facts{};  // an answer to an older demand, or repeated
+    const OrderAnswer& a = in.answer;
+    Facts facts;
+    switch (a.status) {
+        case AnswerStatus::accepted:
+        case AnswerStatus::progress: return facts;
+        case AnswerStatus::done:
+        case AnswerStatus::already:
+            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps});
+            after_state(d, facts, d.c.phase);
+            return facts;
+        case AnswerStatus::refused:
+        case AnswerStatus::failed:
+        case AnswerStatus::needs_operator:
+            facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
+            if (d.c.phase != Phase::review)
+                review(d, facts, "host " + d.c.host.text() + " did not bring the VM to " + std::string(name(d.c.desired)) + ": " + a.text);
+            return facts;
+    }
+    return facts;
+}
+
+/// The second scan after a cleaning still finds something: the next round, until the policy has had enough.
+void infected(const Situation& d, Facts& facts, int64_t round) {
+    facts.push_back(StageEntered{Stage::clean_decision, round, 1});
+    if (round > d.policy.clean_rounds) {
+        review(d, facts, "still infected after " + std::to_string(d.policy.clean_rounds) + " cleanings");
+    } else if (d.policy.clean_by == DecidedBy::policy) {
+        facts.push_back(StageApproved{Stage::clean_decision, "the policy lets infected disks be cleaned"});
+        facts.push_back(StageEntered{Stage::clean, round, 1});
+    }
+}
+
+void after_scan(const Situation& d, Facts& facts, const JobAnswer& a) {
+    const bool second = d.c.stage == Stage::rescan;
+    switch (a.verdict) {
+        case ScanVerdict::clean:
+            facts.push_back(StageEntered{Stage::restore_decision, d.c.round, 1});
+            if (d.policy.restore_by == DecidedBy::policy) approve_restore(d, facts, "the policy restores what is verified clean");
+            return;
+        case ScanVerdict::infected: infected(d, facts, second ? d.c.round + 1 : std::max<int64_t>(1, d.c.round)); return;
+        case ScanVerdict::incomplete:
+            review(d, facts, "the scan is incomplete: " + std::to_string(a.skipped) + " things were not scanned; that is not clean");
+            return;
+    }
+}
+
+constexpr int64_t job_attempts = 3;
+
+Result<Facts> on(const Situation& d, const JobAnswered& in) {
+    const Case& c = d.c;
+    const JobAnswer& a = in.answer;
+    const auto awaited = awaited_job(c);
+    if (!awaited || awaited->key != in.key) return Facts{};  // an answer to an older job, or repeated
+    Facts facts;
+    switch (a.status) {
+        case AnswerStatus::accepted:
+        case AnswerStatus::progress: return facts;
+        case AnswerStatus::done:
+        case AnswerStatus::already: {
+            facts.push_back(JobFinished{a.job_id, a.kind, a.verdict, a.evidence, a.manifest_sha256, a.files, a.bytes, a.skipped, a.hits});
+            switch (a.kind) {
+                case JobKind::evidence:
+                    if (d.policy.scan) facts.push_back(StageEntered{Stage::scan, 1, 1});
+                    else review(d, facts, "the evidence is frozen; the policy leaves the rest to a person");
+                    break;
+                case JobKind::scan: after_scan(d, facts, a); break;
+                case JobKind::clean:
+                    facts.push_back(StateDemanded{VmState::quarantined, EvidenceRule::required, Expect::off, false, "boot the cleaned VM in isolation"});
+                    facts.push_back(StageEntered{Stage::quarantine, c.round, 1});
+                    break;
+                case JobKind::revert: break;
+            }
+            return facts;
+        }
+        case AnswerStatus::refused:
+        case AnswerStatus::failed:
+        case AnswerStatus::needs_operator:
+            facts.push_back(JobFailed{a.job_id, a.kind, a.refusal, a.text});
+            if (a.status == AnswerStatus::failed && c.attempt < job_attempts) facts.push_back(StageEntered{c.stage, c.round, c.attempt + 1});
+            else review(d, facts, "the " + std::string(name(a.kind)) + " job did not succeed on host " + c.host.text() + ": " + a.text);
+            return facts;
+    }
+    return facts;
+}
+
+Result<Facts> on(const Situation& d, const VmReported& in) {
+    if (d.c.phase == Phase::closed) return Facts{};
+    return Facts{VmTrouble{in.what, in.text}};
+}
+Result<Facts> on(const Situation& d, const VmSeenOn& in) {
+    if (d.c.phase == Phase::closed || in.host == d.c.host) return Facts{};
+    return Facts{VmMoved{in.host}};
+}
+
+}  // namespace
+
+std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Calendar&, Instant) {
+    std::vector<Fact> facts;
+    facts.push_back(CaseOpened{in.case_id, in.vm, in.vm_name, in.vm_address, in.host, in.customer, in.customer_name, in.contact, policy.id,
+                               policy.revision, policy.resolution ? policy.resolution->within : Seconds{0}, in.report});
+    facts.push_back(start_rung(policy, 0));
+    return facts;
+}
+
+Result<std::vector<Fact>> decide(const Case& c, const Input& input, const Policy& policy, const Calendar& calendar, Instant now) {
+    const Situation d{c, policy, calendar, now};
+    return std::visit([&](const auto& in) { return on(d, in); }, input);
+}
+
+}  // namespace bailiff::core

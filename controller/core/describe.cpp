@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts in one line of plain words: for the case's page, tables and scenarios.
+
+#include "controller/core/history.hpp"
+
+namespace bailiff::core {
+namespace {
+
+std::string with(const std::string& text) { return text.empty() ? "" : ": " + text; }
+std::string say(const CaseOpened& f) {
+    return "case opened: " + f.report.type + " on " + f.vm_name + ", customer " + f.customer_name + ", policy " + f.policy.text() +
+           " revision " + std::to_string(f.policy_revision);
+}
+std::string say(const ReportAdded& f) { return "report " + f.report.id.text() + " added: " + f.report.type + " from " + f.report.reporter; }
+std::string say(const RungStarted& f) { return "step '" + f.step + "' began, " + spoken_duration(f.left) + (f.call ? ", staff to phone" : ""); }
+std::string say(const LadderStopped& f) { return "ladder stopped (" + f.why + ") with " + spoken_duration(f.left) + " left"; }
+std::string say(const ResolutionStopped& f) { return "resolution clock stopped with " + spoken_duration(f.left) + " left"; }
+std::string say(const ResolutionStarted& f) { return "resolution clock runs, " + spoken_duration(f.left) + " left"; }
+std::string say(const CallOverdue& f) { return f.level == 1 ? "call overdue: staff reminded" : "call overdue: supervisor told"; }
+std::string say(const CallLogged& f) {
+    return "call logged: " + std::string(name(f.outcome)) + ", " + f.contact + (f.number.empty() ? "" : " " + f.number) + with(f.note);
+}
+std::string say(const ReplyRecorded& f) {
+    std::string out = "answer by " + std::string(name(f.reply.channel)) + ": " + std::string(name(f.reply.kind));
+    for (size_t i = 0; i < f.missing.size(); ++i) out += (i ? ", " : "; missing: ") + f.missing[i];
+    return out;
+}
+std::string say(const TokensCharged& f) { return std::to_string(f.tokens) + " support tokens charged"; }
+std::string say(const Extended& f) { return "deadline extended by " + spoken_duration(f.by) + with(f.reason); }
+std::string say(const HoldPlaced& f) { return "on hold" + with(f.reason); }
+std::string say(const HoldLifted& f) { return "hold lifted" + with(f.reason); }
+std::string say(const ReviewOpened& f) { return "review opened" + with(f.reason); }
+std::string say(const ReviewDecided& f) { return "decided: " + std::string(name(f.decision)) + with(f.reason); }
+std::string say(const StateDemanded& f) { return "VM to be " + std::string(name(f.desired)) + (f.sanction ? " (sanction)" : "") + with(f.reason); }
+std::string say(const StateReached& f) { return "VM is " + std::string(name(f.state)) + (f.already ? " (was already)" : ""); }
+std::string say(const OrderFailed& f) {
+    return "order " + std::string(name(f.status)) + (f.refusal == Refusal::none ? "" : " (" + std::string(name(f.refusal)) + ")") + with(f.text);
+}
+std::string say(const StageEntered& f) {
+    return "treatment: " + std::string(name(f.stage)) + (f.round > 1 ? ", round " + std::to_string(f.round) : "") +
+           (f.attempt > 1 ? ", attempt " + std::to_string(f.attempt) : "");
+}
+std::string say(const JobFinished& f) {
+    switch (f.kind) {
+        case JobKind::evidence: return "evidence frozen: " + f.evidence.text() + ", " + std::to_string(f.bytes) + " bytes, manifest " + f.manifest_sha256.substr(0, 12);
+        case JobKind::scan: {
+            std::string out = "scan: " + std::string(name(f.verdict)) + ", " + std::to_string(f.files) + " files";
+            if (f.skipped) out += ", " + std::to_string(f.skipped) + " not scanned";
+            for (const auto& hit : f.hits) out += "; " + hit.signature + " in " + hit.path;
+            return out;
+        }
+        case JobKind::clean: return "cleaned: " + std::to_string(f.files) + " files moved away";
+        case JobKind::revert: return "overlays dropped: disks as at power-off";
+    }
+    return {};
+}
+std::string say(const JobFailed& f) { return std::string(name(f.kind)) + " job failed" + with(f.text); }
+std::string say(const StageApproved& f) { return "approved: " + std::string(name(f.stage)) + with(f.reason); }
+std::string say(const NoticeSent& f) { return "notice " + std::string(name(f.notice)) + " sent to " + f.to; }
+std::string say(const NoticeFailed& f) { return "notice " + std::string(name(f.notice)) + " refused for " + f.to + with(f.text); }
+std::string say(const VmTrouble& f) { return "host reports " + f.what + with(f.text); }
+std::string say(const VmMoved& f) { return "VM moved to host " + f.host.text(); }
+std::string say(const NoteAdded& f) { return "note" + with(f.text); }
+std::string say(const CaseClosed& f) { return "case closed: " + std::string(name(f.outcome)) + with(f.reason); }
+
+}  // namespace
+
+std::string describe(const Fact& fact) {
+    return std::visit([](const auto& f) { return say(f); }, fact);
+}
+
+}  // namespace bailiff::core

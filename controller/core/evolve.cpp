@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// evolve: the fold. Total and boring on purpose: whatever was decided once is simply true from then on.
+
+#include "controller/core/case.hpp"
+
+#include <algorithm>
+
+namespace bailiff::core {
+namespace {
+
+void owe(Case& c, Notice notice, Audience audience, const std::string& number) {
+    std::string key(name(notice));
+    if (!number.empty()) key += "/" + number;
+    c.notices.push_back({notice, std::move(key), audience});
+}
+
+void owe_no_more(Case& c, std::initializer_list<Notice> notices) {
+    std::erase_if(c.notices, [&](const NoticeDue& due) { return std::find(notices.begin(), notices.end(), due.notice) != notices.end(); });
+}
+
+void start(Countdown& count, Instant at) {
+    count.running = count.left > Seconds{0} || count.running;
+    count.since = at;
+}
+
+/// A sanction or treatment is over when the VM runs as it was: the outcome depends on what led here.
+void fold(Case& c, const HistoryItem&, const CaseOpened& f) {
+    c.id = f.case_id;
+    c.vm = f.vm;
+    c.vm_name = f.vm_name;
+    c.vm_address = f.vm_address;
+    c.host = f.host;
+    c.customer = f.customer;
+    c.customer_name = f.customer_name;
+    c.contact = f.contact;
+    c.policy = f.policy;
+    c.policy_revision = f.policy_revision;
+    c.reports = {f.report};
+    owe(c, Notice::ticket, Audience::customer, "");
+}
+void fold(Case& c, const HistoryItem&, const ReportAdded& f) {
+    c.reports.push_back(f.report);
+    owe(c, Notice::further_report, Audience::customer, std::to_string(c.reports.size()));
+}
+void fold(Case& c, const HistoryItem& item, const RungStarted& f) {
+    c.phase = Phase::open;
+    c.rung = f.index;
+    c.ladder = {true, item.at, f.left};
+    c.call_level = 0;
+    owe_no_more(c, {Notice::call_reminder, Notice::call_overdue});
+    if (f.call) owe(c, Notice::call_reminder, Audience::staff, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem& item, const LadderStopped& f) { c.ladder = {false, item.at, f.left}; }
+void fold(Case& c, const HistoryItem& item, const ResolutionStopped& f) { c.resolution = {false, item.at, f.left}; }
+void fold(Case& c, const HistoryItem& item, const ResolutionStarted& f) { c.resolution = {true, item.at, f.left}; }
+void fold(Case& c, const HistoryItem& item, const CallOverdue& f) {
+    c.call_level = f.level;
+    c.ladder = {f.next > Seconds{0}, item.at, f.next};
+    owe(c, Notice::call_overdue, f.level == 1 ? Audience::staff : Audience::supervisor, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem& item, const CallLogged& f) {
+    c.calls.push_back({item.at, item.actor, f});
+    if (f.outcome != CallOutcome::wrong_number) owe_no_more(c, {Notice::call_reminder, Notice::call_overdue});
+}
+void fold(Case& c, const HistoryItem& item, const ReplyRecorded& f) {
+    c.replies.push_back(f.reply);
+    c.missing = f.missing;
+    owe_no_more(c, {Notice::call_reminder, Notice::call_overdue});
+    if (!f.missing.empty()) owe(c, Notice::answer_incomplete, Audience::customer, std::to_string(item.revision));
+    if (c.phase == Phase::open) c.phase = Phase::answered;
+}
+void fold(Case& c, const HistoryItem&, const TokensCharged& f) { c.tokens += f.tokens; }
+void fold(Case& c, const HistoryItem& item, const Extended& f) {
+    Countdown& count = f.resolution ? c.resolution : c.ladder;
+    count.left = f.left;
+    count.since = item.at;
+}
+void fold(Case& c, const HistoryItem&, const HoldPlaced& f) {
+    c.held = true;
+    c.hold_reason = f.reason;
+}
+void fold(Case& c, const HistoryItem& item, const HoldLifted&) {
+    c.held = false;
+    c.hold_reason.clear();
+    if (c.phase == Phase::open) start(c.ladder, item.at);
+    if (c.phase == Phase::open || c.phase == Phase::answered) start(c.resolution, item.at);
+    if (c.phase == Phase::open) c.ladder.running = true;
+}
+void fold(Case& c, const HistoryItem&, const ReviewOpened& f) {
+    if (c.phase != Phase::review) c.before_review = c.phase;
+    c.phase = Phase::review;
+    c.review_reason = f.reason;
+    ++c.reviews;
+    owe(c, Notice::review_needed, Audience::staff, std::to_string(c.reviews));
+}
+void fold(Case& c, const HistoryItem&, const ReviewDecided& f) {
+    owe_no_more(c, {Notice::review_needed});
+    c.review_reason.clear();
+    if (f.decision == Decision::resume) c.phase = c.before_review;
+    if (f.decision == Decision::accept) c.outcome_if_restored = Outcome::accepted;
+    if (f.decision == Decision::dismiss) c.outcome_if_restored = Outcome::false_positive;
+}
+void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
+    ++c.demand;
+    c.desired = f.desired;
+    c.demanded = f;
+    c.demand_met = false;
+    c.demanded_at = item.at;
+    if (f.desired == VmState::running) {
+        c.phase = Phase::restoring;
+        c.stage = Stage::none;
+    } else if (f.sanction) {
+        c.phase = Phase::sanctioned;
+        c.sanctioned_once = true;
+        owe(c, f.desired == VmState::off ? Notice::switched_off : Notice::network_cut, Audience::customer, std::to_string(c.demand));
+    }
+}
+void fold(Case& c, const HistoryItem&, const StateReached&) { c.demand_met = true; }
+void fold(Case& c, const HistoryItem& item, const OrderFailed&) {
+    owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem&, const StageEntered& f) {
+    c.phase = Phase::treatment;
+    c.stage = f.stage;
+    c.round = f.round;
+    c.attempt = f.attempt;
+}
+void fold(Case& c, const HistoryItem&, const JobFinished& f) {
+    if (f.kind == JobKind::evidence) c.evidence = f.evidence;
+    if (f.kind == JobKind::scan) {
+        c.verdict = f.verdict;
+        c.scan_job = f.job_id;
+        c.hits = f.hits;
+    }
+    if (f.kind == JobKind::clean) {
+        c.cleaned += f.files;
+        c.verdict.reset();  // what was scanned is no longer what lies there
+    }
+}
+void fold(Case&, const HistoryItem&, const JobFailed&) {}
+void fold(Case& c, const HistoryItem&, const StageApproved& f) {
+    if (f.stage == Stage::restore_decision) c.outcome_if_restored = c.cleaned > 0 ? Outcome::cleaned : Outcome::found_clean;
+}
+void fold(Case& c, const HistoryItem&, const NoticeSent& f) {
+    std::erase_if(c.notices, [&](const NoticeDue& due) { return due.key == f.key; });
+}
+void fold(Case& c, const HistoryItem& item, const NoticeFailed& f) {
+    const auto failed = std::find_if(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == f.key; });
+    if (failed == c.notices.end()) return;
+    const bool to_customer = failed->audience == Audience::customer;
+    c.notices.erase(failed);
+    // A customer who cannot be written to must be phoned: staff hears of it.
+    if (to_customer && c.phase != Phase::closed) owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem& item, const VmTrouble&) {
+    owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem&, const VmMoved& f) { c.host = f.host; }
+void fold(Case&, const HistoryItem&, const NoteAdded&) {}
+void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
+    c.phase = Phase::closed;
+    c.stage = Stage::none;
+    c.closed_at = item.at;
+    c.outcome = f.outcome;
+    c.held = false;
+    c.ladder.running = c.resolution.running = false;
+    // What was not sent by now would only confuse; the last word says how it ended.
+    c.notices.clear();
+    owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
+}
+
+}  // namespace
+
+Case evolve(Case c, const HistoryItem& item) {
+    std::visit([&](const auto& fact) { fold(c, item, fact); }, item.fact);
+    if (const auto* opened = std::get_if<CaseOpened>(&item.fact)) {
+        c.opened_at = item.at;
+        c.resolution = {opened->resolution_left > Seconds{0}, item.at, opened->resolution_left};
+    }
+    c.revision = item.revision;
+    return c;
+}
+
+std::vector<HistoryItem> stamp(Case& c, const std::vector<Fact>& facts, Instant at, const std::string& actor) {
+    std::vector<HistoryItem> items;
+    items.reserve(facts.size());
+    for (const Fact& fact : facts) {
+        items.push_back({c.revision + 1, at, actor, fact});
+        c = evolve(std::move(c), items.back());
+    }
+    return items;
+}
+
+}  // namespace bailiff::core

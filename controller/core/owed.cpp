@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// owed: what the world owes a case, from the case alone.
+
+#include "controller/core/case.hpp"
+
+#include <cassert>
+
+namespace bailiff::core {
+namespace {
+
+Deadline end_of(const Countdown& count, StepClock clock, const Calendar& calendar, const Policy& policy, std::string what) {
+    Deadline due;
+    due.what = std::move(what);
+    due.why.push_back("policy " + policy.id.text() + " revision " + std::to_string(policy.revision) + ": " + spoken_duration(count.left) +
+                      (clock == StepClock::working ? " of working time from " : " from ") + calendar.local(count.since));
+    if (clock == StepClock::working) {
+        auto explained = calendar.explain(count.since, WorkingTime(count.left));
+        due.at = explained.at;
+        due.why.insert(due.why.end(), explained.why.begin(), explained.why.end());
+    } else {
+        due.at = count.since + count.left;
+    }
+    return due;
+}
+
+std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Calendar& calendar) {
+    if (c.held) return std::nullopt;
+    if (c.phase == Phase::answered && policy.resolution && c.resolution.running)
+        return end_of(c.resolution, policy.resolution->clock, calendar, policy, "resolution");
+    if (c.phase != Phase::open || !c.ladder.running) return std::nullopt;
+    assert(c.rung >= 0 && size_t(c.rung) < policy.ladder.size());
+    const Step& step = policy.ladder[size_t(c.rung)];
+    if (step.waits_for == WaitsFor::call) return end_of(c.ladder, step.clock, calendar, policy, "call overdue");
+    return end_of(c.ladder, step.clock, calendar, policy, step.then ? "enforce" : "reply");
+}
+
+}  // namespace
+
+std::optional<JobDue> awaited_job(const Case& c) {
+    const auto due = [&](JobKind kind, const char* word) {
+        return JobDue{kind, std::string(word) + "/" + std::to_string(c.round) + "." + std::to_string(c.attempt),
+                      kind == JobKind::clean ? c.scan_job : JobId()};
+    };
+    if (c.phase != Phase::treatment) return std::nullopt;
+    switch (c.stage) {
+        case Stage::evidence: return due(JobKind::evidence, "evidence");
+        case Stage::scan: return due(JobKind::scan, "scan");
+        case Stage::clean: return due(JobKind::clean, "clean");
+        case Stage::rescan: return due(JobKind::scan, "rescan");
+        case Stage::none:
+        case Stage::power_off:
+        case Stage::clean_decision:
+        case Stage::quarantine:
+        case Stage::quarantine_end:
+        case Stage::restore_decision: return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+Dues owed(const Case& c, const Policy& policy, const Calendar& calendar) {
+    Dues dues;
+    dues.deadline = deadline(c, policy, calendar);
+    dues.notices = c.notices;
+    const bool ladder_stands_on_call = c.phase == Phase::open && !c.held && size_t(c.rung) < policy.ladder.size() &&
+                                       policy.ladder[size_t(c.rung)].waits_for == WaitsFor::call;
+    if (ladder_stands_on_call) dues.call = CallDue{c.ladder.since, int64_t(c.calls.size())};
+    if (!c.demand_met && !c.held && c.phase != Phase::review && c.phase != Phase::closed)
+        dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason};
+    if (!c.held) dues.job = awaited_job(c);
+    return dues;
+}
+
+}  // namespace bailiff::core
