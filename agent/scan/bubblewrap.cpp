@@ -2,9 +2,7 @@
 // Arguments for bubblewrap: everything unshared, /usr alone to be seen, no capabilities.
 #include "agent/scan/bubblewrap.hpp"
 
-#include "agent/scan/child_process.hpp"
-
-#include <chrono>
+#include "agent/process/process.hpp"
 
 namespace bailiff::agent {
 namespace {
@@ -22,11 +20,10 @@ const std::vector<std::string>& box_arguments() {
 /// Tried once: hosts differ in whether they allow user namespaces.
 bool usable() {
     static const bool answer = [] {
-        ChildSpec spec;
-        spec.arguments = box_arguments();
-        spec.arguments.push_back("/usr/bin/true");
-        const auto result = run_child(spec, std::chrono::seconds(10));
-        return result && result->status == 0;
+        auto arguments = box_arguments();
+        arguments.push_back("/usr/bin/true");
+        const auto result = Process::run(arguments);
+        return result && result->ok();
     }();
     return answer;
 }

@@ -3,6 +3,7 @@
 #include "agent/scan/reader.hpp"
 
 #include "agent/scan/packet_socket.hpp"
+#include "agent/scan/path_text.hpp"
 #include "agent/scan/reader_message.hpp"
 #include "agent/scan/sandbox.hpp"
 #include "agent/scan/yara_worker.hpp"
@@ -155,6 +156,10 @@ int run_gate(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
+std::string last_words(Process& process) {
+    return escape_path(process.wait(std::chrono::milliseconds(200)).describe().substr(0, 500));
+}
+
 std::optional<int> run_role(int argc, char** argv) {
     if (argc < 2) return std::nullopt;
     const std::string first = argv[1];
@@ -170,13 +175,14 @@ std::optional<int> run_role(int argc, char** argv) {
 Result<RoleProcess> start_role(const std::string& role, std::vector<std::string> arguments, int image) {
     auto pair = packet_pair();
     if (!pair) return fail(pair.error());
-    ChildSpec spec;
-    spec.arguments = {"/proc/self/exe", role_prefix + role};
-    spec.arguments.insert(spec.arguments.end(), arguments.begin(), arguments.end());
-    spec.descriptors = {{pair->second.fd(), role_channel}};
-    if (image >= 0) spec.descriptors.emplace_back(image, role_image);
-    spec.cpu_seconds = 0;  // the role sets its own limits
-    auto child = ChildProcess::start(spec);
+    std::vector<std::string> argv{"/proc/self/exe", role_prefix + role};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    ProcessOptions options;
+    options.descriptors = {{pair->second.fd(), role_channel}};
+    if (image >= 0) options.descriptors.push_back({image, role_image});
+    options.die_with_parent = true;
+    options.grace = std::chrono::milliseconds(100);
+    auto child = Process::start(argv, options);
     if (!child) return fail(child.error());
     return RoleProcess{std::move(*child), std::move(pair->first)};
 }
@@ -197,7 +203,7 @@ Result<Qcow2Header> gate_qcow2(int image, const Qcow2Expectation& expected) {
     if (!role) return fail(role.error());
     const auto packet = receive_packet(role->channel.fd(), Wait::yes);
     const auto broken = [&] {
-        return fail(Errc::unavailable, "the check of the image's header failed; it was not opened. " + role->process.errors_so_far());
+        return fail(Errc::unavailable, "the check of the image's header failed; it was not opened. " + last_words(role->process));
     };
     if (!packet || !*packet) return broken();
     const auto& bytes = (*packet)->bytes;

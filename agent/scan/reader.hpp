@@ -2,7 +2,8 @@
 // The hidden halves of bailiff-scan: processes of its own that touch a customer's bytes, each in its sandbox.
 #pragma once
 
-#include "agent/scan/child_process.hpp"
+#include "agent/process/process.hpp"
+#include "agent/scan/descriptor.hpp"
 #include "agent/scan/filesystem_walk.hpp"
 #include "agent/scan/qcow2_header.hpp"
 
@@ -26,12 +27,15 @@ inline constexpr uint64_t most_bytes_ahead = 256U << 20;
 
 /// A role that has been started, and our end of its channel.
 struct RoleProcess {
-    ChildProcess process;
+    Process process;
     Descriptor channel;
 };
 
 /// Starts this very program again in a role. `image` (may be -1) becomes descriptor 4 there.
 Result<RoleProcess> start_role(const std::string& role, std::vector<std::string> arguments, int image);
+
+/// How a process that should have gone on came to its end, printable.
+std::string last_words(Process& process);
 
 /// Runs the role that the arguments name, or answers nothing when they name none. Called first thing in main.
 std::optional<int> run_role(int argc, char** argv);

@@ -32,7 +32,7 @@ void Report::clear_progress() {
     shown_ = false;
 }
 
-void Report::hit(const ScanHit& hit) {
+void Report::hit(const Finding& hit) {
     clear_progress();
     if (json_) std::printf("%s\n", hit_json(hit).c_str());
     else std::printf("FOUND    %s %s: %s (%s, sha256 %s)\n", hit.volume.c_str(), hit.path.c_str(), hit.signature.c_str(), hit.engine.c_str(), hit.sha256.c_str());

@@ -9,7 +9,7 @@ namespace bailiff::agent {
 class Report : public ScanListener {
   public:
     Report(bool json, std::function<ScanTime()> now);
-    void hit(const ScanHit& hit) override;
+    void hit(const Finding& hit) override;
     void skipped(const SkippedItem& item) override;
     void volume(const ScannedVolume& volume) override;
     void progress(uint64_t files, uint64_t bytes, uint64_t hits) override;

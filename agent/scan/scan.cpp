@@ -93,7 +93,7 @@ class Scan {
     }
 
     void reader_lost(const std::string& why) {
-        reader_.process.kill();
+        reader_.process.stop();
         reader_done_ = true;
         if (in_volume_) {
             verdict_.volumes.back().state = VolumeState::unreadable;
@@ -199,7 +199,7 @@ class Scan {
         if (!answer.signatures.empty() && file->sha256.empty())
             file->sha256 = sha256_of(file->content.fd(), file->size).value_or(std::string(64, '0'));
         for (const auto& signature : answer.signatures) {
-            ScanHit hit{file->path, file->volume, signature, engine.facts.name, file->sha256, file->size};
+            Finding hit{file->path, file->volume, signature, engine.facts.name, file->sha256, file->size};
             ++verdict_.hits_total;
             listener_.hit(hit);
             if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(hit));

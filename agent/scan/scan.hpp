@@ -27,7 +27,7 @@ struct ScanSettings {
 class ScanListener {
   public:
     virtual ~ScanListener() = default;
-    virtual void hit(const ScanHit&) {}
+    virtual void hit(const Finding&) {}
     virtual void skipped(const SkippedItem&) {}
     virtual void volume(const ScannedVolume&) {}
     virtual void progress(uint64_t files, uint64_t bytes, uint64_t hits) = 0;

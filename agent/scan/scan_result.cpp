@@ -21,7 +21,7 @@ Json to_json(const SkippedItem& item) {
     if (item.size) out["size"] = item.size;
     return out;
 }
-Json to_json(const ScanHit& hit) {
+Json to_json(const Finding& hit) {
     return {{"path", hit.path},     {"volume", hit.volume}, {"signature", hit.signature},
             {"engine", hit.engine}, {"sha256", hit.sha256}, {"size", hit.size}};
 }
@@ -62,8 +62,8 @@ SkippedItem read_skipped(JsonReader& in) {
     return {in.text("path", 65536, false), in.text("volume", 64, false), in.word("reason", SkipReason::error),
             in.text("detail", 4096, false), count(in, "size", false)};
 }
-ScanHit read_hit(JsonReader& in) {
-    ScanHit hit{in.text("path", 65536), in.text("volume", 64), in.text("signature"),
+Finding read_hit(JsonReader& in) {
+    Finding hit{in.text("path", 65536), in.text("volume", 64), in.text("signature"),
                 in.text("engine", 64),  in.text("sha256", 64), count(in, "size")};
     if (!is_hex(hit.sha256, 64)) in.mistake("sha256", "must be 64 lower-case hex digits");
     return hit;
@@ -84,7 +84,7 @@ ScannedVolume read_volume(JsonReader& in) {
 
 }  // namespace
 
-std::string hit_json(const ScanHit& hit) {
+std::string hit_json(const Finding& hit) {
     Json out = to_json(hit);
     out["finding"] = "hit";
     return dump_json(out);

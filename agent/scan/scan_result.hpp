@@ -2,6 +2,7 @@
 // What a scan says in the end: the verdict object, as bailiff-scan prints it and the agent reads it back.
 #pragma once
 
+#include <bailiff/message.hpp>
 #include <bailiff/names.hpp>
 #include <bailiff/result.hpp>
 
@@ -13,13 +14,6 @@
 #include <vector>
 
 namespace bailiff::agent {
-
-/// Clean is said only when every file of every volume was matched by every engine.
-enum class ScanVerdict {
-    clean,       ///< everything was read and matched, nothing was found; exit status 0
-    infected,    ///< something was found, whatever else happened; exit status 1
-    incomplete,  ///< nothing was found, but not everything was scanned; exit status 3
-};
 
 /// Why a file or a whole volume was not scanned. Each of them makes a scan without hits incomplete.
 enum class SkipReason {
@@ -51,14 +45,14 @@ struct SkippedItem {
     friend bool operator==(const SkippedItem&, const SkippedItem&) = default;
 };
 
-struct ScanHit {
+struct Finding {
     std::string path;  ///< as `escape_path` writes it; "file:stream" for an NTFS stream
     std::string volume;
     std::string signature;
     std::string engine;  ///< "clamav" or "yara"
     std::string sha256;  ///< of the content that matched, hex
     uint64_t size = 0;   ///< bytes
-    friend bool operator==(const ScanHit&, const ScanHit&) = default;
+    friend bool operator==(const Finding&, const Finding&) = default;
 };
 
 struct ScanEngine {
@@ -79,13 +73,15 @@ struct ScannedVolume {
     friend bool operator==(const ScannedVolume&, const ScannedVolume&) = default;
 };
 
-/// The last line of bailiff-scan's output.
+/// The last line of bailiff-scan's output. `clean` is said only when every file of every volume was matched by every
+/// engine (exit status 0); `infected` when anything was found (1); `incomplete` when nothing was found, but not
+/// everything was scanned (3).
 struct Verdict {
     ScanVerdict verdict = ScanVerdict::incomplete;
     uint64_t files = 0, bytes = 0;  ///< handed to the engines
     std::vector<SkippedItem> skipped;
     uint64_t skipped_total = 0;  ///< `skipped` lists at most `most_listed` of them
-    std::vector<ScanHit> hits;
+    std::vector<Finding> hits;
     uint64_t hits_total = 0;
     std::vector<ScanEngine> engines;
     std::vector<ScannedVolume> volumes;
@@ -98,7 +94,7 @@ inline constexpr size_t most_listed = 10'000;
 
 /// One line of JSON, without its newline.
 std::string verdict_json(const Verdict& verdict);
-std::string hit_json(const ScanHit& hit);
+std::string hit_json(const Finding& hit);
 std::string skipped_json(const SkippedItem& item);
 
 /// Reads the verdict from its own line or from bailiff-scan's whole output (then its last line). Strict: an unknown
@@ -109,14 +105,6 @@ Result<Verdict> parse_verdict(std::string_view output);
 
 namespace bailiff {
 
-template <>
-struct Names<agent::ScanVerdict> {
-    using E = agent::ScanVerdict;
-    static constexpr std::string_view what = "verdict";
-    static constexpr std::array table{std::pair{E::clean, std::string_view("clean")},
-                                      std::pair{E::infected, std::string_view("infected")},
-                                      std::pair{E::incomplete, std::string_view("incomplete")}};
-};
 template <>
 struct Names<agent::SkipReason> {
     using E = agent::SkipReason;

@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace bailiff::agent {
 namespace {
@@ -67,8 +68,10 @@ Result<void> gate_chain(const SourceSpec& spec, int image, std::vector<std::stri
             return {};
         }
         Qcow2Expectation expected;
-        if (i < spec.backing.size()) expected = {spec.backing[i].path, spec.backing[i].format, {}, {}};
-        expected.largest_virtual_size = Qcow2Expectation{}.largest_virtual_size;
+        if (i < spec.backing.size()) {
+            expected.backing_path = spec.backing[i].path;
+            expected.backing_format = spec.backing[i].format;
+        }
         if (i == 0) expected.virtual_size = spec.virtual_size;
         const auto header = gate_qcow2(i == 0 ? image : held.fd(), expected);
         if (!header) return fail(header.error().code, (i ? "backing file '" + escape_path(path) + "': " : "") + header.error().text);
@@ -114,17 +117,23 @@ Result<Source> open_qcow2(const SourceSpec& spec, Source source) {
     const PrivateFolder folder;
     if (folder.path().empty()) return fail(Errc::unavailable, "no private folder can be made in /tmp; free some space there");
     std::vector<std::string> formats{spec.format}, paths{spec.image};
-    for (const auto& backing : spec.backing) formats.push_back(backing.format), paths.push_back(backing.path);
+    for (const auto& backing : spec.backing) {
+        formats.push_back(backing.format);
+        paths.push_back(backing.path);
+    }
+    for (auto& path : paths) path = std::filesystem::absolute(path).string();  // the server runs in another folder
 
     Bubblewrap box;
     std::vector<std::string> inside;
     for (size_t i = 0; i < paths.size(); ++i) inside.push_back(box.bind_read_only(paths[i], "/image" + std::to_string(i)));
     const std::string socket = box.bind(folder.path(), "/nbd") + "/nbd";
-    ChildSpec child;
-    child.arguments = box.wrap({"/usr/bin/qemu-nbd", "--read-only", "--socket=" + socket, "--shared=1", "--image-opts",
+    ProcessOptions options;
+    options.die_with_parent = true;
+    options.grace = std::chrono::milliseconds(500);
+    const auto argv = box.wrap({"/usr/bin/qemu-nbd", "--read-only", "--socket=" + socket, "--shared=1", "--image-opts",
                                 chain_options(formats, inside)});
     if (!box.available()) source.notes.push_back("bubblewrap is not usable here: qemu-nbd ran outside it");
-    auto server = ChildProcess::start(child);
+    auto server = Process::start(argv, options);
     if (!server) return fail(server.error());
     const timespec nap{0, 5'000'000};
     for (int waited = 0; waited < server_patience_ms; waited += 5) {
@@ -134,10 +143,10 @@ Result<Source> open_qcow2(const SourceSpec& spec, Source source) {
             source.server = std::move(*server);
             return source;
         }
-        if (!server->alive()) break;
+        if (!server->running()) break;
         ::nanosleep(&nap, nullptr);
     }
-    return fail(Errc::unavailable, "qemu-nbd cannot serve the image (is the VM running, or the file damaged?): " + server->errors_so_far());
+    return fail(Errc::unavailable, "qemu-nbd cannot serve the image (is the VM running, or the file damaged?): " + last_words(*server));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // Where the image's bytes come from: a raw file, a qcow2 file behind the gate and qemu-nbd, or an NBD socket.
 #pragma once
 
-#include "agent/scan/child_process.hpp"
+#include "agent/process/process.hpp"
 #include "agent/scan/descriptor.hpp"
 
 #include <bailiff/result.hpp>
@@ -30,7 +30,7 @@ struct SourceSpec {
 struct Source {
     Descriptor image;                        ///< a raw file, or a connected NBD socket
     std::optional<std::string> export_name;  ///< set for NBD
-    std::optional<ChildProcess> server;      ///< qemu-nbd, in its own sandbox
+    std::optional<Process> server;      ///< qemu-nbd, in its own sandbox
     std::vector<std::string> notes;          ///< for people
 };
 

@@ -139,15 +139,15 @@ int run_yara_worker(const std::vector<std::string>& arguments) {
     }
 }
 
-YaraRules::YaraRules(ChildProcess process, Descriptor channel, std::string version)
+YaraRules::YaraRules(Process process, Descriptor channel, std::string version)
     : process_(std::move(process)), channel_(std::move(channel)), version_(std::move(version)) {}
 
 Result<YaraRules> YaraRules::compile(const std::string& folder, std::chrono::seconds per_file) {
-    auto role = start_role("yara", {folder, std::to_string(per_file.count())}, -1);
+    auto role = start_role("yara", {std::filesystem::absolute(folder).string(), std::to_string(per_file.count())}, -1);
     if (!role) return fail(role.error());
     const auto packet = receive_packet(role->channel.fd(), Wait::yes);
     if (!packet || !*packet || (*packet)->bytes.empty())
-        return fail(Errc::unavailable, "the YARA process ended at its start. " + role->process.errors_so_far());
+        return fail(Errc::unavailable, "the YARA process ended at its start. " + last_words(role->process));
     const std::string text((*packet)->bytes.begin() + 1, (*packet)->bytes.end());
     if ((*packet)->bytes[0] != ready)
         return fail(Errc::invalid, "the YARA rules cannot be used: " + escape_path(text) + "; mend them or point --yara elsewhere");

@@ -2,7 +2,7 @@
 // YARA in processes of its own: rules compiled once, then one forked and sandboxed worker per stream.
 #pragma once
 
-#include "agent/scan/child_process.hpp"
+#include "agent/process/process.hpp"
 #include "agent/scan/descriptor.hpp"
 
 #include <bailiff/result.hpp>
@@ -26,8 +26,8 @@ class YaraRules {
     Result<Descriptor> new_worker();
 
   private:
-    YaraRules(ChildProcess process, Descriptor channel, std::string version);
-    ChildProcess process_;
+    YaraRules(Process process, Descriptor channel, std::string version);
+    Process process_;
     Descriptor channel_;
     std::string version_;
 };
