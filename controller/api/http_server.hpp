@@ -68,7 +68,7 @@ class WebSocket {
     virtual ~WebSocket() = default;
     /// False when the socket is closed, or was closed now because the queue is full (a slow peer).
     virtual bool send(std::string text) = 0;
-    /// `code` as in RFC 6455 §7.4.1, 1008 for "you may not". The peer has two seconds to agree.
+    /// `code` as in RFC 6455 §7.4.1, 1008 for "you may not". The peer has half a second to agree.
     virtual void close(uint16_t code, std::string reason) = 0;
 };
 
@@ -126,6 +126,8 @@ struct HttpOptions {
     const Clock* clock = nullptr;       ///< for the Date field; must outlive the server
 };
 
+struct HttpCore;
+
 /// Life: construct, start() once, stop() once (or the destructor). start, stop and the destructor are for one thread;
 /// post and every are for any.
 class HttpServer {
@@ -151,8 +153,7 @@ class HttpServer {
     void every(std::chrono::milliseconds interval, std::function<void()> work);
 
   private:
-    struct Core;
-    std::shared_ptr<Core> core_;
+    std::shared_ptr<HttpCore> core_;
 };
 
 }  // namespace bailiff
