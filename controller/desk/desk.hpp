@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -99,7 +100,6 @@ class Desk {
     void discard();
 
   private:
-    struct Turn;
     Result<CaseView> write(core::Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored);
     const core::Policy& policy_of(const core::Case& c) const;
     const core::Calendar& calendar_of(const core::Policy& policy) const;
@@ -107,6 +107,9 @@ class Desk {
     void dispatch(const core::Case& c, const core::Dues& dues);
     void issue_order(const core::Case& c, const core::OrderDue& due);
     void issue_job(const core::Case& c, const core::JobDue& due);
+    std::vector<StoredOrder> open_orders_of(const core::Case& c);
+    void dispatch_again(const CaseId& id);
+    void reissue();
     void send_mails();
     void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
     void checkpoint();
@@ -122,6 +125,7 @@ class Desk {
     DeskOptions options_;
     std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
     std::set<int64_t> mails_under_way_;
+    std::map<HostId, std::pair<int64_t, std::set<VmId>>> inventory_seen_;   ///< generation and VMs named so far
     int64_t last_checkpoint_ = -1;
     std::function<void(std::function<void(Desk&)>)> come_back_;   ///< posts to the desk's own thread; inline when unset
 

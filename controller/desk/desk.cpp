@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports become cases, inputs become history, and the clock takes what is due.
+
+#include "controller/desk/desk.hpp"
+
+#include <cassert>
+#include <spdlog/spdlog.h>
+
+namespace bailiff {
+
+using core::Case;
+
+Desk::Desk(Ports ports, core::PolicySet policies, DeskOptions options)
+    : ports_(ports), policies_(std::move(policies)), options_(std::move(options)) {
+    options_.order_life = std::min(options_.order_life, longest_order_life);
+}
+
+const core::Policy& Desk::policy_of(const Case& c) const {
+    const core::Policy* policy = policies_.find(c.policy, c.policy_revision);
+    if (!policy)
+        throw StorageOutage("Case " + c.id.text() + " pins policy " + c.policy.text() + " revision " + std::to_string(c.policy_revision) +
+                            ", which is not loaded; put that revision's file back.");
+    return *policy;
+}
+
+const core::Calendar& Desk::calendar_of(const core::Policy& policy) const {
+    const core::Calendar* calendar = policies_.calendar_of(policy);
+    if (!calendar) throw StorageOutage("Calendar " + policy.calendar + " of policy " + policy.id.text() + " is not loaded; put its file back.");
+    return *calendar;
+}
+
+void Desk::replace_policies(core::PolicySet policies) {
+    for (auto& [id, policy] : policies_.in_force) policies.older.emplace(std::pair(id, policy.revision), policy);
+    for (auto& entry : policies_.older) policies.older.insert(entry);
+    for (auto& entry : policies_.calendars) policies.calendars.insert(entry);
+    policies_ = std::move(policies);
+}
+
+// ---- one turn -----------------------------------------------------------------------------------------------------
+
+Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored) {
+    Case after = std::move(before);
+    const auto items = core::stamp(after, facts, now(), actor);
+    const core::Policy& policy = policy_of(after);
+    core::Dues dues = core::owed(after, policy, calendar_of(policy));
+    if (items.empty()) return CaseView{std::move(after), std::move(dues), policy.title};
+    if (auto saved = ports_.storage.save(stored, after, items, dues.deadline); !saved) return fail(saved.error());
+    ports_.storage.owe(after.id, dues.notices, now(), [&](const std::string& key) {
+        std::string local = key;
+        for (char& ch : local)
+            if (ch == '/') ch = '-';
+        return "<" + after.id.text() + "." + local + "." + ports_.random.hex128().substr(0, 12) + "@" + options_.mail_domain + ">";
+    });
+    dispatch(after, dues);
+    leaving_.push_back([this, id = after.id, items] { ports_.watchers.changed(id, items); });
+    for (const auto& item : items)
+        spdlog::info("case={} revision={} actor={} fact={} text=\"{}\"", after.id.text(), item.revision, item.actor, core::word_of(item.fact),
+                     core::describe(item.fact));
+    return CaseView{std::move(after), std::move(dues), policy.title};
+}
+
+Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std::string& actor) {
+    Result<CaseView> out = fail(Errc::not_found, "There is no case " + id.text() + "; `bailiffctl case list` shows those there are.");
+    const auto done = ports_.storage.transaction([&]() -> Result<void> {
+        auto c = ports_.storage.find_case(id);
+        if (!c) return fail(out.error());
+        const core::Policy& policy = policy_of(*c);
+        auto facts = core::decide(*c, input, policy, calendar_of(policy), now());
+        if (!facts) return fail(facts.error());
+        const int64_t stored = c->revision;
+        out = write(std::move(*c), *facts, actor, stored);
+        if (!out) return fail(out.error());
+        return {};
+    });
+    if (!done) return fail(done.error());
+    return out;
+}
+
+Result<CaseView> Desk::view(const CaseId& id) {
+    auto c = ports_.storage.find_case(id);
+    if (!c) return fail(Errc::not_found, "There is no case " + id.text() + "; `bailiffctl case list` shows those there are.");
+    const core::Policy& policy = policy_of(*c);
+    core::Dues dues = core::owed(*c, policy, calendar_of(policy));
+    return CaseView{std::move(*c), std::move(dues), policy.title};
+}
+
+// ---- reports --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::optional<Vm> named_vm(Directory& directory, const ReportInput& input, std::string& why) {
+    if (!input.vm.empty()) {
+        auto vm = directory.find_vm(VmId(input.vm));
+        if (!vm) why = "no VM " + input.vm + " is known";
+        return vm;
+    }
+    if (!input.address.empty()) {
+        auto vm = directory.vm_by_address(input.address);
+        if (!vm) why = "no VM has the address " + input.address;
+        return vm;
+    }
+    if (!input.vm_name.empty()) {
+        auto vm = directory.vm_by_name(input.vm_name);
+        if (!vm) why = "no VM, or more than one, has the name " + input.vm_name;
+        return vm;
+    }
+    why = "the report names no VM and no address";
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<ReportOutcome> Desk::report(const ReportInput& input, const std::string& actor) {
+    ReportOutcome out;
+    const auto done = ports_.storage.transaction([&]() -> Result<void> {
+        StoredReport report;
+        report.id = ports_.storage.next_report_id();
+        const std::string type = core::normal_type(input.type);
+        report.summary = {report.id, type.empty() ? input.type : type, input.reporter, input.observed_at == Instant{} ? now() : input.observed_at,
+                          input.summary};
+        report.address = input.address;
+        report.vm_hint = input.vm.empty() ? input.vm_name : input.vm;
+        report.raw = input.raw;
+        report.received_at = now();
+        const auto vm = named_vm(ports_.storage, input, report.triage);
+        if (report.summary.observed_at > now() + clock_tolerance) report.triage = "it says it was observed in the future";
+        if (!vm || !report.triage.empty()) {
+            ports_.storage.put_report(report);
+            out = {report.id, {}, false, report.triage};
+            return {};
+        }
+        auto filed = file(std::move(report), *vm, actor);
+        if (!filed) return fail(filed.error());
+        out = *filed;
+        return {};
+    });
+    if (!done) return fail(done.error());
+    return out;
+}
+
+Result<ReportOutcome> Desk::resolve_report(const ReportId& id, const VmId& vm_id, const std::string& actor) {
+    ReportOutcome out;
+    const auto done = ports_.storage.transaction([&]() -> Result<void> {
+        auto report = ports_.storage.find_report(id);
+        if (!report) return fail(Errc::not_found, "There is no report " + id.text() + ".");
+        if (!report->case_id.empty()) return fail(Errc::conflict, "Report " + id.text() + " belongs to case " + report->case_id.text() + " already.");
+        const auto vm = ports_.storage.find_vm(vm_id);
+        if (!vm) return fail(Errc::not_found, "There is no VM " + vm_id.text() + "; `bailiffctl vm list` shows those there are.");
+        auto filed = file(std::move(*report), *vm, actor);
+        if (!filed) return fail(filed.error());
+        if (!filed->triage.empty()) return fail(Errc::invalid, "The report still cannot become a case: " + filed->triage + ".");
+        out = *filed;
+        return {};
+    });
+    if (!done) return fail(done.error());
+    return out;
+}
+
+/// Joins the VM's open case under the same policy, or opens one. A report that no policy covers waits in triage.
+Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::string& actor) {
+    const core::Policy* policy = core::policy_for(report.summary.type, policies_.in_force);
+    const auto customer = ports_.storage.find_customer(vm.customer);
+    report.triage.clear();
+    if (!policy) report.triage = "no policy covers the type '" + report.summary.type + "'";
+    else if (!customer) report.triage = "VM " + vm.id.text() + " has no customer; `bailiffctl vm set` names one";
+    if (!report.triage.empty()) {
+        ports_.storage.put_report(report);
+        return ReportOutcome{report.id, {}, false, report.triage};
+    }
+    for (const CaseId& id : ports_.storage.open_cases_of(vm.id)) {
+        auto open = ports_.storage.find_case(id);
+        if (!open || open->policy != policy->id) continue;
+        report.case_id = id;
+        ports_.storage.put_report(report);
+        auto joined = act(id, core::AddReport{report.summary}, actor);
+        if (!joined) return fail(joined.error());
+        return ReportOutcome{report.id, id, false, ""};
+    }
+    report.case_id = ports_.storage.next_case_id();
+    ports_.storage.put_report(report);
+    const core::OpenCase opening{report.case_id, vm.id, vm.name, report.address.empty() && !vm.addresses.empty() ? vm.addresses.front() : report.address,
+                                 vm.host, customer->id, customer->name, customer->contact, report.summary};
+    auto opened = write(Case{}, core::open_case(opening, *policy, calendar_of(*policy), now()), actor, 0);
+    if (!opened) return fail(opened.error());
+    // A policy that waits for nobody acts in the same turn as it opens: no case is ever half begun.
+    if (const auto& due = opened->dues.deadline; due && due->at <= now()) {
+        auto acted = act(report.case_id, core::DeadlineReached{opened->c.revision}, "clock");
+        if (!acted) return fail(acted.error());
+    }
+    return ReportOutcome{report.id, report.case_id, true, ""};
+}
+
+// ---- the clock --------------------------------------------------------------------------------------------------------
+
+size_t Desk::tick() {
+    size_t taken = 0;
+    for (const DueCase& due : ports_.storage.due(now(), 500)) {
+        const auto acted = act(due.id, core::DeadlineReached{due.revision}, "clock");
+        if (acted) ++taken;
+        else if (acted.error().code != Errc::conflict) spdlog::error("case={} deadline not taken: {}", due.id.text(), acted.error().text);
+    }
+    reissue();
+    send_mails();
+    checkpoint();
+    return taken;
+}
+
+std::optional<Instant> Desk::next_due() { return ports_.storage.next_deadline(); }
+
+void Desk::flush() {
+    while (!leaving_.empty()) {
+        const auto act = std::move(leaving_.front());
+        leaving_.pop_front();
+        act();
+    }
+}
+void Desk::discard() { leaving_.clear(); }
+
+void Desk::checkpoint() {
+    const auto known = last_checkpoint_ >= 0 ? last_checkpoint_ : [&] {
+        const auto all = ports_.storage.checkpoints();
+        return all.empty() ? int64_t{0} : all.back().position;
+    }();
+    // The chain's head is what lies after the last checkpoint; reading it in pages keeps a long gap cheap.
+    const auto page = ports_.storage.chain(known, size_t(options_.checkpoint_every));
+    if (page.empty() || int64_t(page.size()) < options_.checkpoint_every) return;
+    Checkpoint point{page.back().position, page.back().hash, now(), ""};
+    const auto sealed = ports_.signer.seal("application/vnd.bailiff.checkpoint.v1+json",
+                                           dump_json(Json{{"position", point.position}, {"hash", point.hash}, {"at", format_rfc3339(point.at)}}));
+    if (!sealed) return spdlog::warn("checkpoint not signed: {}", sealed.error().text);
+    point.envelope = *sealed;
+    ports_.storage.put_checkpoint(point);
+    leaving_.push_back([this, position = point.position] { last_checkpoint_ = position; });
+}
+
+}  // namespace bailiff

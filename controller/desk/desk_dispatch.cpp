@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a case owes its host becomes a signed order or job: written in the same transaction, sent after it.
+
+#include "controller/desk/desk.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace bailiff {
+
+using core::Case;
+
+namespace {
+
+bool open(DispatchState state) { return state == DispatchState::issued || state == DispatchState::accepted; }
+
+std::string policy_word(const Case& c) { return c.policy.text() + "/" + std::to_string(c.policy_revision); }
+
+/// How often one demand (or job key) is issued anew after a refusal before a person hears of it.
+constexpr auto reissues = 3;
+
+/// Refusals that say "late" or "again", not "no": the same demand is simply issued anew.
+bool only_late(Refusal refusal) {
+    return refusal == Refusal::expired || refusal == Refusal::replayed || refusal == Refusal::from_the_future || refusal == Refusal::stale_generation;
+}
+
+}  // namespace
+
+/// One order and one job at most are under way per case. An order for an older demand that the host has not taken up
+/// is void the moment the case demands something else; the generation fences it off if it is still on its way.
+void Desk::dispatch(const Case& c, const core::Dues& dues) {
+    bool order_stands = false;
+    if (c.demand > 0)
+        for (StoredOrder& order : open_orders_of(c)) {
+            const bool wanted = dues.order && order.demand == dues.order->demand && order.order.host == c.host;
+            if (wanted) order_stands = true;
+            else if (order.state == DispatchState::issued) {
+                order.state = DispatchState::void_;
+                ports_.storage.put_order(order);
+            }
+        }
+    if (dues.order && !order_stands) issue_order(c, *dues.order);
+    if (!dues.job) return;
+    const auto jobs = ports_.storage.jobs_of(c.id);
+    const bool job_stands = std::any_of(jobs.begin(), jobs.end(), [&](const StoredJob& job) { return job.key == dues.job->key && job.state != DispatchState::void_; });
+    if (!job_stands) issue_job(c, *dues.job);
+}
+
+std::vector<StoredOrder> Desk::open_orders_of(const Case& c) {
+    auto orders = ports_.storage.orders_of(c.id);
+    std::erase_if(orders, [](const StoredOrder& order) { return !open(order.state); });
+    return orders;
+}
+
+void Desk::issue_order(const Case& c, const core::OrderDue& due) {
+    StoredOrder stored;
+    Order& order = stored.order;
+    order.order_id = OrderId(ports_.random.hex128());
+    order.epoch = ports_.storage.epoch();
+    order.host = c.host;
+    order.seq = ports_.storage.next_seq(c.host);
+    order.vm_uuid = c.vm;
+    order.vm_generation = ports_.storage.next_generation(c.vm);
+    order.case_id = c.id;
+    order.desired = due.desired;
+    order.evidence = due.evidence;
+    order.expect = due.expect;
+    order.policy = policy_word(c);
+    order.issued_at = now();
+    order.not_after = now() + options_.order_life;
+    order.reason = due.reason.substr(0, 500);
+    stored.demand = due.demand;
+    const auto envelope = ports_.signer.seal(order_payload_type, dump_json(to_json(order)));
+    if (!envelope) throw StorageOutage("The order of case " + c.id.text() + " could not be signed: " + envelope.error().text);
+    stored.envelope = *envelope;
+    ports_.storage.put_order(stored);
+    leaving_.push_back([this, host = c.host, id = order.order_id, envelope = stored.envelope] {
+        ports_.hosts.send(host, Frame{MessageId("order-" + id.text()), OrderFrame{envelope}});
+    });
+}
+
+void Desk::issue_job(const Case& c, const core::JobDue& due) {
+    StoredJob stored;
+    Job& job = stored.job;
+    job.job_id = JobId(ports_.random.hex128());
+    job.epoch = ports_.storage.epoch();
+    job.host = c.host;
+    job.seq = ports_.storage.next_seq(c.host);
+    job.vm_uuid = c.vm;
+    job.case_id = c.id;
+    job.kind = due.kind;
+    job.scan_job = due.scan_job;
+    job.policy = policy_word(c);
+    job.issued_at = now();
+    job.not_after = now() + options_.order_life;
+    job.reason = due.key + " of case " + c.id.text();
+    stored.key = due.key;
+    const auto envelope = ports_.signer.seal(job_payload_type, dump_json(to_json(job)));
+    if (!envelope) throw StorageOutage("The job of case " + c.id.text() + " could not be signed: " + envelope.error().text);
+    stored.envelope = *envelope;
+    ports_.storage.put_job(stored);
+    leaving_.push_back([this, host = c.host, id = job.job_id, envelope = stored.envelope] {
+        ports_.hosts.send(host, Frame{MessageId("job-" + id.text()), JobFrame{envelope}});
+    });
+}
+
+/// Issues what the case is owed and does not have under way.
+void Desk::dispatch_again(const CaseId& id) {
+    const auto c = ports_.storage.find_case(id);
+    if (!c) return;
+    const core::Policy& policy = policy_of(*c);
+    dispatch(*c, core::owed(*c, policy, calendar_of(policy)));
+}
+
+/// Orders and jobs that no host took up before they expired are issued anew with a fresh id: an order that lay on the
+/// wire must not act hours later, and a demand must not be lost.
+void Desk::reissue() {
+    const auto expired = [&](DispatchState state, Instant not_after) {
+        return state == DispatchState::issued && now() > not_after + clock_tolerance;
+    };
+    for (StoredOrder& order : ports_.storage.open_orders(HostId())) {
+        if (!expired(order.state, order.order.not_after)) continue;
+        (void)ports_.storage.transaction([&]() -> Result<void> {
+            order.state = DispatchState::void_;
+            ports_.storage.put_order(order);
+            dispatch_again(order.order.case_id);
+            return {};
+        });
+    }
+    for (StoredJob& job : ports_.storage.open_jobs(HostId())) {
+        if (!expired(job.state, job.job.not_after)) continue;
+        (void)ports_.storage.transaction([&]() -> Result<void> {
+            job.state = DispatchState::void_;
+            ports_.storage.put_job(job);
+            dispatch_again(job.job.case_id);
+            return {};
+        });
+    }
+}
+
+// ---- answers ------------------------------------------------------------------------------------------------------
+
+void Desk::on_order_answer(const HostId& host, const OrderAnswer& answer) {
+    auto order = ports_.storage.find_order(answer.order_id);
+    // A host speaks only for its own orders; anything else is noise or worse, and is logged.
+    if (!order || order->order.host != host) return spdlog::warn("host={} answers an order that is not its own: {}", host.text(), answer.order_id.text());
+    if (order->state == DispatchState::finished || order->state == DispatchState::void_) return;
+    order->answer = answer;
+    const bool under_way = answer.status == AnswerStatus::accepted || answer.status == AnswerStatus::progress;
+    const auto before = ports_.storage.orders_of(order->order.case_id);
+    const bool again = answer.status == AnswerStatus::refused && only_late(answer.refusal) &&
+                       std::count_if(before.begin(), before.end(), [&](const StoredOrder& o) {
+                           return o.demand == order->demand && o.answer && o.state == DispatchState::void_;
+                       }) < reissues;
+    order->state = under_way ? DispatchState::accepted : again ? DispatchState::void_ : DispatchState::finished;
+    ports_.storage.put_order(*order);
+    if (under_way) return;
+    if (again) return dispatch_again(order->order.case_id);
+    const auto acted = act(order->order.case_id, core::OrderAnswered{order->demand, answer}, "host:" + host.text());
+    if (!acted) spdlog::error("case={} answer of host {} not taken: {}", order->order.case_id.text(), host.text(), acted.error().text);
+}
+
+void Desk::on_job_answer(const HostId& host, const JobAnswer& answer) {
+    auto job = ports_.storage.find_job(answer.job_id);
+    if (!job || job->job.host != host) return spdlog::warn("host={} answers a job that is not its own: {}", host.text(), answer.job_id.text());
+    if (job->state == DispatchState::finished || job->state == DispatchState::void_) return;
+    job->answer = answer;
+    const bool under_way = answer.status == AnswerStatus::accepted || answer.status == AnswerStatus::progress;
+    const auto before = ports_.storage.jobs_of(job->job.case_id);
+    const bool again = answer.status == AnswerStatus::refused && only_late(answer.refusal) &&
+                       std::count_if(before.begin(), before.end(), [&](const StoredJob& j) {
+                           return j.key == job->key && j.answer && j.state == DispatchState::void_;
+                       }) < reissues;
+    job->state = under_way ? DispatchState::accepted : again ? DispatchState::void_ : DispatchState::finished;
+    ports_.storage.put_job(*job);
+    if (under_way) return;
+    if (again) return dispatch_again(job->job.case_id);
+    const auto acted = act(job->job.case_id, core::JobAnswered{job->key, answer}, "host:" + host.text());
+    if (!acted) spdlog::error("case={} answer of host {} not taken: {}", job->job.case_id.text(), host.text(), acted.error().text);
+}
+
+}  // namespace bailiff

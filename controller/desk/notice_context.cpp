@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a notice's template may say: the case in words, every time in the reader's zone and in UTC. The keys are those
+// of policies/notices/context.json; what is not known is absent, and the template leaves its sentence out.
+
+#include "controller/desk/desk.hpp"
+
+#include <algorithm>
+
+namespace bailiff {
+
+using core::Case;
+
+namespace {
+
+/// Shows instants in the contact's own zone when one is known.
+core::Calendar readers_calendar(const Case& c, const core::Calendar& desk) {
+    if (c.contact.zone.empty() || c.contact.zone == desk.data().timezone) return desk;
+    core::CalendarData data = desk.data();
+    data.timezone = c.contact.zone;
+    auto own = core::Calendar::build(std::move(data));
+    return own ? *own : desk;
+}
+
+std::string sanction_words(VmState state, const std::string& vm) {
+    switch (state) {
+        case VmState::off: return "The machine " + vm + " was switched off. Its disks are kept as they are.";
+        case VmState::isolated: return "The network of the machine " + vm + " was cut. It runs on, and its console stays reachable.";
+        case VmState::limited: return "The network of the machine " + vm + " was limited. It runs on.";
+        case VmState::quarantined: return "The machine " + vm + " runs in quarantine.";
+        case VmState::running: return "The machine " + vm + " runs.";
+    }
+    return {};
+}
+
+/// "3 h of working time after our phone call the machine is switched off".
+std::string enforce_words(const core::Policy& policy) {
+    const core::Step& last = policy.ladder.back();
+    const bool call = std::any_of(policy.ladder.begin(), policy.ladder.end(), [](const core::Step& s) { return s.waits_for == core::WaitsFor::call; });
+    std::string when;
+    if (last.within > Seconds{0})
+        when = spoken_duration(last.within) + (last.clock == core::StepClock::working ? " of working time" : "") + (call ? " after our phone call " : " later ");
+    switch (last.then.value_or(VmState::off)) {
+        case VmState::off: return when + "the machine is switched off";
+        case VmState::isolated: return when + "the machine's network is cut; its console stays";
+        case VmState::limited: return when + "the machine's network is limited";
+        case VmState::quarantined: return when + "the machine is quarantined";
+        case VmState::running: return {};
+    }
+    return {};
+}
+
+std::string need_words(std::string_view need) {
+    if (need == "steps") return "the steps that you have taken, in writing";
+    if (need == "root_cause") return "the root cause";
+    return "how you keep it from happening again";
+}
+
+Json texts(const std::vector<std::string>& lines) {
+    Json out = Json::array();
+    for (const auto& line : lines) out.push_back({{"text", line}});
+    return out;
+}
+
+std::string closed_words(core::Outcome outcome) {
+    switch (outcome) {
+        case core::Outcome::fixed_by_customer: return "You have confirmed in writing what was done and why it happened.";
+        case core::Outcome::cleaned: return "The machine was cleaned, and a complete scan afterwards found nothing.";
+        case core::Outcome::found_clean: return "A complete scan of the machine found nothing.";
+        case core::Outcome::accepted: return "Your answer was accepted.";
+        case core::Outcome::false_positive: return "The report turned out to be wrong. We are sorry for the trouble.";
+        case core::Outcome::closed_by_staff: return "Our staff has closed the case.";
+    }
+    return {};
+}
+
+}  // namespace
+
+Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
+    const core::Policy& policy = policy_of(c);
+    const core::Calendar& calendar = calendar_of(policy);
+    const core::Calendar reader = due.audience == core::Audience::customer ? readers_calendar(c, calendar) : calendar;
+    Json out = Json::object();
+    const auto instant = [&](const std::string& key, std::optional<Instant> at) {
+        if (!at) return;
+        out[key] = reader.local(*at);
+        out[key + "_utc"] = format_rfc3339(*at);
+    };
+    const auto& report = c.reports.back();
+    out["case_id"] = c.id.text();
+    out["customer_name"] = c.customer_name;
+    out["contact_name"] = c.contact.name;
+    out["vm_name"] = c.vm_name;
+    out["vm_address"] = c.vm_address;
+    out["zone"] = reader.data().timezone;
+    out["policy_title"] = policy.title;
+    out["nature"] = policy.nature;
+    out["type"] = report.type;
+    instant("reported_at", report.observed_at);
+    out["evidence"] = report.summary;
+    Json reports = Json::array();
+    for (const auto& r : c.reports)
+        reports.push_back({{"report_id", r.id.text()}, {"type", r.type}, {"reporter", due.audience == core::Audience::customer ? "" : r.reporter},
+                           {"observed_at", format_rfc3339(r.observed_at)}, {"summary", r.summary}});
+    out["reports"] = std::move(reports);
+    out["remedies"] = texts(policy.remedies);
+
+    const std::optional<Instant> called = c.calls.empty() ? std::nullopt : std::optional(c.calls.back().at);
+    const core::Timeline times = core::timeline(policy, calendar, c.opened_at, called);
+    instant("reply_due", times.reply_due);
+    instant("call_due", times.call_due);
+    instant("enforce_due", times.enforce_due);
+    instant("resolution_due", times.resolution_due);
+    out["enforce_what"] = enforce_words(policy);
+    out["why"] = texts(times.why);
+    out["working_hours"] = calendar.describe_hours();
+    out["answer_to"] = options_.answer_to;
+    std::vector<std::string> needs;
+    for (const core::Need need : policy.needs) needs.push_back(need_words(name(need)));
+    out["how_to_fix_needs"] = texts(needs);
+    if (policy.support_tokens > 0)
+        out["provider_fix"] = "If you would rather have us repair the machine, say so in your answer; " + std::to_string(policy.support_tokens) +
+                              " support tokens are charged for it.";
+    out["phone"] = c.contact.phone;
+    out["staff_name"] = "the abuse desk";
+    out["call_script"] = "Say who you are and name case " + c.id.text() + ".\nAsk whether the mail has arrived.\nAsk what will be done, and until when.\n"
+                         "Say what follows otherwise: " + enforce_words(policy) + ".\nLog the call: bailiffctl case call " + c.id.text() + " --outcome ...";
+    Json attempts = Json::array();
+    for (const auto& call : c.calls)
+        attempts.push_back({{"at", reader.local(call.at)}, {"outcome", name(call.log.outcome)}, {"by", call.actor}});
+    out["attempts"] = std::move(attempts);
+
+    std::vector<std::string> facts;
+    for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + r.summary + " (report " + r.id.text() + ").");
+    for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + std::string(name(call.log.outcome)) + ".");
+    for (const auto& hit : c.hits) facts.push_back("Scan: " + hit.signature + " in " + hit.path + ".");
+    out["facts"] = texts(facts);
+    if (c.desired != VmState::running) {
+        out["sanction"] = sanction_words(c.desired, c.vm_name);
+        instant("sanction_at", c.demanded_at);
+    }
+    out["ground"] = policy.title + ", revision " + std::to_string(policy.revision);
+    out["automated"] = c.reviews == 0;
+    out["redress"] = "If you hold this decision to be wrong, answer this mail and say why. A person who did not take part in it will look at it.";
+    if (c.phase == core::Phase::closed) {
+        instant("restored_at", c.closed_at);
+        out["closed_because"] = closed_words(*c.outcome);
+        if (c.verdict == ScanVerdict::clean) out["clean_proof"] = "The disks were scanned while switched off, completely, and nothing was found.";
+    }
+    std::vector<std::string> missing;
+    for (const auto& need : c.missing) missing.push_back(need_words(need));
+    out["missing"] = texts(missing);
+    out["review_reason"] = c.review_reason;
+    out["code"] = due.key;
+    out["remedy"] = c.review_reason.empty() ? "Look at the case: bailiffctl case show " + c.id.text()
+                                            : c.review_reason + ". Look at the host, then decide: bailiffctl case decide " + c.id.text() + " ...";
+    return out;
+}
+
+}  // namespace bailiff
