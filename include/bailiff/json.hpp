@@ -5,6 +5,7 @@
 
 #include <bailiff/id.hpp>
 #include <bailiff/names.hpp>
+#include <bailiff/nearest.hpp>
 #include <bailiff/result.hpp>
 #include <bailiff/time.hpp>
 
@@ -221,7 +222,9 @@ class JsonReader {
             if (!seen_.contains(key)) {
                 std::string known;
                 for (const auto& k : seen_) known += (known.empty() ? "" : ", ") + k;
-                mistakes_.push_back({pointer_ + "/" + key.substr(0, 60), "is not known here; known are " + known});
+                const std::string hint = did_you_mean(key, seen_);
+                mistakes_.push_back({pointer_ + "/" + key.substr(0, 60),
+                                     "is not known here" + (hint.empty() ? ";" : hint) + " known are " + known});
             }
     }
     const Json& json() const { return object_; }
