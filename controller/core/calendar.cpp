@@ -22,22 +22,6 @@ constexpr std::string_view weekdays[] = {"mon", "tue", "wed", "thu", "fri", "sat
 
 std::string clock_text(int minutes) { return detail::two(minutes / 60) + ":" + detail::two(minutes % 60); }
 
-/// Sorts a day's openings and says what is wrong with them, if anything.
-std::optional<std::string> put_in_order(std::vector<Opening>& hours) {
-    std::sort(hours.begin(), hours.end());
-    for (size_t i = 0; i < hours.size(); ++i) {
-        const auto& [open, close] = hours[i];
-        const std::string text = clock_text(open) + "-" + clock_text(close);
-        if (open < 0 || close > 1440 || open >= close)
-            return text + " does not end after it begins, or leaves the day; an opening that passes midnight is two: "
-                          "until 24:00, and from 00:00 on the next day";
-        if (i && hours[i - 1].close > open)
-            return text + " overlaps " + clock_text(hours[i - 1].open) + "-" + clock_text(hours[i - 1].close) +
-                   "; join them into one";
-    }
-    return std::nullopt;
-}
-
 Result<std::vector<Calendar::Zone::Range>> ranges_of(const std::string& timezone) {
     const date::tzdb* database = nullptr;
     const date::time_zone* zone = nullptr;
@@ -71,6 +55,21 @@ Result<std::vector<Calendar::Zone::Range>> ranges_of(const std::string& timezone
 }
 
 }  // namespace
+
+Result<std::vector<Opening>> in_order(std::vector<Opening> hours) {
+    std::sort(hours.begin(), hours.end());
+    for (size_t i = 0; i < hours.size(); ++i) {
+        const auto& [open, close] = hours[i];
+        const std::string text = clock_text(open) + "-" + clock_text(close);
+        if (open < 0 || close > 1440 || open >= close)
+            return fail(Errc::invalid, text + " does not end after it begins; an opening that passes midnight is two: "
+                                              "one until 24:00, and one from 00:00 on the next day");
+        if (i && hours[i - 1].close > open)
+            return fail(Errc::invalid, text + " overlaps " + clock_text(hours[i - 1].open) + "-" +
+                                           clock_text(hours[i - 1].close) + "; join them into one");
+    }
+    return hours;
+}
 
 size_t Calendar::Zone::range_at(Instant at) const {
     const auto after = std::upper_bound(ranges.begin(), ranges.end(), at,
@@ -156,8 +155,10 @@ Result<Calendar> Calendar::build(CalendarData data) {
     if (!ranges) return fail(ranges.error());
     bool opens = false;
     for (size_t i = 0; i < 7; ++i) {
-        if (const auto wrong = put_in_order(data.hours[i]))
-            return fail(Errc::invalid, "the hours of " + std::string(weekdays[i]) + ": " + *wrong);
+        auto sorted = in_order(std::move(data.hours[i]));
+        if (!sorted)
+            return fail(Errc::invalid, "the hours of " + std::string(weekdays[i]) + ": " + sorted.error().text);
+        data.hours[i] = std::move(*sorted);
         opens = opens || !data.hours[i].empty();
     }
     if (!opens) return fail(Errc::invalid, "no day of the week has an opening; give at least one day its hours");
@@ -166,8 +167,9 @@ Result<Calendar> Calendar::build(CalendarData data) {
     for (auto& [day, hours] : data.special_hours) {
         const std::string text = format_rfc3339(std::chrono::sys_days(day)).substr(0, 10);
         if (!day.ok()) return fail(Errc::invalid, "the special hours are for " + text + ", which is no date");
-        if (const auto wrong = put_in_order(hours))
-            return fail(Errc::invalid, "the special hours of " + text + ": " + *wrong);
+        auto sorted = in_order(std::move(hours));
+        if (!sorted) return fail(Errc::invalid, "the special hours of " + text + ": " + sorted.error().text);
+        hours = std::move(*sorted);
         zone->exceptional.push_back({day_of(day), DayKind::special, hours});
     }
     for (const auto& day : data.holidays)

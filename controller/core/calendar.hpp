@@ -21,6 +21,9 @@ struct Opening {
     friend auto operator<=>(const Opening&, const Opening&) = default;
 };
 
+/// The openings of one day, sorted; or what is wrong with them: one that ends before it begins, or two that overlap.
+Result<std::vector<Opening>> in_order(std::vector<Opening> hours);
+
 /// A calendar as its file states it. Days of the week count from Monday = 0. Dates are local dates of the zone.
 struct CalendarData {
     std::string id;                                  ///< the file's name without .json; may be empty

@@ -74,11 +74,17 @@ Timeline timeline(const Policy& policy, const Calendar& calendar, Instant opened
             reached = std::max(reached, *called);
             continue;
         }
+        if (step.then && step.within == Seconds(0)) {
+            // Nobody gets time to answer, so no answer is due either.
+            reached = step.clock == StepClock::working ? calendar.next_opening(reached) : reached;
+            why.push_back(sanction_text(*step.then) + " at once, " + calendar.local(reached));
+            out.enforce_due = reached;
+            break;
+        }
         const std::string what =
             step.then ? sanction_text(*step.then) + " if silent until" : "step '" + step.id + "': answer due";
         reached = after(calendar, step.clock, reached, step.within, what, why);
-        // A sanction at once leaves nobody time to answer, so no answer is due.
-        if (!out.reply_due && step.within > Seconds(0)) out.reply_due = reached;
+        if (!out.reply_due) out.reply_due = reached;
         if (step.then) {
             out.enforce_due = reached;
             break;

@@ -62,6 +62,7 @@ struct Policy {
     std::string calendar;               ///< id of the calendar in policies/calendars
     std::vector<std::string> types;     ///< XARF v4 "category/type" it applies to; "messaging/*" for a whole category
     std::vector<Step> ladder;           ///< at least one; the last one has a `then`
+    bool without_call = false;          ///< says aloud that a sanction comes without a call before it
     std::optional<Resolution> resolution;
     std::set<Need> needs;               ///< what a customer's own fix must contain
     RestoreWhen restore_when = RestoreWhen::verified_clean;
