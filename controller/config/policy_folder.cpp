@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder of policy and calendar files -> PolicySet.
+#include "controller/config/calendar_file.hpp"
+#include "controller/config/policy_file.hpp"
+
+#include <bailiff/nearest.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace bailiff {
+
+namespace {
+
+/// The JSON files of a folder, sorted, so that messages come in the same order everywhere.
+std::vector<std::filesystem::path> json_files(const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> files;
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        const auto name = it->path().filename().string();
+        if (it->path().extension() == ".json" && !name.starts_with('.')) files.push_back(it->path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+}  // namespace
+
+std::filesystem::path calendar_beside(const std::filesystem::path& policy_file, const std::string& calendar) {
+    return policy_file.parent_path() / "calendars" / (calendar + ".json");
+}
+
+PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes) {
+    PolicySet set;
+    std::set<std::string> present;  // also the calendars that are there but broken: their own mistakes say enough
+    for (const auto& path : json_files(folder / "calendars")) {
+        const std::string id = path.stem().string();
+        present.insert(id);
+        std::vector<Mistake> found;
+        if (auto calendar = read_calendar(path, found)) set.calendars.emplace(id, std::move(*calendar));
+        if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
+    }
+    const auto files = json_files(folder);
+    if (files.empty())
+        mistakes.push_back({folder.string(), {{"", "has no policy in it; name the folder that holds the policies' *.json"}}});
+    for (const auto& path : files) {
+        std::vector<Mistake> found;
+        auto policy = read_policy(path, found);
+        if (policy && !present.contains(policy->calendar))
+            found.push_back({"/calendar", "there is no file calendars/" + policy->calendar + ".json" +
+                                              did_you_mean(policy->calendar, present)});
+        else if (policy && set.calendars.contains(policy->calendar))
+            set.policies.emplace(policy->id, std::move(*policy));
+        if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
+    }
+    return set;
+}
+
+}  // namespace bailiff

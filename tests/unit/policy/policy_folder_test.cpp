@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder of policies: all of it, all its mistakes, and only what is sound.
+#include "tests/unit/policy/files.hpp"
+
+namespace bailiff::test {
+namespace {
+
+TEST(PolicyFolder, TheShippedOneIsSound) {
+    std::vector<FileMistakes> mistakes;
+    const auto set = load_policies(shipped, mistakes);
+    EXPECT_EQ(describe(mistakes), "");
+    EXPECT_EQ(set.policies.size(), 5u);
+    ASSERT_TRUE(set.calendars.contains("asia-kolkata"));
+    EXPECT_EQ(set.calendars.at("asia-kolkata").describe_hours(), "Mon-Sun 09:00-18:00 (Asia/Kolkata)");
+}
+
+TEST(PolicyFolder, AllMistakesOfAllFiles) {
+    const TemporaryFolder folder;
+    folder.write("calendars/asia-kolkata.json", shipped_text("calendars/asia-kolkata.json"));
+    folder.write("calendars/broken.json", "{");
+    folder.write("virus-content.json", shipped_text("virus-content.json"));
+    folder.write("other-name.json", shipped_text("general.json"));
+    folder.write("phishing.json", changed("phishing.json", "/calendar", "asia-calcutta"));
+    folder.write("high-bandwidth.json", changed("high-bandwidth.json", "/calendar", "broken"));
+    folder.write("notes.txt", "no policy");
+    std::vector<FileMistakes> mistakes;
+    const auto set = load_policies(folder.path(), mistakes);
+    std::string found;
+    for (const auto& [file, list] : mistakes)
+        found += std::filesystem::path(file).filename().string() + " " + places(list) + "; ";
+    EXPECT_EQ(found, "broken.json /; other-name.json /id; phishing.json /calendar; ");
+    ASSERT_EQ(set.policies.size(), 1u);
+    EXPECT_TRUE(set.policies.contains(PolicyId("virus-content")));
+    EXPECT_EQ(set.calendars.size(), 1u);
+}
+
+TEST(PolicyFolder, EmptyOrAbsentIsAMistakeNotAnEmptySet) {
+    const TemporaryFolder folder;
+    for (const auto& path : {folder.path(), folder.path() / "absent"}) {
+        std::vector<FileMistakes> mistakes;
+        EXPECT_TRUE(load_policies(path, mistakes).policies.empty());
+        EXPECT_EQ(mistakes.size(), 1u);
+    }
+}
+
+}  // namespace
+}  // namespace bailiff::test
