@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// `bailiffctl policy check`: what is wrong with policy and calendar files? Needs no controller.
+#include "controller/ctl/offline_policy.hpp"
+
+#include "controller/config/calendar_file.hpp"
+#include "controller/config/policy_file.hpp"
+#include "controller/ctl/arguments.hpp"
+
+#include <algorithm>
+
+namespace bailiff {
+
+namespace {
+
+/// Calendars can be named too: they stand in a folder "calendars", or say which time zone they are for.
+bool is_calendar(const std::filesystem::path& path, const std::string& text) {
+    if (path.parent_path().filename() == "calendars") return true;
+    const auto document = parse_json(text);
+    return document && document->is_object() && document->contains("timezone");
+}
+
+void check_calendar_beside(const std::filesystem::path& path, const core::Policy& policy, std::vector<FileMistakes>& all) {
+    const auto beside = calendar_beside(path, policy.calendar);
+    std::error_code error;
+    if (!std::filesystem::exists(beside, error)) {
+        all.back().mistakes.push_back({"/calendar", "there is no file '" + beside.string() + "'; write it or name another"});
+        return;
+    }
+    const bool checked = std::any_of(all.begin(), all.end(), [&](const auto& f) { return f.file == beside.string(); });
+    std::vector<Mistake> found;
+    if (!checked && !read_calendar(beside, found)) all.push_back({beside.string(), std::move(found)});
+}
+
+/// Appends one entry per file looked at, also for sound ones.
+void check(const std::string& file, std::vector<FileMistakes>& all) {
+    const std::filesystem::path path(file);
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        std::vector<FileMistakes> found;
+        const auto set = load_policies(path, found);
+        for (const auto& [id, policy] : set.policies) all.push_back({(path / (id.text() + ".json")).string(), {}});
+        for (const auto& [id, calendar] : set.calendars)
+            all.push_back({(path / "calendars" / (id + ".json")).string(), {}});
+        all.insert(all.end(), found.begin(), found.end());
+        return;
+    }
+    all.push_back({file, {}});
+    const auto text = read_text(path);
+    if (!text) {
+        all.back().mistakes.push_back({"", text.error().text});
+    } else if (is_calendar(path, *text)) {
+        // The mistakes say it all; the Result would only sum them up.
+        static_cast<void>(read_calendar(path, all.back().mistakes));
+    } else if (const auto policy = read_policy(path, all.back().mistakes)) {
+        check_calendar_beside(path, *policy, all);
+    }
+}
+
+Json as_json(const std::vector<FileMistakes>& all, bool sound) {
+    Json files = Json::array();
+    for (const auto& [file, mistakes] : all) {
+        Json list = Json::array();
+        for (const auto& [pointer, text] : mistakes) list.push_back({{"pointer", pointer}, {"text", text}});
+        files.push_back({{"file", file}, {"ok", mistakes.empty()}, {"mistakes", std::move(list)}});
+    }
+    return {{"ok", sound}, {"files", std::move(files)}};
+}
+
+}  // namespace
+
+ExitCode policy_check_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    Arguments a("Usage: bailiffctl policy check FILE... [--json]\n"
+                "Checks policy and calendar files, or a whole folder of them, and names every mistake with its place and\n"
+                "remedy. Exit code 1 when there are any.\n");
+    a.flag("json", "print {\"ok\", \"files\": [{\"file\", \"ok\", \"mistakes\": [{\"pointer\", \"text\"}]}]}")
+        .words("file", "policy files, calendar files or folders");
+    if (const auto over = a.read(arguments, out, err)) return *over;
+    const auto files = a.list("file");
+    if (files.empty()) return a.complain(err, "name at least one policy file");
+    std::vector<FileMistakes> all;
+    for (const auto& file : files) check(file, all);
+    const bool sound = std::all_of(all.begin(), all.end(), [](const auto& f) { return f.mistakes.empty(); });
+    if (a.flagged("json")) {
+        out << dump_json(as_json(all, sound), 2) << "\n";
+    } else {
+        for (const auto& file : all)
+            out << (file.mistakes.empty() ? file.file + ": OK" : describe(std::vector<FileMistakes>{file})) << "\n";
+    }
+    return sound ? exit_ok : exit_refused;
+}
+
+}  // namespace bailiff
