@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// clamd's answers: only a positive OK is clean.
+#include "agent/scan/clamd.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bailiff::agent {
+namespace {
+
+TEST(ClamdAnswer, Table) {
+    using Kind = ClamdAnswer::Kind;
+    struct Case {
+        const char* line;
+        Kind kind;
+        const char* text;
+    };
+    const Case table[] = {
+        {"1: fd[12]: OK", Kind::clean, ""},
+        {"fd[12]: OK", Kind::clean, ""},
+        {"7: fd[12]: Eicar-Test-Signature FOUND", Kind::found, "Eicar-Test-Signature"},
+        {"7: fd[12]: Test.Eicar.UNOFFICIAL(44d88612fea8a8f36de82e1278abb02f:68) FOUND", Kind::found,
+         "Test.Eicar.UNOFFICIAL(44d88612fea8a8f36de82e1278abb02f:68)"},
+        {"7: fd[12]: Heuristics.Limits.Exceeded.MaxFileSize FOUND", Kind::limit, "Heuristics.Limits.Exceeded.MaxFileSize"},
+        {"7: fd[12]: Can't allocate memory ERROR", Kind::error, "7: fd[12]: Can't allocate memory ERROR"},
+        {"7: fd[12]:  FOUND", Kind::error, "7: fd[12]:  FOUND"},
+        {"OK", Kind::error, "OK"},
+        {"UNKNOWN COMMAND", Kind::error, "UNKNOWN COMMAND"},
+        {"", Kind::error, ""},
+    };
+    for (const auto& [line, kind, text] : table) {
+        const ClamdAnswer answer = parse_clamd_answer(line);
+        EXPECT_EQ(answer.kind, kind) << line;
+        EXPECT_EQ(answer.text, text) << line;
+    }
+}
+
+TEST(ClamdAnswer, AMissingDaemonIsAnErrorWithItsRemedy) {
+    const auto facts = examine_clamd("/nonexistent/clamd.sock", std::chrono::seconds(1));
+    ASSERT_FALSE(facts);
+    EXPECT_NE(facts.error().text.find("--clamd"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bailiff::agent

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: every mistake is named at once, with its remedy.
+#include "agent/scan/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace bailiff::agent {
+namespace {
+
+Result<ParsedOptions> parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "bailiff-scan");
+    return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(Options, Reads) {
+    const auto o = parse({"--format", "qcow2", "--clamd", "/c", "--yara=/y", "--json", "--max-file-size", "2G", "--backing", "/b",
+                          "--backing-format", "raw", "disk.qcow2"}).value().options;
+    EXPECT_EQ(o.source.image, "disk.qcow2");
+    EXPECT_EQ(o.source.format, "qcow2");
+    EXPECT_EQ(o.source.backing.at(0).path, "/b");
+    EXPECT_EQ(o.clamd.socket_path, "/c");
+    EXPECT_EQ(o.yara, "/y");
+    EXPECT_TRUE(o.json);
+    EXPECT_EQ(o.settings.limits.file_size, uint64_t{2} << 30);
+}
+
+TEST(Options, NamesEveryMistake) {
+    const auto says = [](std::vector<const char*> arguments, const char* part) {
+        const auto parsed = parse(std::move(arguments));
+        return !parsed && parsed.error().text.find(part) != std::string::npos;
+    };
+    EXPECT_TRUE(says({"x"}, "--clamd SOCKET")) << "no engine";
+    EXPECT_TRUE(says({"--yara", "/y"}, "exactly one image"));
+    EXPECT_TRUE(says({"--yara", "/y", "a", "b"}, "exactly one image"));
+    EXPECT_TRUE(says({"--yara", "/y", "--format", "vmdk", "x"}, "raw or qcow2"));
+    EXPECT_TRUE(says({"--yara", "/y", "--backing", "/b", "x"}, "--backing-format"));
+    EXPECT_TRUE(says({"--yara", "/y", "--max-file-size", "3G", "x"}, "at most 2G"));
+    EXPECT_TRUE(says({"--yara", "/y", "--max-file-size", "many", "x"}, "number of bytes"));
+    EXPECT_TRUE(says({"--yara", "/y", "--streams", "0", "x"}, "1 to 64"));
+    EXPECT_TRUE(says({"--unknown", "x"}, "--help"));
+    EXPECT_TRUE(says({"--jso", "x"}, "--help")) << "no abbreviations";
+}
+
+TEST(Options, HelpAndVersion) {
+    EXPECT_NE(parse({"--help"}).value().print.find("Exit status"), std::string::npos);
+    EXPECT_NE(parse({"--version"}).value().print.find(BAILIFF_VERSION), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bailiff::agent

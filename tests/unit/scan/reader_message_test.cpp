@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reader's packets: what goes in comes out, and no other bytes are taken.
+#include "agent/scan/reader_message.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bailiff::agent {
+namespace {
+
+ReaderMessage example() {
+    ReaderMessage m;
+    m.kind = ReaderMessageKind::skipped;
+    m.reason = SkipReason::too_many;
+    m.state = VolumeState::no_filesystem;
+    m.start = 123456789012;
+    m.size = 42;
+    m.volume = "gpt2";
+    m.filesystem = "ext4";
+    m.path = std::string("/a\0\xff\n", 5);
+    m.text = "why";
+    return m;
+}
+
+TEST(ReaderMessage, ComesBack) { EXPECT_EQ(decode_reader_message(encode(example())).value(), example()); }
+
+TEST(ReaderMessage, EveryPrefixAndEveryOverhangIsRefused) {
+    auto packet = encode(example());
+    for (size_t size = 0; size < packet.size(); ++size) EXPECT_FALSE(decode_reader_message(Bytes(packet).first(size))) << size;
+    packet.push_back(0);
+    EXPECT_FALSE(decode_reader_message(packet));
+}
+
+TEST(ReaderMessage, UnknownValuesAreRefused) {
+    for (const auto& [at, value] : {std::pair<size_t, uint8_t>{0, 0}, {0, 99}, {1, 99}, {2, 99}, {10, 0xff}, {18, 0xff}, {20, 0xff}, {21, '\n'}}) {
+        auto packet = encode(example());
+        packet[at] = value;
+        EXPECT_FALSE(decode_reader_message(packet)) << at;
+    }
+}
+
+TEST(ReaderMessage, LongTextsAreCutLongPathsAreNot) {
+    ReaderMessage m = example();
+    m.text = std::string(5000, 'x');
+    m.path = std::string(4096, '/');
+    const auto back = decode_reader_message(encode(m)).value();
+    EXPECT_EQ(back.path, m.path);
+    EXPECT_EQ(back.text.size(), 2048U);
+}
+
+}  // namespace
+}  // namespace bailiff::agent
