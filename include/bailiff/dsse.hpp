@@ -23,7 +23,8 @@ inline std::string base64(std::string_view bytes) {
     return out;
 }
 
-/// Strict: the standard alphabet with padding, nothing else.
+/// Strict: the standard alphabet with padding, and exactly one text for the same bytes (RFC 4648 §3.5), so that an
+/// envelope cannot be changed without its content changing.
 inline Result<std::string> unbase64(std::string_view text) {
     if (text.size() % 4) return fail(Errc::invalid, "base64 comes in groups of four characters");
     for (size_t i = 0; i < text.size(); ++i) {
@@ -39,6 +40,7 @@ inline Result<std::string> unbase64(std::string_view text) {
     size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
     out.resize(size_t(size) - padding);
+    if (base64(out) != text) return fail(Errc::invalid, "base64 with stray bits at its end");
     return out;
 }
 

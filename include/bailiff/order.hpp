@@ -262,7 +262,7 @@ inline tl::expected<Job, RefusedPayload> parse_job(std::string_view text) {
     if (!is_hex(out.job_id.text(), 32)) read.mistake("job_id", "must be 32 hex digits");
     out.kind = read.word("kind", JobKind::scan);
     out.scan_job = JobId(read.text("scan_job", 32, false));
-    if ((out.kind == JobKind::clean) != is_hex(out.scan_job.text(), 32))
+    if (out.kind == JobKind::clean ? !is_hex(out.scan_job.text(), 32) : !out.scan_job.empty())
         read.mistake("scan_job", "must name the scan for a clean job and be empty for any other");
     if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
     return out;

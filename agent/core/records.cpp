@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// See records.hpp.
+#include "agent/core/records.hpp"
+
+#include <stdexcept>
+
+namespace bailiff::agent {
+namespace {
+
+std::string text(const Json& json, const char* field) { return json.at(field).get<std::string>(); }
+int64_t number(const Json& json, const char* field) { return json.at(field).get<int64_t>(); }
+
+Instant instant(const Json& json, const char* field) {
+    const auto parsed = parse_rfc3339(text(json, field));
+    if (!parsed) throw std::runtime_error("a record of the journal has no readable instant; restore the state folder");
+    return *parsed;
+}
+
+}  // namespace
+
+Json to_json(const std::vector<ScanHit>& hits) {
+    Json out = Json::array();
+    for (const auto& h : hits) out.push_back({{"path", h.path}, {"signature", h.signature}, {"engine", h.engine}, {"sha256", h.sha256}});
+    return out;
+}
+
+std::vector<ScanHit> hits_of(const Json& json) {
+    std::vector<ScanHit> out;
+    for (const auto& h : json) out.push_back({text(h, "path"), text(h, "signature"), text(h, "engine"), text(h, "sha256")});
+    return out;
+}
+
+Json to_json(const ScanOutcome& o) {
+    return {{"verdict", name(o.verdict)}, {"files", o.files}, {"bytes", o.bytes}, {"skipped", o.skipped},
+            {"hits", to_json(o.hits)}, {"reports", o.reports}};
+}
+
+ScanOutcome scan_outcome_of(const Json& json) {
+    ScanOutcome out;
+    // A word that a later version wrote and this one does not know must not read as clean.
+    out.verdict = find_name<ScanVerdict>(text(json, "verdict")).value_or(ScanVerdict::incomplete);
+    out.files = number(json, "files");
+    out.bytes = number(json, "bytes");
+    out.skipped = number(json, "skipped");
+    out.hits = hits_of(json.at("hits"));
+    for (const auto& [target, report] : json.at("reports").items()) out.reports[target] = report.get<std::string>();
+    return out;
+}
+
+Json to_json(const EvidenceSet& s) {
+    return {{"id", s.id.text()}, {"vm", s.vm.text()}, {"case", s.case_id.text()}, {"folder", s.folder},
+            {"manifest_sha256", s.manifest_sha256}, {"bytes", s.bytes}, {"taken_at", format_rfc3339(s.taken_at)}};
+}
+
+EvidenceSet evidence_set_of(const Json& json) {
+    return {EvidenceId(text(json, "id")), VmId(text(json, "vm")), CaseId(text(json, "case")), text(json, "folder"),
+            text(json, "manifest_sha256"), number(json, "bytes"), instant(json, "taken_at")};
+}
+
+Json to_json(const LockRecord& r) {
+    Json disks = Json::array();
+    for (const auto& d : r.disks)
+        disks.push_back({{"target", d.target}, {"format", d.format}, {"source", d.source}, {"read_only", d.read_only}});
+    return {{"vm", r.vm.text()}, {"case", r.case_id.text()}, {"name", r.name}, {"disks", disks}, {"was_running", r.was_running},
+            {"had_autostart", r.had_autostart}, {"since", format_rfc3339(r.since)}};
+}
+
+LockRecord lock_record_of(const Json& json) {
+    LockRecord out;
+    out.vm = VmId(text(json, "vm"));
+    out.case_id = CaseId(text(json, "case"));
+    out.name = text(json, "name");
+    for (const auto& d : json.at("disks"))
+        out.disks.push_back({text(d, "target"), text(d, "format"), text(d, "source"), d.at("read_only").get<bool>()});
+    out.was_running = json.at("was_running").get<bool>();
+    out.had_autostart = json.at("had_autostart").get<bool>();
+    out.since = instant(json, "since");
+    return out;
+}
+
+}  // namespace bailiff::agent

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether this host obeys: the checks of an order or job, in the order of the words of bailiff::Refusal.
+//
+//   envelope ── verify_order/verify_job ──> checked ── may_begin ──> work begins
+//                  │ host facts only                    │ the first look at the VM
+//                  └─> Refused                          └─> Refused
+#pragma once
+
+#include "agent/core/world.hpp"
+
+#include <bailiff/dsse.hpp>
+#include <bailiff/order.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace bailiff::agent {
+
+/// What the host knows before it looks at any VM: its own settings, its clock, and what its journal says.
+struct HostFacts {
+    HostId host;
+    int64_t epoch = 0;                          ///< highest seen
+    int64_t seq = 0;                            ///< highest seen in that epoch
+    std::map<std::string, std::string> seen;    ///< order or job id -> SHA-256 of its payload
+    std::map<VmId, int64_t> generations;        ///< highest seen
+    std::map<VmId, Instant> harmed;             ///< last time that a harmful order was accepted
+    std::set<std::string> exempt;               ///< UUIDs and names that no order may touch
+    std::optional<std::map<VmId, std::string>> vms;  ///< UUID -> name of the VMs here; nothing when not listed yet
+    int64_t budget_per_hour = 10;               ///< VMs that may be harmed within an hour
+    bool draining = false;
+    bool dry_run = false;
+    Instant now{};
+};
+
+/// Passed every check that needs no look at the VM.
+template <class Document>
+struct Checked {
+    Document document;
+    std::string payload;       ///< the verified bytes: what is journaled
+    std::string sha256;        ///< of the payload
+    bool seen_before = false;  ///< the same id with the same content: answer again, do nothing
+};
+
+/// Refused. `document` is there when the signature was good and the content could be read: such a refusal is
+/// remembered and answered under the document's id. `claimed_id` is for the answer only and proves nothing.
+template <class Document>
+struct Refused {
+    Refusal code = Refusal::none;
+    std::string text;
+    std::optional<Document> document;
+    std::string payload, sha256;
+    std::string claimed_id;
+};
+
+tl::expected<Checked<Order>, Refused<Order>> verify_order(std::string_view envelope, const TrustedKeys& keys, const HostFacts& host);
+tl::expected<Checked<Job>, Refused<Job>> verify_job(std::string_view envelope, const TrustedKeys& keys, const HostFacts& host);
+
+/// One scan of a VM for a case, as the journal has it.
+struct ScanFact {
+    JobId job;
+    VmId vm;
+    int64_t position = 0;      ///< of its `done` in the journal
+    bool of_overlays = false;
+    ScanOutcome outcome;
+};
+
+/// What the journal says of one VM and case beyond what can be observed.
+struct CaseFacts {
+    std::optional<ScanFact> last_scan;
+    std::map<std::string, ScanFact> scans;   ///< by job id: what a clean job works on
+    int64_t last_write = 0;    ///< position of the last clean or quarantine run on the overlays, or bypass of the lock
+    bool bypassed = false;     ///< the VM ran on its own disks, past the lock, while overlays may have existed
+    bool isolated = false;     ///< we cut its links and have not restored them
+    int64_t newest_generation = 0;
+};
+
+/// What is true of one VM when an operation looks: the hypervisor, the files, and the journal.
+struct Observation {
+    VmObservation vm;
+    std::optional<LockRecord> lock;
+    std::vector<Overlay> overlays;            ///< of this case
+    std::optional<EvidenceSet> evidence;      ///< of this case
+    CaseFacts history;
+};
+
+/// The last checks before the first act; also when an operation waited or the agent was restarted before it began.
+std::optional<RefusedPayload> may_begin(const Order& order, const HostFacts& host, const Observation& seen, bool gate_up);
+std::optional<RefusedPayload> may_begin(const Job& job, const HostFacts& host, const Observation& seen, bool gate_up);
+
+/// The state of those that an order can demand, as observed.
+VmState state_of(const VmObservation& vm, bool locked, bool isolated);
+
+/// Whether every link of the VM is down; a VM without interfaces is cut off by nature.
+bool links_down(const VmObservation& vm);
+
+/// Disks that are copied, scanned and overlaid.
+std::vector<VmDisk> writable_disks(const std::vector<VmDisk>& disks);
+
+}  // namespace bailiff::agent
