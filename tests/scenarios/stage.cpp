@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/scenarios/stage.hpp"
+
+#include "controller/config/policy_folder.hpp"
+#include "controller/storage/memory_storage.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace bailiff::test {
+
+struct Stage::Verb {
+    std::string_view word;
+    std::function<void(Stage&, const Command&, Lines&)> run;
+};
+
+namespace {
+
+const VmId web1("11111111-1111-4111-8111-111111111111");
+const VmId db1("22222222-2222-4222-8222-222222222222");
+
+std::string value(const Command& c, const std::string& key, const std::string& otherwise = "") {
+    const auto found = c.named.find(key);
+    return found == c.named.end() ? otherwise : found->second;
+}
+
+}  // namespace
+
+Command parse_command(const std::string& line) {
+    Command out;
+    std::istringstream in(line);
+    std::string word;
+    in >> out.verb;
+    while (in >> std::ws && !in.eof()) {
+        if (in.peek() == '"') {
+            in.get();
+            std::getline(in, out.text, '"');
+            continue;
+        }
+        in >> word;
+        const auto equals = word.find('=');
+        if (equals == std::string::npos) {
+            out.words.push_back(word);
+            continue;
+        }
+        std::string given = word.substr(equals + 1);
+        if (!given.empty() && given[0] == '"') {  // key="several words"
+            std::string rest;
+            given.erase(0, 1);
+            if (given.empty() || given.back() != '"') {
+                std::getline(in, rest, '"');
+                given += rest;
+            } else {
+                given.pop_back();
+            }
+        }
+        out.named[word.substr(0, equals)] = given;
+    }
+    return out;
+}
+
+Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<MemoryStorage>()) {
+    std::vector<Mistake> mistakes;
+    auto policies = load_policies(policies_folder, mistakes);
+    if (!policies) throw std::runtime_error("the shipped policies do not load: " + describe(mistakes));
+    shown_ = std::make_unique<core::Calendar>(policies->calendars.at("asia-kolkata"));
+    DeskOptions options;
+    options.staff_address = "desk@provider.example";
+    options.supervisor_address = "supervisor@provider.example";
+    options.mail_domain = "provider.example";
+    desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(*policies), options);
+    storage_->put_customer({CustomerId("7"), "Lotus Textiles", {"Asha Rao", "asha@lotus.example", "+91 80 5550 0117", "en", ""}, 0});
+    storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now()});
+    storage_->put_vm({web1, "web1", HostId("h1"), CustomerId("7"), {"192.0.2.10"}, Power::running, VmState::running, false, false, clock_.now()});
+    storage_->put_vm({db1, "db1", HostId("h1"), CustomerId("7"), {"192.0.2.11"}, Power::running, VmState::running, false, false, clock_.now()});
+}
+Stage::~Stage() = default;
+
+std::string Stage::local(Instant at) const { return shown_->local(at); }
+
+CaseId Stage::case_of(const Command& c) const {
+    for (const auto& word : c.words)
+        if (word.starts_with("C-")) return CaseId(word);
+    return last_case_;
+}
+
+const std::vector<Stage::Verb>& Stage::verbs() {
+    static const std::vector<Verb> table{
+        {"at", [](Stage& s, const Command& c, Lines& out) { s.at(c, out); }},
+        {"report", [](Stage& s, const Command& c, Lines& out) { s.report(c, out); }},
+        {"advance", [](Stage& s, const Command& c, Lines& out) { s.advance(c, out); }},
+        {"call", [](Stage& s, const Command& c, Lines& out) { s.call(c, out); }},
+        {"reply", [](Stage& s, const Command& c, Lines& out) { s.reply(c, out); }},
+        {"extend", [](Stage& s, const Command& c, Lines& out) {
+             const auto by = parse_duration(value(c, "by"));
+             if (!by) return out.push_back("script: " + by.error().text);
+             s.act(c, out, core::Extend{*by, c.text}, "staff:ravi");
+         }},
+        {"hold", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::PlaceHold{c.text}, "staff:ravi"); }},
+        {"resume", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::LiftHold{c.text}, "staff:ravi"); }},
+        {"decide", [](Stage& s, const Command& c, Lines& out) {
+             const auto decision = parse_name<core::Decision>(c.words.empty() ? "" : c.words.back());
+             if (!decision) return out.push_back("script: " + decision.error().text);
+             s.act(c, out, core::Decide{*decision, c.text}, "staff:meera");
+         }},
+        {"approve", [](Stage& s, const Command& c, Lines& out) {
+             const auto stage = parse_name<core::Stage>(c.words.empty() ? "" : c.words.back());
+             if (!stage) return out.push_back("script: " + stage.error().text);
+             s.act(c, out, core::Approve{*stage, c.text}, "staff:meera");
+         }},
+        {"review", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AskReview{c.text}, "staff:ravi"); }},
+        {"close", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Close{c.text}, "staff:meera"); }},
+        {"note", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AddNote{c.text}, "staff:ravi"); }},
+        {"host", [](Stage& s, const Command& c, Lines& out) { s.host(c, out); }},
+        {"mail", [](Stage& s, const Command& c, Lines& out) { s.mail(c, out); }},
+        {"why", [](Stage& s, const Command& c, Lines& out) { s.why(c, out); }},
+        {"show", [](Stage& s, const Command& c, Lines& out) { s.show(c, out); }},
+    };
+    return table;
+}
+
+std::vector<std::string> Stage::run(const std::string& line) {
+    Lines out;
+    const Command command = parse_command(line);
+    const auto& table = verbs();
+    const auto verb = std::find_if(table.begin(), table.end(), [&](const Verb& v) { return v.word == command.verb; });
+    if (verb == table.end()) return {"script: unknown verb '" + command.verb + "'"};
+    verb->run(*this, command, out);
+    tell(out);
+    return out;
+}
+
+/// "2026-03-02 05:00" or "2026-03-02 05:00:30" in the shown zone.
+Instant Stage::read_time(const Command& c, Lines& out) const {
+    if (c.words.size() < 2) return out.push_back("script: a time is written 2026-03-02 05:00"), clock_.now();
+    std::string text = c.words[0] + "T" + c.words[1] + (c.words[1].size() == 5 ? ":00" : "") + "Z";
+    const auto utc = parse_rfc3339(text);
+    if (!utc) return out.push_back("script: " + utc.error().text), clock_.now();
+    // The zone's offset at about that time; scenarios do not name the hour that a clock change skips or repeats.
+    const std::string shown = shown_->local_rfc3339(*utc);
+    const std::string offset = shown.substr(shown.size() - 6);
+    return *parse_rfc3339(text.substr(0, 19) + (shown.back() == 'Z' ? "Z" : offset));
+}
+
+void Stage::at(const Command& c, Lines& out) {
+    if (!value(c, "calendar").empty()) {
+        const auto& calendars = desk_->policies().calendars;
+        const auto found = calendars.find(value(c, "calendar"));
+        if (found == calendars.end()) return out.push_back("script: no calendar " + value(c, "calendar"));
+        *shown_ = found->second;
+    }
+    clock_.set(read_time(c, out));
+}
+
+void Stage::report(const Command& c, Lines& out) {
+    ReportInput input;
+    input.type = c.words.empty() ? "" : c.words[0];
+    input.vm_name = value(c, "vm");
+    input.address = value(c, "address");
+    input.reporter = value(c, "from", "cert@reporter.example");
+    input.summary = c.text;
+    const auto outcome = desk_->report(input, "staff:ravi");
+    if (!outcome) return out.push_back("error " + outcome.error().text);
+    if (outcome->case_id.empty()) return out.push_back(outcome->report.text() + " waits in triage: " + outcome->triage);
+    last_case_ = outcome->case_id;
+    desk_->tick();
+}
+
+/// "advance 90m"-like spans are ISO 8601; "advance due" goes to the next deadline; two words are a local time.
+/// Deadlines on the way are taken at their own instant, as a running controller would.
+void Stage::advance(const Command& c, Lines& out) {
+    Instant target = clock_.now();
+    if (!c.words.empty() && c.words[0] == "due") {
+        const auto next = desk_->next_due();
+        if (!next) return out.push_back("nothing is due");
+        target = *next;
+    } else if (c.words.size() == 1) {
+        const auto span = parse_duration(c.words[0]);
+        if (!span) return out.push_back("script: " + span.error().text);
+        target += *span;
+    } else {
+        target = read_time(c, out);
+    }
+    if (target < clock_.now()) return out.push_back("script: time does not go back");
+    for (auto next = desk_->next_due(); next && *next <= target; next = desk_->next_due()) {
+        clock_.set(std::max(*next, clock_.now()));
+        if (desk_->tick() == 0) break;
+        tell(out);
+    }
+    clock_.set(target);
+    desk_->tick();
+}
+
+void Stage::act(const Command& c, Lines& out, const core::Input& input, const std::string& actor) {
+    const auto done = desk_->act(case_of(c), input, actor);
+    if (!done) return out.push_back("error " + std::string(done.error().code == Errc::forbidden ? "forbidden" : done.error().code == Errc::invalid ? "invalid" : "conflict") + ": " + done.error().text);
+    desk_->tick();
+}
+
+void Stage::call(const Command& c, Lines& out) {
+    const auto outcome = parse_name<core::CallOutcome>(c.words.empty() ? "" : c.words.back());
+    if (!outcome) return out.push_back("script: " + outcome.error().text);
+    act(c, out, core::LogCall{"Asha Rao", "+91 80 5550 0117", *outcome, c.text}, "staff:ravi");
+}
+
+void Stage::reply(const Command& c, Lines& out) {
+    const auto kind = parse_name<core::ReplyKind>(c.words.empty() ? "" : c.words.back());
+    if (!kind) return out.push_back("script: " + kind.error().text);
+    const auto channel = parse_name<core::Channel>(value(c, "by", "mail"));
+    if (!channel) return out.push_back("script: " + channel.error().text);
+    act(c, out, core::RecordReply{{*channel, *kind, value(c, "steps"), value(c, "cause"), value(c, "prevention"), c.text}}, "customer");
+}
+
+/// "host done", "host already", "host refuse unexpected_state", "host fail", "host needs_operator",
+/// "host scan clean|infected|incomplete", "host up|down", "host event lock_bypassed".
+void Stage::host(const Command& c, Lines& out) {
+    const std::string word = c.words.empty() ? "" : c.words[0];
+    const std::string second = c.words.size() > 1 ? c.words[1] : "";
+    const HostId h1("h1");
+    if (word == "down") return void(hosts_.down.insert(h1));
+    if (word == "up") {
+        hosts_.down.clear();
+        desk_->host_connected(h1);
+        desk_->on_frame(h1, Frame{MessageId("hello"), Hello{h1, "0.1.0", 1, 0, "boot"}});
+        return;
+    }
+    const MessageId id("m" + std::to_string(++answers_));
+    if (word == "event") return desk_->on_frame(h1, Frame{id, VmEvent{web1, second, clock_.now(), c.text}});
+    AnswerStatus status = AnswerStatus::done;
+    Refusal refusal = Refusal::none;
+    if (word == "already") status = AnswerStatus::already;
+    if (word == "fail") status = AnswerStatus::failed;
+    if (word == "needs_operator") status = AnswerStatus::needs_operator;
+    if (word == "refuse") {
+        status = AnswerStatus::refused;
+        refusal = parse_name<Refusal>(second).value_or(Refusal::unexpected_state);
+    }
+    const auto orders = storage_->open_orders(h1);
+    if (!orders.empty()) {
+        const Order& order = orders.front().order;
+        desk_->on_frame(h1, Frame{id, OrderAnswer{order.order_id, status, refusal, c.text, order.desired, order.desired == VmState::off ? Power::off : Power::running, clock_.now(), {}}});
+        desk_->tick();
+        return;
+    }
+    const auto jobs = storage_->open_jobs(h1);
+    if (jobs.empty()) return out.push_back("script: the host has nothing to answer");
+    const Job& job = jobs.front().job;
+    JobAnswer answer{job.job_id, job.kind, status, refusal, c.text, clock_.now(), 100, {}, "", ScanVerdict::incomplete, 0, 0, 0, {}, {}};
+    if (job.kind == JobKind::evidence) {
+        answer.evidence = EvidenceId(job.case_id.text() + "-evidence");
+        answer.manifest_sha256 = sha256_hex("manifest");
+        answer.bytes = 61 << 20;
+    }
+    if (job.kind == JobKind::scan) {
+        answer.verdict = parse_name<ScanVerdict>(second.empty() ? "clean" : second).value_or(ScanVerdict::incomplete);
+        answer.files = 1234;
+        if (answer.verdict == ScanVerdict::infected) answer.hits = {{"/var/www/eicar.com", "Eicar-Test-Signature", "clamd", sha256_hex("eicar")}};
+        if (answer.verdict == ScanVerdict::incomplete) answer.skipped = 3;
+    }
+    if (job.kind == JobKind::clean) answer.files = 1;
+    desk_->on_frame(h1, Frame{id, answer});
+    desk_->tick();
+}
+
+void Stage::mail(const Command& c, Lines& out) {
+    const std::string word = c.words.empty() ? "" : c.words[0];
+    if (word == "up") mailer_.answer = {MailFate::accepted, 250, "ok"};
+    else if (word == "down") mailer_.answer = {MailFate::retry_later, 0, "no connection"};
+    else if (word == "refuse") mailer_.answer = {MailFate::refused, 550, "no such user"};
+    else out.push_back("script: mail up, down or refuse");
+}
+
+void Stage::why(const Command& c, Lines& out) {
+    const auto view = desk_->view(case_of(c));
+    if (!view || !view->dues.deadline) return out.push_back("no deadline stands");
+    out.push_back(view->dues.deadline->what + " " + local(view->dues.deadline->at));
+    for (const auto& line : view->dues.deadline->why) out.push_back("  " + line);
+}
+
+void Stage::show(const Command& c, Lines& out) {
+    const auto view = desk_->view(case_of(c));
+    if (!view) return out.push_back("error " + view.error().text);
+    out.push_back(view->c.id.text() + " " + std::string(name(view->c.phase)) + (view->c.stage == core::Stage::none ? "" : "/" + std::string(name(view->c.stage))) +
+                  (view->c.held ? ", on hold" : "") + ", VM demanded " + std::string(name(view->c.desired)) + ", revision " + std::to_string(view->c.revision));
+    if (view->dues.call) out.push_back("  call due since " + local(view->dues.call->since) + ", " + std::to_string(view->dues.call->attempts) + " attempts");
+}
+
+void Stage::tell(Lines& out) {
+    desk_->flush();
+    desk_->flush();
+    for (; told_history_ < watchers_.seen.size(); ++told_history_) {
+        const auto& [id, item] = watchers_.seen[told_history_];
+        if (std::holds_alternative<core::NoticeSent>(item.fact)) continue;  // the mail itself is told below
+        out.push_back(id.text() + "  " + local(item.at).substr(4) + "  " + item.actor + ": " + core::describe(item.fact));
+    }
+    for (; told_mails_ < mailer_.sent.size(); ++told_mails_) out.push_back("mail  " + mailer_.sent[told_mails_].subject + " -> " + mailer_.sent[told_mails_].to);
+    for (; told_frames_ < hosts_.sent.size(); ++told_frames_) {
+        const auto& [host, frame] = hosts_.sent[told_frames_];
+        const std::string* envelope = nullptr;
+        if (const auto* order = std::get_if<OrderFrame>(&frame.message)) envelope = &order->envelope;
+        if (const auto* job = std::get_if<JobFrame>(&frame.message)) envelope = &job->envelope;
+        if (!envelope) continue;
+        const auto opened = open_envelope(*envelope, {{signer_.key.key_id(), signer_.key}});
+        if (opened->type == order_payload_type) {
+            const Order order = *parse_order(opened->payload);
+            out.push_back("order " + host.text() + ": " + "VM " + std::string(name(order.desired)) + ", generation " + std::to_string(order.vm_generation) +
+                          ", evidence " + std::string(name(order.evidence)));
+        } else {
+            const Job job = *parse_job(opened->payload);
+            out.push_back("job   " + host.text() + ": " + job.reason);
+        }
+    }
+    for (const auto& c : storage_->list_cases({std::nullopt, false, VmId(), CustomerId(), CaseId(), 50})) {
+        const auto view = desk_->view(c.id);
+        const std::string due = view->dues.deadline ? "due   " + c.id.text() + " " + view->dues.deadline->what + " " + local(view->dues.deadline->at)
+                                                    : "due   " + c.id.text() + " nothing";
+        auto& told = told_due_[c.id];
+        if (told == due) continue;
+        told = due;
+        out.push_back(due);
+    }
+}
+
+}  // namespace bailiff::test
