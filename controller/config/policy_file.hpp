@@ -5,6 +5,7 @@
 #include "controller/config/document.hpp"
 #include "controller/core/calendar.hpp"
 #include "controller/core/policy.hpp"
+#include "controller/core/policy_set.hpp"
 
 #include <filesystem>
 #include <map>
@@ -25,16 +26,10 @@ Result<core::Policy> read_policy(const std::filesystem::path& path, std::vector<
 /// hashed. `parse_policy` reads it back.
 std::string policy_json(const core::Policy& policy);
 
-/// A folder of policies that belong together. Only sound policies and calendars are in it, and a policy only if its
-/// calendar is.
-struct PolicySet {
-    std::map<PolicyId, core::Policy> policies;
-    std::map<std::string, core::Calendar> calendars;
-};
-
-/// Reads FOLDER/*.json and FOLDER/calendars/*.json. The mistakes of all files are appended; whoever must not run with
+/// Reads FOLDER/*.json and FOLDER/calendars/*.json. Only sound policies and calendars are in the set, and a policy only
+/// if its calendar is. The mistakes of all files are appended; whoever must not run with
 /// half a set refuses it when there are any.
-PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes);
+core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes);
 
 /// Where the calendar of a policy file is expected: "calendars/<id>.json" beside it.
 std::filesystem::path calendar_beside(const std::filesystem::path& policy_file, const std::string& calendar);

@@ -30,8 +30,8 @@ std::filesystem::path calendar_beside(const std::filesystem::path& policy_file, 
     return policy_file.parent_path() / "calendars" / (calendar + ".json");
 }
 
-PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes) {
-    PolicySet set;
+core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes) {
+    core::PolicySet set;
     std::set<std::string> present;  // also the calendars that are there but broken: their own mistakes say enough
     for (const auto& path : json_files(folder / "calendars")) {
         const std::string id = path.stem().string();
@@ -50,7 +50,7 @@ PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMis
             found.push_back({"/calendar", "there is no file calendars/" + policy->calendar + ".json" +
                                               did_you_mean(policy->calendar, present)});
         else if (policy && set.calendars.contains(policy->calendar))
-            set.policies.emplace(policy->id, std::move(*policy));
+            set.in_force.emplace(policy->id, std::move(*policy));
         if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
     }
     return set;

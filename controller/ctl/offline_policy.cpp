@@ -38,7 +38,7 @@ void check(const std::string& file, std::vector<FileMistakes>& all) {
     if (std::filesystem::is_directory(path, error)) {
         std::vector<FileMistakes> found;
         const auto set = load_policies(path, found);
-        for (const auto& [id, policy] : set.policies) all.push_back({(path / (id.text() + ".json")).string(), {}});
+        for (const auto& [id, policy] : set.in_force) all.push_back({(path / (id.text() + ".json")).string(), {}});
         for (const auto& [id, calendar] : set.calendars)
             all.push_back({(path / "calendars" / (id + ".json")).string(), {}});
         all.insert(all.end(), found.begin(), found.end());

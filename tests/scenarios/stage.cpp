@@ -2,7 +2,7 @@
 
 #include "tests/scenarios/stage.hpp"
 
-#include "controller/config/policy_folder.hpp"
+#include "controller/config/policy_file.hpp"
 #include "controller/storage/memory_storage.hpp"
 
 #include <algorithm>
@@ -61,15 +61,15 @@ Command parse_command(const std::string& line) {
 }
 
 Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<MemoryStorage>()) {
-    std::vector<Mistake> mistakes;
+    std::vector<FileMistakes> mistakes;
     auto policies = load_policies(policies_folder, mistakes);
-    if (!policies) throw std::runtime_error("the shipped policies do not load: " + describe(mistakes));
-    shown_ = std::make_unique<core::Calendar>(policies->calendars.at("asia-kolkata"));
+    if (!mistakes.empty()) throw std::runtime_error("the shipped policies do not load");
+    shown_ = std::make_unique<core::Calendar>(policies.calendars.at("asia-kolkata"));
     DeskOptions options;
     options.staff_address = "desk@provider.example";
     options.supervisor_address = "supervisor@provider.example";
     options.mail_domain = "provider.example";
-    desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(*policies), options);
+    desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(policies), options);
     storage_->put_customer({CustomerId("7"), "Lotus Textiles", {"Asha Rao", "asha@lotus.example", "+91 80 5550 0117", "en", ""}, 0});
     storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now()});
     storage_->put_vm({web1, "web1", HostId("h1"), CustomerId("7"), {"192.0.2.10"}, Power::running, VmState::running, false, false, clock_.now()});

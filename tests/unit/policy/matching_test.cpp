@@ -53,7 +53,7 @@ TEST(PolicyFor, TheShippedOnes) {
     const auto set = load_policies(shipped, mistakes);
     ASSERT_TRUE(mistakes.empty()) << describe(mistakes);
     const auto id = [&](const char* type) {
-        const auto* policy = core::policy_for(type, set.policies);
+        const auto* policy = core::policy_for(type, set.in_force);
         return policy ? policy->id.text() : "none";
     };
     EXPECT_EQ(id("content/malware"), "virus-content");

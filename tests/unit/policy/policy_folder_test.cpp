@@ -9,7 +9,7 @@ TEST(PolicyFolder, TheShippedOneIsSound) {
     std::vector<FileMistakes> mistakes;
     const auto set = load_policies(shipped, mistakes);
     EXPECT_EQ(describe(mistakes), "");
-    EXPECT_EQ(set.policies.size(), 5u);
+    EXPECT_EQ(set.in_force.size(), 5u);
     ASSERT_TRUE(set.calendars.contains("asia-kolkata"));
     EXPECT_EQ(set.calendars.at("asia-kolkata").describe_hours(), "Mon-Sun 09:00-18:00 (Asia/Kolkata)");
 }
@@ -29,8 +29,8 @@ TEST(PolicyFolder, AllMistakesOfAllFiles) {
     for (const auto& [file, list] : mistakes)
         found += std::filesystem::path(file).filename().string() + " " + places(list) + "; ";
     EXPECT_EQ(found, "broken.json /; other-name.json /id; phishing.json /calendar; ");
-    ASSERT_EQ(set.policies.size(), 1u);
-    EXPECT_TRUE(set.policies.contains(PolicyId("virus-content")));
+    ASSERT_EQ(set.in_force.size(), 1u);
+    EXPECT_TRUE(set.in_force.contains(PolicyId("virus-content")));
     EXPECT_EQ(set.calendars.size(), 1u);
 }
 
@@ -38,7 +38,7 @@ TEST(PolicyFolder, EmptyOrAbsentIsAMistakeNotAnEmptySet) {
     const TemporaryFolder folder;
     for (const auto& path : {folder.path(), folder.path() / "absent"}) {
         std::vector<FileMistakes> mistakes;
-        EXPECT_TRUE(load_policies(path, mistakes).policies.empty());
+        EXPECT_TRUE(load_policies(path, mistakes).in_force.empty());
         EXPECT_EQ(mistakes.size(), 1u);
     }
 }

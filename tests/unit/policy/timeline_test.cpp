@@ -9,7 +9,7 @@ namespace {
 std::string line(const std::string& policy_id, const std::string& opened, const std::string& called = "") {
     std::vector<FileMistakes> mistakes;
     const auto set = load_policies(shipped, mistakes);
-    const auto& policy = set.policies.at(PolicyId(policy_id));
+    const auto& policy = set.in_force.at(PolicyId(policy_id));
     const auto& calendar = set.calendars.at(policy.calendar);
     const auto on = [](const std::string& time) { return parse_rfc3339("2026-03-02T" + time + ":00+05:30").value(); };
     const auto t = core::timeline(policy, calendar, on(opened), called.empty() ? std::nullopt : std::optional(on(called)));
