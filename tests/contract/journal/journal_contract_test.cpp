@@ -119,7 +119,7 @@ TEST_P(JournalContract, bytes_that_are_no_text_do_not_break_it) {
 INSTANTIATE_TEST_SUITE_P(Every, JournalContract,
                          testing::Values(Kind{"memory", [] { return std::make_unique<MemoryPlace>(); }},
                                          Kind{"sqlite", [] { return std::make_unique<SqlitePlace>(); }}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(SqliteJournal, belongs_to_root_alone_and_can_be_read_beside_a_writer) {
     SqlitePlace place;
