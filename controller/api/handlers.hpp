@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers that the table of routes names. Each is one turn of the desk; see api_call.hpp.
+#pragma once
+
+#include "controller/api/api_call.hpp"
+
+namespace bailiff {
+
+// handlers_cases.cpp
+HttpResponse list_cases(ApiCall& call);
+HttpResponse show_case(ApiCall& call);
+HttpResponse case_history(ApiCall& call);
+HttpResponse act_on_case(ApiCall& call);
+HttpResponse list_calls(ApiCall& call);
+HttpResponse stream_changes(ApiCall& call);
+
+// handlers_reports.cpp
+HttpResponse add_report(ApiCall& call);
+HttpResponse list_reports(ApiCall& call);
+HttpResponse show_report(ApiCall& call);
+HttpResponse resolve_report(ApiCall& call);
+
+// handlers_directory.cpp
+HttpResponse list_vms(ApiCall& call);
+HttpResponse show_vm(ApiCall& call);
+HttpResponse put_vm(ApiCall& call);
+HttpResponse list_customers(ApiCall& call);
+HttpResponse show_customer(ApiCall& call);
+HttpResponse put_customer(ApiCall& call);
+HttpResponse list_hosts(ApiCall& call);
+HttpResponse show_host(ApiCall& call);
+HttpResponse make_enrolment_token(ApiCall& call);
+HttpResponse ban_host(ApiCall& call);
+HttpResponse unban_host(ApiCall& call);
+HttpResponse list_orders(ApiCall& call);
+HttpResponse list_jobs(ApiCall& call);
+
+// handlers_admin.cpp
+HttpResponse list_policies(ApiCall& call);
+HttpResponse show_policy(ApiCall& call);
+HttpResponse check_policy(ApiCall& call);
+HttpResponse export_audit(ApiCall& call);
+HttpResponse show_clock(ApiCall& call);
+HttpResponse advance_clock(ApiCall& call);
+HttpResponse who_am_i(ApiCall& call);
+HttpResponse list_accounts(ApiCall& call);
+HttpResponse add_account(ApiCall& call);
+HttpResponse disable_account(ApiCall& call);
+HttpResponse show_metrics(ApiCall& call);
+HttpResponse openapi_document(Api& api, const HttpRequest& request);
+HttpResponse health(Api& api, const HttpRequest& request);
+HttpResponse readiness(Api& api, const HttpRequest& request);
+
+}  // namespace bailiff

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// A case for people and programs: its clock with reasons, what is owed, what was said, what hosts did.
+#include "controller/api/views.hpp"
+
+#include <bailiff/message.hpp>
+
+#include <cctype>
+
+namespace bailiff {
+namespace {
+
+Json texts_json(const std::vector<std::string>& texts) {
+    Json out = Json::array();
+    for (const auto& t : texts) out.push_back(t);
+    return out;
+}
+
+Json notice_due_json(const core::NoticeDue& due) {
+    return {{"notice", name(due.notice)}, {"key", due.key}, {"audience", name(due.audience)}};
+}
+
+Json call_json(const core::Call& call, const core::Calendar* calendar) {
+    Json out{{"actor", call.actor}, {"contact", call.log.contact}, {"number", call.log.number},
+             {"outcome", name(call.log.outcome)}, {"note", call.log.note}};
+    put_instant(out, "at", call.at, calendar);
+    return out;
+}
+
+Json reply_json(const core::Reply& reply) {
+    return {{"channel", name(reply.channel)}, {"kind", name(reply.kind)}, {"steps", reply.steps},
+            {"root_cause", reply.root_cause}, {"prevention", reply.prevention}, {"text", reply.text}};
+}
+
+Json summary_json(const core::ReportSummary& report, const core::Calendar* calendar) {
+    Json out{{"id", report.id.text()}, {"type", report.type}, {"reporter", report.reporter}, {"summary", report.summary}};
+    put_instant(out, "observed_at", report.observed_at, calendar);
+    return out;
+}
+
+Json deadline_json(const core::Deadline& deadline, const core::Calendar* calendar) {
+    Json out{{"what", deadline.what}, {"why", texts_json(deadline.why)}};
+    put_instant(out, "at", deadline.at, calendar);
+    return out;
+}
+
+Json dues_json(const core::Dues& dues, const core::Calendar* calendar) {
+    Json out{{"notices", Json::array()}};
+    for (const auto& notice : dues.notices) out["notices"].push_back(notice_due_json(notice));
+    if (dues.call) {
+        out["call"] = {{"attempts", dues.call->attempts}};
+        put_instant(out["call"], "since", dues.call->since, calendar);
+    }
+    if (dues.order)
+        out["order"] = {{"demand", dues.order->demand}, {"desired", name(dues.order->desired)},
+                        {"evidence", name(dues.order->evidence)}, {"expect", name(dues.order->expect)}, {"reason", dues.order->reason}};
+    if (dues.job) out["job"] = {{"kind", name(dues.job->kind)}, {"key", dues.job->key}};
+    return out;
+}
+
+Json mail_json(const OutboxMail& mail, const core::Calendar* calendar) {
+    Json out = notice_due_json(mail.due);
+    out["state"] = name(mail.state);
+    out["message_id"] = mail.message_id;
+    out["attempts"] = mail.attempts;
+    if (!mail.last_reply.empty()) out["last_reply"] = mail.last_reply;
+    if (mail.state == MailState::due) put_instant(out, "next_try", mail.next_try, calendar);
+    return out;
+}
+
+/// What list and detail share.
+Json head_json(const Desk& desk, const core::Case& c) {
+    const auto* calendar = calendar_of(desk, c);
+    Json out{{"id", c.id.text()}, {"revision", c.revision}, {"phase", name(c.phase)}, {"held", c.held},
+             {"vm", {{"id", c.vm.text()}, {"name", c.vm_name}, {"address", c.vm_address}, {"host", c.host.text()}}},
+             {"customer", {{"id", c.customer.text()}, {"name", c.customer_name}}},
+             {"policy", {{"id", c.policy.text()}, {"revision", c.policy_revision}}},
+             {"desired", name(c.desired)}, {"stage", name(c.stage)}};
+    put_instant(out, "opened_at", c.opened_at, calendar);
+    put_instant(out, "closed_at", c.closed_at, calendar);
+    if (c.outcome) out["outcome"] = name(*c.outcome);
+    return out;
+}
+
+}  // namespace
+
+const core::Calendar* calendar_of(const Desk& desk, const core::Case& c) {
+    const auto* policy = desk.policies().find(c.policy, c.policy_revision);
+    return policy ? desk.policies().calendar_of(*policy) : nullptr;
+}
+
+void put_instant(Json& out, const char* field, Instant at, const core::Calendar* calendar) {
+    if (at == Instant{}) return;
+    out[field] = format_rfc3339(at);
+    if (calendar) out[std::string(field) + "_local"] = calendar->local(at);
+}
+
+Json contact_json(const core::Contact& contact) {
+    return {{"name", contact.name}, {"email", contact.email}, {"phone", contact.phone},
+            {"language", contact.language}, {"zone", contact.zone}};
+}
+
+Json case_line_json(Desk& desk, const core::Case& c) {
+    Json out = head_json(desk, c);
+    const auto* calendar = calendar_of(desk, c);
+    out["type"] = c.reports.empty() ? "" : c.reports.front().type;
+    out["reports"] = c.reports.size();
+    if (const auto deadline = desk.storage().deadline_of(c.id)) out["deadline"] = deadline_json(*deadline, calendar);
+    return out;
+}
+
+Json case_json(Desk& desk, const CaseView& view) {
+    const core::Case& c = view.c;
+    const auto* calendar = calendar_of(desk, c);
+    Json out = head_json(desk, c);
+    out["policy"]["title"] = view.policy_title;
+    out["customer"]["contact"] = contact_json(c.contact);
+    out["hold_reason"] = c.hold_reason;
+    out["review_reason"] = c.review_reason;
+    out["round"] = c.round;
+    out["attempt"] = c.attempt;
+    out["demand_met"] = c.demand_met;
+    out["missing"] = texts_json(c.missing);
+    out["tokens"] = c.tokens;
+    out["evidence"] = c.evidence.text();
+    out["verdict"] = c.verdict ? Json(name(*c.verdict)) : Json();
+    out["hits"] = codec::list_of(c.hits);
+    out["cleaned"] = c.cleaned;
+    out["deadline"] = view.dues.deadline ? deadline_json(*view.dues.deadline, calendar) : Json();
+    out["dues"] = dues_json(view.dues, calendar);
+    for (const char* list : {"reports", "calls", "replies", "notices", "orders", "jobs"}) out[list] = Json::array();
+    for (const auto& report : c.reports) out["reports"].push_back(summary_json(report, calendar));
+    for (const auto& call : c.calls) out["calls"].push_back(call_json(call, calendar));
+    for (const auto& reply : c.replies) out["replies"].push_back(reply_json(reply));
+    for (const auto& mail : desk.storage().mails_of(c.id)) out["notices"].push_back(mail_json(mail, calendar));
+    for (const auto& order : desk.storage().orders_of(c.id)) out["orders"].push_back(order_json(order));
+    for (const auto& job : desk.storage().jobs_of(c.id)) out["jobs"].push_back(job_json(job));
+    return out;
+}
+
+Json call_due_json(Desk& desk, const core::Case& c, const core::CallDue& due, Instant now) {
+    const auto* calendar = calendar_of(desk, c);
+    const auto* policy = desk.policies().find(c.policy, c.policy_revision);
+    Json out{{"case", c.id.text()}, {"revision", c.revision}, {"contact", c.contact.name}, {"number", c.contact.phone},
+             {"language", c.contact.language}, {"customer", c.customer_name}, {"vm", c.vm_name},
+             {"attempts", due.attempts}, {"overdue_level", c.call_level}};
+    put_instant(out, "since", due.since, calendar);
+    const std::string there = c.contact.zone.empty() ? std::string() : local_in(c.contact.zone, now);
+    out["local_time"] = !there.empty() ? there : calendar ? calendar->local(now) : format_rfc3339(now);
+    // What to say, in order. The numbers and words come from the case, so that nobody phones from memory.
+    Json script = Json::array();
+    script.push_back("Ask for " + (c.contact.name.empty() ? "the authorised contact of " + c.customer_name : c.contact.name) +
+                     (c.contact.phone.empty() ? "; no number is on file, look it up with the customer's account." : " at " + c.contact.phone + "."));
+    script.push_back("Say that case " + c.id.text() + " is open on " + c.vm_name +
+                     (c.vm_address.empty() ? "" : " (" + c.vm_address + ")") + ": " + (policy ? policy->nature : c.policy.text()));
+    script.push_back("The ticket went to " + (c.contact.email.empty() ? "the contact" : c.contact.email) + "; no answer came so far.");
+    if (policy && !policy->needs.empty()) {
+        std::string needs;
+        for (const auto need : policy->needs) {
+            std::string word(name(need));
+            for (char& letter : word) if (letter == '_') letter = ' ';
+            needs += (needs.empty() ? "" : ", ") + word;
+        }
+        script.push_back("To end it, a written answer must state: " + needs + ".");
+    }
+    if (policy && policy->support_tokens > 0)
+        script.push_back("We can fix it for " + std::to_string(policy->support_tokens) + " support tokens, if asked to.");
+    script.push_back("Log the call at once, whatever came of it: the next step's time runs from the logged call.");
+    out["script"] = std::move(script);
+    return out;
+}
+
+Json history_item_json(const core::HistoryItem& item, const core::Calendar* calendar) {
+    Json out = core::json_of(item);
+    out["text"] = core::describe(item.fact);
+    if (calendar) out["at_local"] = calendar->local(item.at);
+    return out;
+}
+
+}  // namespace bailiff
