@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <netinet/in.h>
@@ -25,6 +26,7 @@ struct RawTls {
 class RawClient {
   public:
     explicit RawClient(uint16_t port, std::optional<RawTls> tls = std::nullopt, int timeout_ms = 5000) {
+        std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to a closed socket without MSG_NOSIGNAL
         socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         timeval wait{timeout_ms / 1000, timeout_ms % 1000 * 1000};
         setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
@@ -137,6 +139,13 @@ class RawClient {
         const int opcode = buffer_[0] & 15;
         take(header);
         return WsFrame{opcode, take(length)};
+    }
+
+    /// What the peer says when it closes, pings and messages before it skipped; nothing when it just goes.
+    std::optional<std::string> read_close() {
+        while (auto frame = read_frame())
+            if (frame->opcode == 8) return frame->payload;
+        return std::nullopt;
     }
 
   private:
