@@ -57,7 +57,8 @@ class Walk {
 
     Result<void> run() {
         TskFile root(tsk_fs_file_open_meta(fs_, nullptr, fs_->root_inum));
-        if (!root) return fail(Errc::unavailable, "the root directory cannot be read: " + last_error());
+        if (!root || !root->meta) return fail(Errc::unavailable, "the root directory cannot be read: " + last_error());
+        if (root->meta->type != TSK_FS_META_TYPE_DIR) return fail(Errc::unavailable, "the root directory is damaged");
         if (ntfs_) streams(*root, "/");
         pending_.push_back({fs_->root_inum, "", 0});
         visited_.insert(fs_->root_inum);
@@ -85,9 +86,20 @@ class Walk {
         size_t depth;
     };
 
+    /// Every directory of ext names itself. libtsk passes over garbage in silence, so a block of it would look empty.
+    bool damaged(TSK_FS_DIR& directory) const {
+        if (!TSK_FS_TYPE_ISEXT(fs_->ftype)) return false;
+        for (size_t i = 0; i < tsk_fs_dir_getsize(&directory); ++i) {
+            const TSK_FS_NAME* name = tsk_fs_dir_get_name(&directory, i);
+            if (name && name->name && std::strcmp(name->name, ".") == 0) return false;
+        }
+        return true;
+    }
+
     /// False when the cap of entries ends the walk.
     bool entries(TSK_FS_DIR& directory, const Directory& at) {
         const size_t count = tsk_fs_dir_getsize(&directory);
+        if (damaged(directory)) sink_.skipped(at.path + "/", SkipReason::unreadable, "the directory is damaged", 0);
         for (size_t i = 0; i < count; ++i) {
             if (++seen_ > limits_.entries) {
                 sink_.skipped("", SkipReason::too_many, "the volume has more than " + std::to_string(limits_.entries) + " entries", 0);

@@ -29,7 +29,12 @@ class ClamdLane : public Lane {
     int fd() const override { return session_.fd(); }
     LaneStep look() override {
         const auto answer = session_.answer();
-        if (!answer) return {std::nullopt, true};
+        if (!answer) {
+            // A clamd that is going down still takes connections for a moment.
+            const timespec nap{0, 200'000'000};
+            ::nanosleep(&nap, nullptr);
+            return {std::nullopt, true};
+        }
         if (!*answer) return {};
         EngineAnswer out;
         switch ((*answer)->kind) {

@@ -55,7 +55,7 @@ class Engine {
 struct ClamdOptions {
     std::string socket_path;
     std::optional<uint64_t> largest_file;  ///< bytes; see README for the default
-    std::chrono::seconds patience{5};      ///< how long a clamd that went away may take to come back
+    std::chrono::seconds patience{30};      ///< how long a clamd that went away may take to come back
 };
 
 /// Looks at clamd first; an error when it does not answer.

@@ -34,6 +34,7 @@ po::options_description visible() {
         ("clamd", po::value<std::string>(), "match with ClamAV through clamd's Unix socket")
         ("clamd-max-file-size", po::value<std::string>(),
          "larger files are not given to clamd (default 100M, or 25M when clamd keeps silent about its own limits)")
+        ("clamd-wait", po::value<uint64_t>()->default_value(30), "seconds that a clamd which went away may take to come back")
         ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
         ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
         ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
@@ -100,6 +101,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     o.source.virtual_size = size("virtual-size");
     o.clamd.socket_path = text("clamd");
     o.clamd.largest_file = size("clamd-max-file-size");
+    o.clamd.patience = std::chrono::seconds(std::min<uint64_t>(values["clamd-wait"].as<uint64_t>(), 3600));
     o.yara = text("yara");
     if (o.clamd.socket_path.empty() && o.yara.empty()) mistake("name an engine: --clamd SOCKET, --yara FOLDER, or both");
     if (const auto most = size("max-file-size")) {

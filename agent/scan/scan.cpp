@@ -12,12 +12,11 @@
 #include <algorithm>
 #include <deque>
 #include <list>
-#include <set>
 
 namespace bailiff::agent {
 namespace {
 
-constexpr int attempts_per_file = 2;
+constexpr int most_time_outs = 8, most_attempts = 4;
 constexpr uint64_t most_volumes = 2000;
 constexpr std::chrono::milliseconds progress_every{500};
 
@@ -28,6 +27,7 @@ struct FileInScan {
     Descriptor content;
     size_t engines_left = 0;
     std::string sha256;
+    int broken_off = 0;  ///< how often an engine went away with it
 };
 using FileRef = std::list<FileInScan>::iterator;
 
@@ -42,6 +42,7 @@ struct EngineState {
     ScanEngine facts;
     std::deque<FileRef> waiting;
     std::vector<LaneState> lanes;
+    int time_outs_in_a_row = 0;
 };
 
 class Scan {
@@ -49,7 +50,7 @@ class Scan {
     Scan(RoleProcess reader, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
         : reader_(std::move(reader)), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
         for (const auto& engine : engines) {
-            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}});
+            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}, 0});
             for (unsigned i = 0; i < settings.lanes; ++i) state.lanes.push_back({engine->new_lane(), std::nullopt, {}});
             verdict_.engines.push_back(state.facts);
         }
@@ -141,9 +142,9 @@ class Scan {
                 break;
             case ReaderMessageKind::finished: reader_done_ = true; break;
             case ReaderMessageKind::failed:
-                if (verdict_.volumes.empty()) cannot_open_ = escape_path(message.text);
-                reader_lost(escape_path(message.text));
-                aborted_ = aborted_ || !cannot_open_.empty();
+                if (!verdict_.volumes.empty()) return reader_lost(escape_path(message.text));
+                cannot_open_ = escape_path(message.text);
+                reader_done_ = aborted_ = true;
                 break;
         }
     }
@@ -151,7 +152,7 @@ class Scan {
     void take_file(ReaderMessage message, Descriptor content) {
         const auto size = sealed_size(content.fd());
         if (!size || *size != message.size || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
-        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, ""});
+        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, "", 0});
         const FileRef file = std::prev(files_.end());
         bool anyone = false;
         for (auto& engine : engines_) {
@@ -213,15 +214,14 @@ class Scan {
         const FileRef file = *lane.file;
         if (step.lost) {
             lane.file.reset();
-            if (retried_.insert(&*file).second) {
+            if (++file->broken_off < most_attempts) {
                 engine.waiting.push_front(file);
                 return;
             }
-            retried_.erase(&*file);
-            settle(engine, file, {{}, SkipReason::error, engine.facts.name + " broke off twice on this file"});
+            settle(engine, file, {{}, SkipReason::error, engine.facts.name + " broke off again and again on this file"});
         } else if (step.answer) {
             lane.file.reset();
-            retried_.erase(&*file);
+            engine.time_outs_in_a_row = 0;
             settle(engine, file, *step.answer);
         }
     }
@@ -252,6 +252,9 @@ class Scan {
                 lane->file.reset();
                 lane->lane->abandon();
                 settle(*engine, file, {{}, SkipReason::timeout, engine->facts.name + " took too long"});
+                // A slow file is that file's matter; an engine that answers nothing at all would take days to give up on each.
+                if (++engine->time_outs_in_a_row >= most_time_outs)
+                    return abort(SkipReason::engine_failed, engine->facts.name + " answers nothing any more; what is not listed was not scanned");
             }
         }
         if (listening && polled.back().revents) read_packet();
@@ -279,7 +282,6 @@ class Scan {
     ScanTime started_, heard_;
     Verdict verdict_;
     std::list<FileInScan> files_;
-    std::set<const FileInScan*> retried_;
     std::list<EngineState> engines_;
     std::string cannot_open_;
     bool in_volume_ = false, reader_done_ = false, aborted_ = false;
