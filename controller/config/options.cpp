@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "controller/config/options.hpp"
+
+#include <boost/program_options.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace bailiff {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* default_file = "/etc/bailiff/controller.conf";
+
+po::options_description file_options() {
+    po::options_description o("Options (flags, or lines `name = value` of the ini file)");
+    const auto text = [](const char* otherwise) { return po::value<std::string>()->default_value(otherwise); };
+    o.add_options()
+        ("state", text("/var/lib/bailiff"), "folder for database, keys and the first token")
+        ("database", text(""), "sqlite:PATH or postgresql://...; default sqlite:STATE/bailiff.db")
+        ("policies", text("/usr/share/bailiff/policies"), "folder of policies, calendars and notices")
+        ("listen", text("127.0.0.1:8080"), "ADDRESS:PORT of the REST API")
+        ("tls-certificate", text(""), "PEM file for the REST API")
+        ("tls-key", text(""), "PEM file for the REST API")
+        ("plain-http", po::value<bool>()->default_value(false)->implicit_value(true), "serve the API without TLS; loopback addresses only")
+        ("agents-listen", text(":8443"), "ADDRESS:PORT for the hosts (mutual TLS 1.3)")
+        ("agents-name", po::value<std::vector<std::string>>()->composing(), "DNS name or address under which hosts reach this controller; repeatable")
+        ("smtp", text("smtp://localhost:25"), "smtp://HOST:PORT or smtps://HOST:PORT")
+        ("smtp-starttls", text("if_offered"), "required, if_offered or never")
+        ("smtp-user", text(""), "user name at the mail server")
+        ("smtp-password-file", text(""), "file that holds the password")
+        ("smtp-ca", text(""), "PEM file of the mail server's CA; default the system's")
+        ("mail-from", text("abuse@localhost"), "sender of every notice")
+        ("staff-address", text("abuse@localhost"), "where staff notices go")
+        ("supervisor-address", text(""), "where overdue calls go; default the staff's address")
+        ("answer-to", text(""), "address that notices name for answers; default mail-from")
+        ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
+        ("tick", po::value<int64_t>()->default_value(1000), "milliseconds between two looks at the clock")
+        ("lab-clock", text(""), "file whose seconds move the clock: laboratories only, said in the log")
+        ("log-level", text("info"), "debug, info, warn or error");
+    return o;
+}
+
+po::options_description flag_options() {
+    po::options_description o("Flags only");
+    o.add_options()
+        ("help,h", "this text")
+        ("version", "the version")
+        ("config", po::value<std::string>(), "ini file; default /etc/bailiff/controller.conf if it exists")
+        ("print-config", "the options in force, as an ini file")
+        ("check", "read options and policies, say what is wrong, end");
+    return o;
+}
+
+std::string print(const po::variables_map& values, const po::options_description& known) {
+    std::ostringstream out;
+    for (const auto& option : known.options()) {
+        const auto& value = values[option->long_name()];
+        if (value.empty()) continue;
+        if (const auto* text = boost::any_cast<std::string>(&value.value())) out << option->long_name() << " = " << *text << "\n";
+        else if (const auto* flag = boost::any_cast<bool>(&value.value())) out << option->long_name() << " = " << (*flag ? "true" : "false") << "\n";
+        else if (const auto* number = boost::any_cast<int64_t>(&value.value())) out << option->long_name() << " = " << *number << "\n";
+        else if (const auto* texts = boost::any_cast<std::vector<std::string>>(&value.value()))
+            for (const auto& one : *texts) out << option->long_name() << " = " << one << "\n";
+    }
+    return out.str();
+}
+
+/// Takes the values, collecting what is wrong with them.
+ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mistakes) {
+    const auto text = [&](const char* option) { return v[option].as<std::string>(); };
+    const auto endpoint = [&](const char* option) {
+        const auto parsed = parse_endpoint(text(option));
+        if (!parsed) mistakes.push_back("--" + std::string(option) + ": " + parsed.error().text);
+        return parsed.value_or(Endpoint{});
+    };
+    ControllerOptions o;
+    o.state = text("state");
+    o.database = text("database").empty() ? "sqlite:" + o.state + "/bailiff.db" : text("database");
+    o.policies = text("policies");
+    o.listen = endpoint("listen");
+    o.tls_certificate = text("tls-certificate");
+    o.tls_key = text("tls-key");
+    o.plain_http = v["plain-http"].as<bool>();
+    o.agents_listen = endpoint("agents-listen");
+    if (v.count("agents-name")) o.agents_names = v["agents-name"].as<std::vector<std::string>>();
+    if (o.agents_names.empty()) o.agents_names = {"localhost", "127.0.0.1"};
+    o.smtp = text("smtp");
+    o.smtp_starttls = text("smtp-starttls");
+    o.smtp_user = text("smtp-user");
+    o.smtp_password_file = text("smtp-password-file");
+    o.smtp_ca = text("smtp-ca");
+    o.mail_from = text("mail-from");
+    o.staff_address = text("staff-address");
+    o.supervisor_address = text("supervisor-address").empty() ? o.staff_address : text("supervisor-address");
+    o.answer_to = text("answer-to").empty() ? o.mail_from : text("answer-to");
+    o.tick_milliseconds = v["tick"].as<int64_t>();
+    o.lab_clock = text("lab-clock");
+    o.log_level = text("log-level");
+    const auto life = parse_duration(text("order-life"));
+    if (!life) mistakes.push_back("--order-life: " + life.error().text);
+    else if (*life < Seconds(30) || *life > Seconds(900)) mistakes.push_back("--order-life must be from PT30S to PT15M");
+    else o.order_life = *life;
+    if (o.tls_certificate.empty() != o.tls_key.empty()) mistakes.push_back("--tls-certificate and --tls-key go together");
+    if (o.tls_certificate.empty() && !o.plain_http)
+        mistakes.push_back("the API needs --tls-certificate and --tls-key, or --plain-http on a loopback address");
+    if (!o.database.starts_with("sqlite:") && !o.database.starts_with("postgresql:") && !o.database.starts_with("postgres:"))
+        mistakes.push_back("--database: write sqlite:PATH or postgresql://HOST/NAME");
+    if (o.tick_milliseconds < 10 || o.tick_milliseconds > 60'000) mistakes.push_back("--tick must be from 10 to 60000 milliseconds");
+    static constexpr std::array levels{"debug", "info", "warn", "error"};
+    if (std::find(levels.begin(), levels.end(), o.log_level) == levels.end()) mistakes.push_back("--log-level: debug, info, warn or error");
+    return o;
+}
+
+}  // namespace
+
+Result<Endpoint> parse_endpoint(const std::string& text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos) return fail(Errc::invalid, "'" + text + "' has no port; write ADDRESS:PORT, e.g. 127.0.0.1:8080");
+    Endpoint out;
+    out.address = text.substr(0, colon);
+    if (out.address.size() > 2 && out.address.front() == '[' && out.address.back() == ']') out.address = out.address.substr(1, out.address.size() - 2);
+    if (out.address.empty()) out.address = "0.0.0.0";
+    const char* end = text.data() + text.size();
+    const auto [last, error] = std::from_chars(text.data() + colon + 1, end, out.port);
+    if (error != std::errc{} || last != end) return fail(Errc::invalid, "'" + text.substr(colon + 1) + "' is no port; it is a number from 0 to 65535");
+    return out;
+}
+
+ControllerCommand read_controller_command(int argc, const char* const* argv) {
+    ControllerCommand command;
+    const auto usage = [&](const std::string& text) {
+        command.what = ControllerCommand::Do::usage_error;
+        command.text = text;
+        return command;
+    };
+    const auto known = file_options();
+    po::options_description all("bailiff-controller keeps the cases, their clock and their history, and signs orders to the hosts.\n\n"
+                                "usage: bailiff-controller [--config FILE] [option ...]");
+    all.add(flag_options()).add(known);
+    po::variables_map values;
+    try {
+        po::store(po::command_line_parser(argc, argv).options(all).positional({}).run(), values);
+        const bool named = values.count("config") > 0;
+        const std::string file = named ? values["config"].as<std::string>() : default_file;
+        if (named || std::filesystem::exists(file)) {
+            std::ifstream in(file);
+            if (!in) return usage("cannot read " + file + "; check its name and rights");
+            try {
+                po::store(po::parse_config_file(in, known), values);
+            } catch (const po::error& e) {
+                return usage(file + ": " + e.what());
+            }
+        }
+        po::notify(values);
+    } catch (const po::error& e) {
+        return usage(std::string(e.what()) + "; `bailiff-controller --help` lists the options");
+    }
+    if (values.count("help")) {
+        std::ostringstream help;
+        help << all;
+        command.text = help.str();
+        command.what = ControllerCommand::Do::help;
+        return command;
+    }
+    if (values.count("version")) {
+        command.text = "bailiff-controller " BAILIFF_VERSION "\n";
+        command.what = ControllerCommand::Do::version;
+        return command;
+    }
+    std::vector<std::string> mistakes;
+    command.options = take(values, mistakes);
+    if (!mistakes.empty()) {
+        std::string text;
+        for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;
+        return usage(text);
+    }
+    if (values.count("print-config")) {
+        command.text = print(values, known);
+        command.what = ControllerCommand::Do::print_config;
+    }
+    if (values.count("check")) command.what = ControllerCommand::Do::check;
+    return command;
+}
+
+}  // namespace bailiff

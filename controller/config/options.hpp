@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What bailiff-controller can be told, by flags or by an ini file with the same names; validated once, all mistakes listed.
+#pragma once
+
+#include <bailiff/time.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bailiff {
+
+/// An address and a port to listen on; port 0 takes any free one.
+struct Endpoint {
+    std::string address;
+    uint16_t port = 0;
+    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+/// Immutable once read. Secrets are named by file.
+struct ControllerOptions {
+    std::string state;                  ///< folder: database, keys, first token
+    std::string database;               ///< "sqlite:PATH" or a postgresql:// URL
+    std::string policies;               ///< folder
+    Endpoint listen;                    ///< REST API
+    std::string tls_certificate, tls_key;
+    bool plain_http = false;            ///< loopback only
+    Endpoint agents_listen;
+    std::vector<std::string> agents_names;  ///< DNS names and addresses under which hosts reach us
+    std::string smtp, smtp_starttls, smtp_user, smtp_password_file, smtp_ca;
+    std::string mail_from, staff_address, supervisor_address, answer_to;
+    Seconds order_life{600};
+    int64_t tick_milliseconds = 1000;
+    std::string lab_clock;              ///< file; empty in production
+    std::string log_level;
+};
+
+/// What the command line asks for.
+struct ControllerCommand {
+    enum class Do { run, help, version, print_config, check, usage_error } what = Do::run;
+    ControllerOptions options;
+    std::string text;                   ///< help, configuration, or every mistake with its remedy
+};
+
+ControllerCommand read_controller_command(int argc, const char* const* argv);
+
+/// "127.0.0.1:8080", "[::1]:0", ":8443" (all addresses).
+Result<Endpoint> parse_endpoint(const std::string& text);
+
+}  // namespace bailiff

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// bailiff-controller: options -> adapters -> Desk -> run. The only file that knows every concrete type.
+
+#include <bailiff/system_clock.hpp>
+#include <bailiff/system_random.hpp>
+
+#include "controller/api/accounts.hpp"
+#include "controller/api/api.hpp"
+#include "controller/config/options.hpp"
+#include "controller/config/policy_file.hpp"
+#include "controller/desk/desk_loop.hpp"
+#include "controller/gateway/gateway.hpp"
+#include "controller/mail/mail_worker.hpp"
+#include "controller/mail/notice_text.hpp"
+#include "controller/storage/postgres.hpp"
+#include "controller/storage/sql_storage.hpp"
+#include "controller/storage/sqlite.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace bailiff {
+namespace {
+
+/// The order key signs in this process for now; the port lets it move to its own.
+class KeySigner : public Signer {
+  public:
+    explicit KeySigner(const SignatureKey& key) : key_(key) {}
+    Result<std::string> seal(std::string_view type, std::string_view payload) override { return bailiff::seal(key_, type, payload); }
+
+  private:
+    const SignatureKey& key_;
+};
+
+/// The API's view of the gateway.
+class Door : public HostDoor {
+  public:
+    Door(Gateway& gateway, Enrolment& enrolment) : gateway_(gateway), enrolment_(enrolment) {}
+    bool connected(const HostId& host) override { return gateway_.connected(host); }
+    Result<HostToken> enrolment_token(const HostId& host) override {
+        auto made = enrolment_.make_token(host);
+        if (!made) return fail(made.error());
+        return HostToken{made->token, made->authority_sha256, made->expires};
+    }
+    void ban(const HostId& host) override { enrolment_.store().ban(host); }
+    void unban(const HostId& host) override { enrolment_.store().unban(host); }
+    void shut_out(const HostId& host) override { gateway_.banned(host); }
+
+  private:
+    Gateway& gateway_;
+    Enrolment& enrolment_;
+};
+
+/// Gateway and desk need each other; the desk sends through this once the gateway is there.
+class LateHosts : public Hosts {
+  public:
+    Hosts* real = nullptr;
+    bool send(const HostId& host, const Frame& frame) override { return real && real->send(host, frame); }
+    bool connected(const HostId& host) override { return real && real->connected(host); }
+};
+
+[[noreturn]] void stop_with(const std::string& text) {
+    fmt::print(stderr, "bailiff-controller: {}\n", text);
+    std::exit(1);
+}
+
+template <class T>
+T or_stop(Result<T> result, const std::string& what) {
+    if (!result) stop_with(what + ": " + result.error().text);
+    return std::move(*result);
+}
+
+std::unique_ptr<SqlStorage> open_storage(const ControllerOptions& options, const Clock& clock) {
+    auto connection = options.database.starts_with("sqlite:") ? open_sqlite(options.database.substr(7)) : open_postgres(options.database, clock);
+    return or_stop(SqlStorage::open(or_stop(std::move(connection), "database " + options.database)), "database " + options.database);
+}
+
+/// The policies in force, and those that open cases may pin. A file that changed without a new revision would change
+/// the rules under running cases unseen: it is refused.
+core::PolicySet load_policies_in_force(const ControllerOptions& options, Storage* archive) {
+    std::vector<FileMistakes> mistakes;
+    core::PolicySet set = load_policies(options.policies, mistakes);
+    std::string text;
+    for (const auto& file : mistakes) text += "\n  " + file.file + ": " + describe(file.mistakes);
+    if (!text.empty()) stop_with("the policies are not sound:" + text);
+    if (set.in_force.empty()) stop_with("no policies in " + options.policies + "; name their folder with --policies");
+    if (!archive) return set;
+    for (const auto& kept : archive->kept_policies()) {
+        std::vector<Mistake> unused;
+        auto policy = parse_policy(kept.text, unused);
+        if (!policy) stop_with("policy " + kept.id.text() + " revision " + std::to_string(kept.revision) + " in the database cannot be read: " + policy.error().text);
+        const auto now = set.in_force.find(kept.id);
+        if (now != set.in_force.end() && now->second.revision == kept.revision && policy_json(now->second) != kept.text)
+            stop_with("policy " + kept.id.text() + " changed, but its revision is still " + std::to_string(kept.revision) +
+                      "; raise \"revision\" in its file, since open cases pin revision " + std::to_string(kept.revision));
+        set.older.emplace(std::pair(kept.id, kept.revision), std::move(*policy));
+    }
+    for (const auto& [id, policy] : set.in_force) archive->keep_policy({id, policy.revision, policy_json(policy)});
+    return set;
+}
+
+NoticeTexts load_notices(const ControllerOptions& options) {
+    std::vector<Mistake> mistakes;
+    auto texts = NoticeTexts::load(options.policies + "/notices", mistakes);
+    if (!texts) stop_with("the notices are not sound: " + texts.error().text);
+    return std::move(*texts);
+}
+
+SmtpMailer make_mailer(const ControllerOptions& options) {
+    SmtpOptions smtp;
+    smtp.server = options.smtp;
+    const auto starttls = parse_name<StartTls>(options.smtp_starttls);
+    if (!starttls) stop_with("--smtp-starttls: " + starttls.error().text);
+    smtp.starttls = *starttls;
+    smtp.user = options.smtp_user;
+    smtp.password_file = options.smtp_password_file;
+    smtp.ca_file = options.smtp_ca;
+    smtp.from = {options.mail_from, "Abuse desk"};
+    return or_stop(SmtpMailer::make(std::move(smtp)), "--smtp");
+}
+
+/// Root of trust of a new installation: the first administrator's token, readable by its owner only, shown nowhere.
+void write_first_token(const ControllerOptions& options, Storage& storage, Random& random) {
+    const auto token = ensure_first_account(storage, random);
+    if (!token) return;
+    const std::string path = options.state + "/admin.token";
+    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const std::string line = *token + "\n";
+    if (file < 0 || ::write(file, line.data(), line.size()) != ssize_t(line.size())) stop_with("cannot write " + path + "; check the folder's rights");
+    close(file);
+    spdlog::warn("first start: the administrator's token lies in {}", path);
+}
+
+std::string mail_domain(const std::string& address) {
+    const auto at = address.find('@');
+    return at == std::string::npos ? "bailiff.invalid" : address.substr(at + 1);
+}
+
+int run(const ControllerOptions& options) {
+    std::error_code made;
+    std::filesystem::create_directories(options.state, made);
+    if (made) stop_with("cannot make " + options.state + ": " + made.message());
+    chmod(options.state.c_str(), 0700);
+
+    const SystemClock wall;
+    std::unique_ptr<Clock> lab;
+    if (!options.lab_clock.empty()) {
+        lab = std::make_unique<LabClock>(options.lab_clock);
+        spdlog::warn("LABORATORY: the clock is moved by {}; never do this in production", options.lab_clock);
+    }
+    const Clock& clock = lab ? *lab : wall;
+    SystemRandom random;
+    auto storage = open_storage(options, wall);
+    const auto authority = or_stop(CertificateAuthority::open({options.state + "/authority", options.agents_names}, wall), "certificates");
+    KeySigner signer(authority.order_key());
+    MailWorker mailer(make_mailer(options));
+    NoticeTexts notices = load_notices(options);
+    Feed feed(random.hex128().substr(0, 8));
+    LateHosts hosts;
+
+    DeskOptions desk_options;
+    desk_options.staff_address = options.staff_address;
+    desk_options.supervisor_address = options.supervisor_address;
+    desk_options.answer_to = options.answer_to;
+    desk_options.mail_domain = mail_domain(options.mail_from);
+    desk_options.order_life = options.order_life;
+    Desk desk({*storage, clock, random, signer, mailer, notices, hosts, feed}, load_policies_in_force(options, storage.get()), desk_options);
+    write_first_token(options, *storage, random);
+
+    Enrolment enrolment(authority, *storage, random);
+    DeskLoop loop(desk, *storage, wall, std::chrono::milliseconds(options.tick_milliseconds));
+    Gateway gateway({options.agents_listen.address, options.agents_listen.port}, enrolment,
+                    [&](GatewayTurn turn) {
+                        return loop.post(DeskTurn{[turn](Desk&) { return turn.work(); }, [turn](const std::string&) { turn.failed(); }});
+                    },
+                    {[&](const HostId& host) { loop.post([host](Desk& d) { d.host_connected(host); }); },
+                     [&](const HostId& host, Frame frame) { loop.post([host, frame = std::move(frame)](Desk& d) { d.on_frame(host, frame); }); },
+                     [&](const HostId& host) { loop.post([host](Desk& d) { d.host_disconnected(host); }); }});
+    hosts.real = &gateway;
+    Door door(gateway, enrolment);
+    ApiParts parts;
+    parts.post = [&](DeskTurn turn) { return loop.post(std::move(turn)); };
+    parts.healthy = [&] { return loop.healthy(); };
+    parts.waiting = [&] { return loop.waiting(); };
+    parts.clock = &wall;
+    parts.random = &random;
+    parts.feed = &feed;
+    parts.hosts = &door;
+    parts.check_policy = [](const std::string& text) {
+        std::vector<Mistake> mistakes;
+        (void)parse_policy(text, mistakes);
+        return mistakes;
+    };
+    parts.lab_clock_file = options.lab_clock;
+    Api api(std::move(parts), [](const ApiLogLine& line) {
+        spdlog::info("api method={} path={} status={} account={} peer={} ms={}", line.method, line.path, line.status, line.account, line.peer, line.took.count());
+    });
+    HttpOptions http;
+    http.address = options.listen.address;
+    http.port = options.listen.port;
+    http.clock = &wall;
+    if (!options.tls_certificate.empty()) http.tls = HttpTls{options.tls_certificate, options.tls_key, "", false};
+    HttpServer server(http, api.handlers());
+
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    if (const auto up = gateway.start(); !up) stop_with("--agents-listen: " + up.error().text);
+    if (const auto up = server.start(); !up) stop_with("--listen: " + up.error().text);
+    spdlog::info("up: api on {}:{}, hosts on {}:{}, database {}, {} policies", options.listen.address, server.bound_port(),
+                 options.agents_listen.address, gateway.bound_port(), options.database.substr(0, options.database.find('@')), desk.policies().in_force.size());
+    int signal = 0;
+    sigwait(&ends, &signal);
+    spdlog::info("ending: nothing is lost, the next start takes up");
+    server.stop();
+    gateway.stop();
+    loop.stop();
+    return 0;
+}
+
+}  // namespace
+}  // namespace bailiff
+
+int main(int argc, char** argv) {
+    using bailiff::ControllerCommand;
+    const auto command = bailiff::read_controller_command(argc, argv);
+    switch (command.what) {
+        case ControllerCommand::Do::help:
+        case ControllerCommand::Do::version:
+        case ControllerCommand::Do::print_config: fmt::print("{}", command.text); return 0;
+        case ControllerCommand::Do::usage_error: fmt::print(stderr, "bailiff-controller: {}\n", command.text); return 2;
+        case ControllerCommand::Do::check:
+            (void)bailiff::load_policies_in_force(command.options, nullptr);
+            (void)bailiff::load_notices(command.options);
+            fmt::print("options, policies and notices are sound\n");
+            return 0;
+        case ControllerCommand::Do::run: break;
+    }
+    // Signals are waited for by the main thread alone, so they are blocked before any other begins.
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("bailiff"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+    spdlog::set_level(spdlog::level::from_str(command.options.log_level));
+    try {
+        return bailiff::run(command.options);
+    } catch (const std::exception& outage) {
+        spdlog::critical("{}", outage.what());
+        return 1;
+    }
+}
