@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Histories written once are read for ever: every fact and every case survives JSON.
+
+#include "tests/unit/case/situations.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bailiff::test {
+namespace {
+
+TEST(History, survives_json) {
+    for (const auto& [situation, walk] : situations())
+        for (const auto& item : walk.history) {
+            const auto text = dump_json(json_of(item));
+            const auto back = parse_item(*parse_json(text));
+            ASSERT_TRUE(back) << situation << ": " << back.error().text;
+            EXPECT_EQ(*back, item) << text;
+        }
+}
+
+TEST(History, folds_to_the_case) {
+    for (const auto& [situation, walk] : situations()) {
+        Case folded;
+        for (const auto& item : walk.history) folded = evolve(std::move(folded), item);
+        EXPECT_EQ(folded, walk.c) << situation;
+    }
+}
+
+TEST(Case, survives_json) {
+    for (const auto& [situation, walk] : situations()) {
+        const auto back = parse_case(*parse_json(dump_json(json_of(walk.c))));
+        ASSERT_TRUE(back) << situation << ": " << back.error().text;
+        EXPECT_EQ(*back, walk.c) << situation;
+    }
+}
+
+TEST(History, of_a_newer_release_is_refused_in_words) {
+    const auto back = parse_fact("case_teleported", Json::object());
+    ASSERT_FALSE(back);
+    EXPECT_NE(back.error().text.find("newer"), std::string::npos);
+}
+
+TEST(History, a_wrong_word_is_an_error_not_a_default) {
+    auto json = json_of(Fact(CallLogged{"Asha", "+91", CallOutcome::reached, ""}));
+    json["outcome"] = "typo";
+    EXPECT_FALSE(parse_fact("call_logged", json));
+}
+
+}  // namespace
+}  // namespace bailiff::test

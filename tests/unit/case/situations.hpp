@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// A case in each phase, made the only way there is: by deciding and folding inputs.
+#pragma once
+
+#include "controller/core/case.hpp"
+
+#include <stdexcept>
+
+namespace bailiff::test {
+
+using namespace core;
+
+inline Instant nine() { return *parse_rfc3339("2026-03-02T09:00:00+05:30"); }
+
+inline Calendar office() {
+    CalendarData data;
+    data.id = "office";
+    data.timezone = "Asia/Kolkata";
+    for (auto& day : data.hours) day = {{540, 1080}};
+    return *Calendar::build(std::move(data));
+}
+
+/// The seed's policy in few words.
+inline Policy virus_policy() {
+    Policy p;
+    p.id = PolicyId("virus-content");
+    p.title = "Virus content";
+    p.calendar = "office";
+    p.types = {"content/malware"};
+    p.ladder = {{"reply", WaitsFor::reply, StepClock::working, Seconds(3600), std::nullopt, Seconds(0)},
+                {"call", WaitsFor::call, StepClock::working, Seconds(1800), std::nullopt, Seconds(3600)},
+                {"enforce", WaitsFor::reply, StepClock::working, Seconds(10800), VmState::off, Seconds(0)}};
+    p.resolution = Resolution{Seconds(14400), StepClock::working};
+    p.needs = {Need::steps, Need::root_cause};
+    p.support_tokens = 2;
+    return p;
+}
+
+/// The same ladder, but the network is cut and a written confirmation opens it again.
+inline Policy spam_policy() {
+    Policy p = virus_policy();
+    p.id = PolicyId("general");
+    p.ladder.back().then = VmState::isolated;
+    p.restore_when = RestoreWhen::confirmed;
+    p.restore_by = DecidedBy::staff;
+    p.evidence = p.scan = false;
+    p.support_tokens = 0;
+    return p;
+}
+
+/// A case with its policy, its history and its clock.
+struct Walk {
+    Policy policy;
+    Calendar calendar = office();
+    Case c;
+    Instant now = nine();
+    std::vector<HistoryItem> history;
+
+    explicit Walk(Policy p) : policy(std::move(p)) {
+        const OpenCase opening{CaseId("C-1"), VmId("11111111-1111-4111-8111-111111111111"), "web1", "192.0.2.10", HostId("h1"), CustomerId("7"), "Lotus",
+                               {"Asha", "asha@lotus.example", "+91", "en", ""}, {ReportId("R-1"), "content/malware", "cert", now, "EICAR"}};
+        add(open_case(opening, policy, calendar, now), "staff:ravi");
+    }
+    void add(const std::vector<Fact>& facts, const std::string& actor) {
+        for (auto& item : stamp(c, facts, now, actor)) history.push_back(std::move(item));
+    }
+    Result<std::vector<Fact>> ask(const Input& input) const { return decide(c, input, policy, calendar, now); }
+    Walk& then(const Input& input) {
+        auto facts = ask(input);
+        if (!facts) throw std::runtime_error(facts.error().text);
+        add(*facts, "test");
+        return *this;
+    }
+    /// To the deadline that stands, and over it.
+    Walk& due() {
+        now = owed(c, policy, calendar).deadline.value().at;
+        return then(DeadlineReached{c.revision});
+    }
+    Walk& called() { return then(LogCall{"Asha", "+91", CallOutcome::no_answer, ""}); }
+    Walk& obeyed() {
+        OrderAnswer answer;
+        answer.order_id = OrderId("o");
+        answer.status = AnswerStatus::done;
+        answer.state = c.desired;
+        return then(OrderAnswered{c.demand, answer});
+    }
+    Walk& finished(ScanVerdict verdict = ScanVerdict::clean) {
+        const auto job = awaited_job(c).value();
+        JobAnswer answer;
+        answer.job_id = JobId(job.key);
+        answer.kind = job.kind;
+        answer.status = AnswerStatus::done;
+        answer.verdict = verdict;
+        answer.files = 1;
+        answer.evidence = EvidenceId("C-1-e");
+        return then(JobAnswered{job.key, answer});
+    }
+};
+
+/// Every situation a case can be in, with a name.
+inline std::vector<std::pair<std::string, Walk>> situations() {
+    std::vector<std::pair<std::string, Walk>> out;
+    const auto add = [&](const char* what, Walk walk) { out.emplace_back(what, std::move(walk)); };
+    add("open, reply awaited", Walk(virus_policy()));
+    add("open, call due", Walk(virus_policy()).due());
+    add("open, called", Walk(virus_policy()).due().called());
+    add("open, on hold", Walk(virus_policy()).then(PlaceHold{"wait"}));
+    add("answered", Walk(virus_policy()).then(RecordReply{{Channel::mail, ReplyKind::acknowledged, "", "", "", ""}}));
+    add("review", Walk(virus_policy()).then(AskReview{"doubt"}));
+    add("sanctioned (isolated)", Walk(spam_policy()).due().called().due().obeyed());
+    const Walk off = Walk(virus_policy()).due().called().due();
+    add("treatment/power_off", off);
+    add("treatment/evidence", Walk(off).obeyed());
+    add("treatment/scan", Walk(off).obeyed().finished());
+    const Walk infected = Walk(off).obeyed().finished().finished(ScanVerdict::infected);
+    add("treatment/clean_decision", infected);
+    const Walk cleaning = Walk(infected).then(Approve{Stage::clean_decision, "go"});
+    add("treatment/clean", cleaning);
+    add("treatment/quarantine", Walk(cleaning).finished());
+    add("treatment/quarantine_end", Walk(cleaning).finished().obeyed());
+    add("treatment/rescan", Walk(cleaning).finished().obeyed().obeyed());
+    Policy careful = virus_policy();
+    careful.restore_by = DecidedBy::staff;
+    add("treatment/restore_decision", Walk(careful).due().called().due().obeyed().finished().finished());
+    const Walk restoring = Walk(cleaning).finished().obeyed().obeyed().finished();
+    add("restoring", restoring);
+    add("review of a treatment", Walk(off).obeyed().then(AskReview{"doubt"}));
+    add("closed", Walk(restoring).obeyed());
+    return out;
+}
+
+/// One input of every kind (several where they differ), with a name.
+inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
+    const Case& c = walk.c;
+    OrderAnswer done, refused;
+    done.status = AnswerStatus::done;
+    done.state = c.desired;
+    refused.status = AnswerStatus::refused;
+    refused.refusal = Refusal::gate_down;
+    refused.text = "no gate";
+    const auto job = awaited_job(c);
+    const auto job_answer = [&](AnswerStatus status, ScanVerdict verdict) {
+        JobAnswer a;
+        a.kind = job ? job->kind : JobKind::scan;
+        a.status = status;
+        a.verdict = verdict;
+        a.text = "text";
+        return JobAnswered{job ? job->key : "scan/9.9", a};
+    };
+    const auto reply = [](ReplyKind kind, const char* steps, const char* cause) { return RecordReply{{Channel::mail, kind, steps, cause, "", ""}}; };
+    const std::string notice = c.notices.empty() ? "none" : c.notices.front().key;
+    return {
+        {"deadline_reached", DeadlineReached{c.revision}},
+        {"deadline_reached, stale", DeadlineReached{c.revision - 1}},
+        {"add_report", AddReport{{ReportId("R-2"), "content/malware", "cert", walk.now, ""}}},
+        {"add_report, known", AddReport{{ReportId("R-1"), "content/malware", "cert", walk.now, ""}}},
+        {"log_call no_answer", LogCall{"Asha", "+91", CallOutcome::no_answer, ""}},
+        {"log_call wrong_number", LogCall{"Asha", "+91", CallOutcome::wrong_number, ""}},
+        {"record_reply acknowledged", reply(ReplyKind::acknowledged, "", "")},
+        {"record_reply fixed", reply(ReplyKind::fixed, "removed it", "weak password")},
+        {"record_reply fixed, incomplete", reply(ReplyKind::fixed, "removed it", "")},
+        {"record_reply fix_request", reply(ReplyKind::fix_request, "", "")},
+        {"record_reply dispute", reply(ReplyKind::dispute, "", "")},
+        {"extend", Extend{Seconds(3600), "asked"}},
+        {"place_hold", PlaceHold{"wait"}},
+        {"lift_hold", LiftHold{"go"}},
+        {"decide resume", Decide{Decision::resume, "why"}},
+        {"decide enforce", Decide{Decision::enforce, "why"}},
+        {"decide accept", Decide{Decision::accept, "why"}},
+        {"decide dismiss", Decide{Decision::dismiss, "why"}},
+        {"decide treat", Decide{Decision::treat, "why"}},
+        {"approve clean_decision", Approve{Stage::clean_decision, "why"}},
+        {"approve restore_decision", Approve{Stage::restore_decision, "why"}},
+        {"ask_review", AskReview{"doubt"}},
+        {"close", Close{"why"}},
+        {"add_note", AddNote{"text"}},
+        {"notice_accepted", NoticeAccepted{Notice::ticket, notice, "a@b", "<m@d>"}},
+        {"notice_refused", NoticeRefused{Notice::ticket, notice, "a@b", "550"}},
+        {"order_answered done", OrderAnswered{c.demand, done}},
+        {"order_answered refused", OrderAnswered{c.demand, refused}},
+        {"order_answered, older demand", OrderAnswered{c.demand - 1, done}},
+        {"job_answered done, clean", job_answer(AnswerStatus::done, ScanVerdict::clean)},
+        {"job_answered done, infected", job_answer(AnswerStatus::done, ScanVerdict::infected)},
+        {"job_answered done, incomplete", job_answer(AnswerStatus::done, ScanVerdict::incomplete)},
+        {"job_answered failed", job_answer(AnswerStatus::failed, ScanVerdict::incomplete)},
+        {"vm_reported", VmReported{"lock_bypassed", "text"}},
+        {"vm_seen_on", VmSeenOn{HostId("h2")}},
+    };
+}
+
+}  // namespace bailiff::test
