@@ -49,8 +49,6 @@ class Door : public HostDoor {
         if (!made) return fail(made.error());
         return HostToken{made->token, made->authority_sha256, made->expires};
     }
-    void ban(const HostId& host) override { enrolment_.store().ban(host); }
-    void unban(const HostId& host) override { enrolment_.store().unban(host); }
     void shut_out(const HostId& host) override { gateway_.banned(host); }
 
   private:

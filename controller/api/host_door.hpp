@@ -11,7 +11,7 @@
 namespace bailiff {
 
 /// A one-time right to submit one certificate request as one host. Shown once, stored hashed.
-struct EnrolmentToken {
+struct HostToken {
     std::string token;
     std::string ca_sha256;       ///< of the agents' CA certificate, which the host pins
     Instant expires_at{};
@@ -21,7 +21,7 @@ class HostDoor {
   public:
     virtual ~HostDoor() = default;
     virtual bool connected(const HostId& host) = 0;
-    virtual Result<EnrolmentToken> enrolment_token(const HostId& host) = 0;
+    virtual Result<HostToken> enrolment_token(const HostId& host) = 0;
     /// Closes the host's live connection, if any. Called after the ban is committed.
     virtual void shut_out(const HostId& host) = 0;
 };
