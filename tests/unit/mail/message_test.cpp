@@ -126,9 +126,11 @@ TEST(Message, quoted_printable_is_undone_to_the_same_text) {
         std::string text;
         for (int i = 0; i < 200; ++i) text += " =\n.abcx"[random() % 8];
         const auto encoded = encode_quoted_printable(text);
-        for (size_t at = 0; at < encoded.size(); at = encoded.find("\r\n", at) + 2) {
-            ASSERT_LE(encoded.find("\r\n", at) - at, 76u);
-            ASSERT_NE(encoded[encoded.find("\r\n", at) - 1], ' ');
+        for (size_t at = 0; at < encoded.size();) {
+            const size_t end = encoded.find("\r\n", at);
+            ASSERT_LE(end - at, 76u);
+            ASSERT_FALSE(end > at && encoded[end - 1] == ' ');
+            at = end + 2;
         }
         std::string crlf;
         for (const char c : text) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
