@@ -6,9 +6,13 @@
 #include "controller/api/http_tls.hpp"
 
 #include <cassert>
+#include <fcntl.h>
 
 namespace bailiff {
 namespace {
+
+/// Asio does not set it, and a child process that keeps a listener would keep the port taken after our end.
+void not_for_children(int socket) { fcntl(socket, F_SETFD, FD_CLOEXEC); }
 
 void accept_next(HttpCore& core) {
     core.acceptor.async_accept([&core](boost::system::error_code error, tcp::socket socket) {
@@ -21,6 +25,7 @@ void accept_next(HttpCore& core) {
             });
             return;
         }
+        not_for_children(socket.native_handle());
         boost::system::error_code gone;
         const auto peer = socket.remote_endpoint(gone);
         if (!gone) {
@@ -92,6 +97,7 @@ Result<void> HttpServer::start() {
     }
     const tcp::endpoint endpoint(address, core.options.port);
     core.acceptor.open(endpoint.protocol(), error);
+    if (!error) not_for_children(core.acceptor.native_handle());
     if (!error) core.acceptor.set_option(net::socket_base::reuse_address(true), error);
     if (!error) core.acceptor.bind(endpoint, error);
     if (!error) core.acceptor.listen(1024, error);
