@@ -111,7 +111,9 @@ TEST(Tidy, the_real_clock_is_read_in_one_file) {
     for (const auto& s : sources()) {
         if (!product(s) || s.path == "include/bailiff/system_clock.hpp") continue;
         for (size_t i = 0; i < s.lines.size(); ++i)
-            EXPECT_FALSE(std::regex_search(s.lines[i], clock)) << s.path << ":" << i + 1 << " reads the real clock; take a Clock&";
+            // A list of allowed system calls names them without calling them.
+            if (s.lines[i].find("SCMP_SYS(") == std::string::npos)
+                EXPECT_FALSE(std::regex_search(s.lines[i], clock)) << s.path << ":" << i + 1 << " reads the real clock; take a Clock&";
     }
 }
 

@@ -1,94 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// decide: may this happen now, and what is then true? One function per input; each reads like the process it follows.
+// decide: may this happen now, and what is then true? Here the clock and the people; decide_host.cpp has the hosts.
 
-#include "controller/core/case.hpp"
+#include "controller/core/situation.hpp"
 
 #include <algorithm>
 #include <cassert>
 
 namespace bailiff::core {
 namespace {
-
-using Facts = std::vector<Fact>;
-
-/// What every decision looks at.
-struct Situation {
-    const Case& c;
-    const Policy& policy;
-    const Calendar& calendar;
-    Instant now;
-
-    const Step& rung() const {
-        assert(c.rung >= 0 && size_t(c.rung) < policy.ladder.size());
-        return policy.ladder[size_t(c.rung)];
-    }
-    /// What remains of a countdown now; standing ones keep theirs.
-    Seconds left(const Countdown& count, StepClock clock) const {
-        if (!count.running) return count.left;
-        const Seconds used = clock == StepClock::working ? calendar.between(count.since, now).amount : now - count.since;
-        return std::max(Seconds{0}, count.left - used);
-    }
-    Seconds ladder_left() const { return left(c.ladder, rung().clock); }
-    Seconds resolution_left() const {
-        return left(c.resolution, policy.resolution ? policy.resolution->clock : StepClock::working);
-    }
-};
-
-Result<Facts> conflict(const Case& c, const std::string& what) {
-    return fail(Errc::conflict, "Case " + c.id.text() + " is " + std::string(name(c.phase)) +
-                                    (c.stage == Stage::none ? "" : " (" + std::string(name(c.stage)) + ")") + ": " + what);
-}
-
-RungStarted start_rung(const Policy& policy, size_t index) {
-    const Step& step = policy.ladder[index];
-    return {int64_t(index), step.id, step.within, step.waits_for == WaitsFor::call};
-}
-
-/// Both clocks stop: a person or the host has the word now.
-void stop_clocks(const Situation& d, Facts& facts, const std::string& why) {
-    if (d.c.ladder.running) facts.push_back(LadderStopped{d.ladder_left(), why});
-    if (d.c.resolution.running) facts.push_back(ResolutionStopped{d.resolution_left()});
-}
-
-/// Into review: both clocks stand until a person decides.
-void review(const Situation& d, Facts& facts, const std::string& reason) {
-    stop_clocks(d, facts, "review");
-    facts.push_back(ReviewOpened{reason});
-}
-
-/// The sanction of a step: a cut network waits for the customer; a machine switched off is treated when the policy
-/// wants it verified clean.
-void sanction(const Situation& d, Facts& facts, VmState state, const std::string& reason) {
-    stop_clocks(d, facts, "sanction");
-    facts.push_back(StateDemanded{state, EvidenceRule::not_required, Expect::any, true, reason});
-    if (state == VmState::off && d.policy.restore_when == RestoreWhen::verified_clean)
-        facts.push_back(StageEntered{Stage::power_off, 1, 1});
-}
-
-void begin_treatment(const Situation& d, Facts& facts, const std::string& reason) {
-    stop_clocks(d, facts, "treatment");
-    facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, reason});
-    facts.push_back(StageEntered{Stage::power_off, 1, 1});
-}
-
-/// Release. Whether cleaned disks are committed is the host's to check: it does so only after a clean scan.
-void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std::string& reason) {
-    stop_clocks(d, facts, "restore");
-    facts.push_back(StateDemanded{VmState::running, evidence, Expect::any, false, reason});
-}
-
-/// The VM, once touched, must be given back before the case can close.
-bool touched(const Case& c) { return c.demand > 0 && !(c.desired == VmState::running && c.demand_met); }
-
-void approve_restore(const Situation& d, Facts& facts, const std::string& reason) {
-    facts.push_back(StageApproved{Stage::restore_decision, reason});
-    restore(d, facts, d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, "verified clean");
-}
-
-void approve_clean(const Situation& d, Facts& facts, const std::string& reason) {
-    facts.push_back(StageApproved{Stage::clean_decision, reason});
-    facts.push_back(StageEntered{Stage::clean, std::max<int64_t>(1, d.c.round), 1});
-}
 
 std::vector<std::string> missing_needs(const Policy& policy, const Reply& reply) {
     std::vector<std::string> missing;
@@ -116,6 +35,25 @@ void climb(const Situation& d, Facts& facts) {
     }
 }
 
+Result<Facts> enforce_now(const Situation& d, const std::string& reason) {
+    const auto& ladder = d.policy.ladder;
+    const bool needs_call = std::any_of(ladder.begin(), ladder.end(), [](const Step& s) { return s.waits_for == WaitsFor::call; });
+    const bool called = std::any_of(d.c.calls.begin(), d.c.calls.end(),
+                                    [](const Call& call) { return call.log.outcome != CallOutcome::wrong_number; });
+    if (needs_call && !called)
+        return fail(Errc::forbidden, "No call attempt is logged, so nothing may be switched off; phone " + d.c.contact.name + " at " +
+                                         d.c.contact.phone + " and log the call first.");
+    Facts facts{ReviewDecided{Decision::enforce, reason}};
+    sanction(d, facts, *ladder.back().then, reason);
+    return facts;
+}
+
+bool is_owed(const Case& c, const std::string& key) {
+    return std::any_of(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == key; });
+}
+
+}  // namespace
+
 Result<Facts> on(const Situation& d, const DeadlineReached& in) {
     Facts facts;
     if (in.revision != d.c.revision) return facts;  // the case moved on; its new deadline stands in the store
@@ -129,30 +67,6 @@ Result<Facts> on(const Situation& d, const DeadlineReached& in) {
         climb(d, facts);
     }
     return facts;
-}
-
-bool waits_for_state(Stage stage) {
-    return stage == Stage::power_off || stage == Stage::quarantine || stage == Stage::quarantine_end;
-}
-
-/// The state that was demanded holds. What follows depends on why it was demanded.
-void after_state(const Situation& d, Facts& facts, Phase phase) {
-    const Case& c = d.c;
-    if (phase == Phase::restoring) {
-        facts.push_back(CaseClosed{c.outcome_if_restored, "the VM runs again"});
-        return;
-    }
-    if (phase != Phase::treatment) return;
-    if (c.stage == Stage::power_off) {
-        if (d.policy.evidence) facts.push_back(StageEntered{Stage::evidence, 1, 1});
-        else facts.push_back(StageEntered{Stage::scan, 1, 1});
-    } else if (c.stage == Stage::quarantine) {
-        // It booted in isolation with its identity intact; a scan needs the disks at rest again.
-        facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, "end of the quarantine run, for the second scan"});
-        facts.push_back(StageEntered{Stage::quarantine_end, c.round, 1});
-    } else if (c.stage == Stage::quarantine_end) {
-        facts.push_back(StageEntered{Stage::rescan, c.round, 1});
-    }
 }
 
 // ---- people -----------------------------------------------------------------------------------------------------
@@ -245,19 +159,6 @@ Result<Facts> on(const Situation& d, const LiftHold& in) {
     return Facts{HoldLifted{in.reason}};
 }
 
-Result<Facts> enforce_now(const Situation& d, const std::string& reason) {
-    const auto& ladder = d.policy.ladder;
-    const bool needs_call = std::any_of(ladder.begin(), ladder.end(), [](const Step& s) { return s.waits_for == WaitsFor::call; });
-    const bool called = std::any_of(d.c.calls.begin(), d.c.calls.end(),
-                                    [](const Call& call) { return call.log.outcome != CallOutcome::wrong_number; });
-    if (needs_call && !called)
-        return fail(Errc::forbidden, "No call attempt is logged, so nothing may be switched off; phone " + d.c.contact.name + " at " +
-                                         d.c.contact.phone + " and log the call first.");
-    Facts facts{ReviewDecided{Decision::enforce, reason}};
-    sanction(d, facts, *ladder.back().then, reason);
-    return facts;
-}
-
 Result<Facts> on(const Situation& d, const Decide& in) {
     const Case& c = d.c;
     if (in.reason.empty()) return fail(Errc::invalid, "A decision needs a reason.");
@@ -343,9 +244,6 @@ Result<Facts> on(const Situation&, const AddNote& in) {
 
 // ---- mail -------------------------------------------------------------------------------------------------------
 
-bool is_owed(const Case& c, const std::string& key) {
-    return std::any_of(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == key; });
-}
 Result<Facts> on(const Situation& d, const NoticeAccepted& in) {
     if (!is_owed(d.c, in.key)) return Facts{};
     return Facts{NoticeSent{in.notice, in.key, in.to, in.message_id}};
@@ -354,106 +252,6 @@ Result<Facts> on(const Situation& d, const NoticeRefused& in) {
     if (!is_owed(d.c, in.key)) return Facts{};
     return Facts{NoticeFailed{in.notice, in.key, in.to, in.text}};
 }
-
-// ---- the host -----------------------------------------------------------------------------------------------------
-
-Result<Facts> on(const Situation& d, const OrderAnswered& in) {
-    if (in.demand != d.c.demand || d.c.demand_met) return Facts{};  // an answer to an older demand, or repeated
-    const OrderAnswer& a = in.answer;
-    Facts facts;
-    switch (a.status) {
-        case AnswerStatus::accepted:
-        case AnswerStatus::progress: return facts;
-        case AnswerStatus::done:
-        case AnswerStatus::already:
-            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps});
-            after_state(d, facts, d.c.phase);
-            return facts;
-        case AnswerStatus::refused:
-        case AnswerStatus::failed:
-        case AnswerStatus::needs_operator:
-            facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
-            if (d.c.phase != Phase::review)
-                review(d, facts, "host " + d.c.host.text() + " did not bring the VM to " + std::string(name(d.c.desired)) + ": " + a.text);
-            return facts;
-    }
-    return facts;
-}
-
-/// The second scan after a cleaning still finds something: the next round, until the policy has had enough.
-void infected(const Situation& d, Facts& facts, int64_t round) {
-    facts.push_back(StageEntered{Stage::clean_decision, round, 1});
-    if (round > d.policy.clean_rounds) {
-        review(d, facts, "still infected after " + std::to_string(d.policy.clean_rounds) + " cleanings");
-    } else if (d.policy.clean_by == DecidedBy::policy) {
-        facts.push_back(StageApproved{Stage::clean_decision, "the policy lets infected disks be cleaned"});
-        facts.push_back(StageEntered{Stage::clean, round, 1});
-    }
-}
-
-void after_scan(const Situation& d, Facts& facts, const JobAnswer& a) {
-    const bool second = d.c.stage == Stage::rescan;
-    switch (a.verdict) {
-        case ScanVerdict::clean:
-            facts.push_back(StageEntered{Stage::restore_decision, d.c.round, 1});
-            if (d.policy.restore_by == DecidedBy::policy) approve_restore(d, facts, "the policy restores what is verified clean");
-            return;
-        case ScanVerdict::infected: infected(d, facts, second ? d.c.round + 1 : std::max<int64_t>(1, d.c.round)); return;
-        case ScanVerdict::incomplete:
-            review(d, facts, "the scan is incomplete: " + std::to_string(a.skipped) + " things were not scanned; that is not clean");
-            return;
-    }
-}
-
-constexpr int64_t job_attempts = 3;
-
-Result<Facts> on(const Situation& d, const JobAnswered& in) {
-    const Case& c = d.c;
-    const JobAnswer& a = in.answer;
-    const auto awaited = awaited_job(c);
-    if (!awaited || awaited->key != in.key) return Facts{};  // an answer to an older job, or repeated
-    Facts facts;
-    switch (a.status) {
-        case AnswerStatus::accepted:
-        case AnswerStatus::progress: return facts;
-        case AnswerStatus::done:
-        case AnswerStatus::already: {
-            facts.push_back(JobFinished{a.job_id, a.kind, a.verdict, a.evidence, a.manifest_sha256, a.files, a.bytes, a.skipped, a.hits});
-            switch (a.kind) {
-                case JobKind::evidence:
-                    if (d.policy.scan) facts.push_back(StageEntered{Stage::scan, 1, 1});
-                    else review(d, facts, "the evidence is frozen; the policy leaves the rest to a person");
-                    break;
-                case JobKind::scan: after_scan(d, facts, a); break;
-                case JobKind::clean:
-                    facts.push_back(StateDemanded{VmState::quarantined, EvidenceRule::required, Expect::off, false, "boot the cleaned VM in isolation"});
-                    facts.push_back(StageEntered{Stage::quarantine, c.round, 1});
-                    break;
-                case JobKind::revert: break;
-            }
-            return facts;
-        }
-        case AnswerStatus::refused:
-        case AnswerStatus::failed:
-        case AnswerStatus::needs_operator:
-            facts.push_back(JobFailed{a.job_id, a.kind, a.refusal, a.text});
-            if (a.status == AnswerStatus::failed && c.attempt < job_attempts) facts.push_back(StageEntered{c.stage, c.round, c.attempt + 1});
-            else review(d, facts, "the " + std::string(name(a.kind)) + " job did not succeed on host " + c.host.text() + ": " + a.text);
-            return facts;
-    }
-    return facts;
-}
-
-Result<Facts> on(const Situation& d, const VmReported& in) {
-    if (d.c.phase == Phase::closed) return Facts{};
-    return Facts{VmTrouble{in.what, in.text}};
-}
-Result<Facts> on(const Situation& d, const VmSeenOn& in) {
-    if (d.c.phase == Phase::closed || in.host == d.c.host) return Facts{};
-    return Facts{VmMoved{in.host}};
-}
-
-}  // namespace
 
 std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Calendar&, Instant) {
     std::vector<Fact> facts;
