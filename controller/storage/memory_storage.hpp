@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Storage in memory: the reference that the databases are compared with, and what simulations and scenarios run on.
+#pragma once
+
+#include "controller/desk/ports.hpp"
+#include "controller/storage/undo_log.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bailiff {
+
+/// Keeps what it is told until it ends. A transaction that fails is undone change by change, so that its cost is that
+/// of what it wrote, not of what is stored. One thread.
+class MemoryStorage : public Storage {
+  public:
+    Result<void> transaction(const std::function<Result<void>()>& work) override;
+    int64_t begin_epoch();
+
+    // -- Directory
+    void put_vm(const Vm& vm) override;
+    std::optional<Vm> find_vm(const VmId& id) override;
+    std::optional<Vm> vm_by_address(const std::string& address) override;
+    std::optional<Vm> vm_by_name(const std::string& name) override;
+    std::vector<Vm> vms(const HostId& host, const VmId& after, size_t limit) override;
+    void put_customer(const Customer& customer) override;
+    std::optional<Customer> find_customer(const CustomerId& id) override;
+    std::vector<Customer> customers(const CustomerId& after, size_t limit) override;
+    void put_host(const Host& host) override;
+    std::optional<Host> find_host(const HostId& id) override;
+    std::vector<Host> hosts() override;
+
+    // -- Cases
+    CaseId next_case_id() override;
+    ReportId next_report_id() override;
+    Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
+                      const std::optional<core::Deadline>& deadline) override;
+    std::optional<core::Case> find_case(const CaseId& id) override;
+    std::optional<core::Deadline> deadline_of(const CaseId& id) override;
+    std::vector<CaseId> open_cases_of(const VmId& vm) override;
+    std::vector<core::Case> list_cases(const CaseFilter& filter) override;
+    std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
+    std::vector<DueCase> due(Instant now, size_t limit) override;
+    std::optional<Instant> next_deadline() override;
+    void put_report(const StoredReport& report) override;
+    std::optional<StoredReport> find_report(const ReportId& id) override;
+    std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) override;
+    std::vector<ChainedItem> chain(int64_t after_position, size_t limit) override;
+    void put_checkpoint(const Checkpoint& checkpoint) override;
+    std::vector<Checkpoint> checkpoints() override;
+
+    // -- PolicyArchive
+    void keep_policy(const Kept& policy) override;
+    std::vector<Kept> kept_policies() override;
+
+    // -- Outbox
+    void owe(const CaseId& case_id, const std::vector<core::NoticeDue>& dues, Instant now,
+             const std::function<std::string(const std::string& key)>& message_id) override;
+    std::vector<OutboxMail> to_send(Instant now, size_t limit) override;
+    std::vector<OutboxMail> mails_of(const CaseId& case_id) override;
+    void update(const OutboxMail& mail) override;
+
+    // -- Dispatch
+    int64_t epoch() override;
+    int64_t next_seq(const HostId& host) override;
+    int64_t next_generation(const VmId& vm) override;
+    void put_order(const StoredOrder& order) override;
+    void put_job(const StoredJob& job) override;
+    std::optional<StoredOrder> find_order(const OrderId& id) override;
+    std::optional<StoredJob> find_job(const JobId& id) override;
+    std::vector<StoredOrder> orders_of(const CaseId& id) override;
+    std::vector<StoredJob> jobs_of(const CaseId& id) override;
+    std::vector<StoredOrder> open_orders(const HostId& host) override;
+    std::vector<StoredJob> open_jobs(const HostId& host) override;
+    bool first_time(const HostId& host, const MessageId& id, Instant now) override;
+
+    // -- Access
+    void put_account(const Account& account) override;
+    std::optional<Account> account_by_token(const std::string& token_sha256) override;
+    std::vector<Account> accounts() override;
+    std::optional<std::string> recall(const std::string& account, const std::string& key) override;
+    void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
+
+  private:
+    struct CaseRow {
+        core::Case body;
+        std::optional<core::Deadline> deadline;
+    };
+    using OrderKey = std::pair<HostId, int64_t>;  ///< host and seq
+
+    int64_t next(const std::string& sequence);
+    const CaseRow* row(const CaseId& id) const;
+    std::optional<Vm> only_vm(const std::set<std::pair<std::string, VmId>>& index, const std::string& key) const;
+
+    UndoLog log_;
+    std::map<std::string, int64_t> sequences_;
+
+    std::map<VmId, Vm> vms_;
+    std::set<std::pair<std::string, VmId>> by_address_, by_name_;
+    std::map<CustomerId, Customer> customers_;
+    std::map<HostId, Host> hosts_;
+
+    std::map<int64_t, CaseRow> cases_;
+    std::set<std::pair<VmId, int64_t>> open_by_vm_;
+    std::set<std::pair<Instant, int64_t>> deadlines_;
+    std::map<CaseId, std::vector<core::HistoryItem>> histories_;
+    std::vector<ChainedItem> chain_;
+    std::map<int64_t, Checkpoint> checkpoints_;
+    std::map<int64_t, StoredReport> reports_;
+    std::map<std::pair<PolicyId, int64_t>, Kept> policies_;
+
+    std::map<int64_t, OutboxMail> mails_;
+    std::map<std::pair<CaseId, std::string>, int64_t> mail_by_key_;
+    std::set<std::pair<Instant, int64_t>> mails_due_;
+
+    std::map<OrderId, StoredOrder> orders_;
+    std::map<JobId, StoredJob> jobs_;
+    std::set<std::pair<CaseId, OrderId>> orders_by_case_;
+    std::set<std::pair<CaseId, JobId>> jobs_by_case_;
+    std::set<std::pair<OrderKey, OrderId>> open_orders_;
+    std::set<std::pair<OrderKey, JobId>> open_jobs_;
+    std::set<std::pair<HostId, MessageId>> handled_;
+
+    std::map<std::string, Account> accounts_;
+    std::map<std::pair<std::string, std::string>, std::string> answers_;
+};
+
+}  // namespace bailiff

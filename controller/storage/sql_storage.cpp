@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, transactions and counters.
+#include "controller/storage/sql_storage.hpp"
+
+namespace bailiff {
+
+Result<std::unique_ptr<SqlStorage>> SqlStorage::open(std::unique_ptr<SqlConnection> connection) {
+    try {
+        auto migrated = migrate(*connection);
+        if (!migrated) return fail(migrated.error());
+        return std::unique_ptr<SqlStorage>(new SqlStorage(std::move(connection), std::move(*migrated)));
+    } catch (const StorageOutage& outage) {
+        return fail(Errc::unavailable, outage.what());
+    }
+}
+
+Result<void> SqlStorage::transaction(const std::function<Result<void>()>& work) {
+    const bool outermost = db_->depth() == 0;
+    try {
+        SqlTransaction transaction(*db_);
+        auto result = work();
+        if (result) transaction.commit();
+        return result;
+    } catch (const SqlConflict& conflict) {
+        // Only here is everything undone, so that reading again and repeating is safe.
+        if (!outermost) throw;
+        return fail(Errc::conflict, conflict.what());
+    }
+}
+
+int64_t SqlStorage::next(const std::string& sequence) {
+    // One statement counts and locks: another replica waits until our transaction ends.
+    auto rows = db_->query(
+        "insert into sequences (name, value) values ($1, 1) on conflict (name) do update set value = sequences.value + 1 returning value",
+        sequence);
+    rows.next();
+    return rows.column<int64_t>(0);
+}
+
+int64_t SqlStorage::epoch() {
+    auto rows = db_->query("select value from sequences where name = 'epoch'");
+    return rows.next() ? rows.column<int64_t>(0) : 1;
+}
+
+int64_t SqlStorage::begin_epoch() { return next("epoch"); }
+
+}  // namespace bailiff

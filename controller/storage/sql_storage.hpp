@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Storage over a SQL database: every query the controller makes is in the sql_storage_*.cpp files beside this.
+#pragma once
+
+#include <bailiff/result.hpp>
+#include "controller/desk/ports.hpp"
+#include "controller/storage/migrate.hpp"
+#include "controller/storage/sql.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bailiff {
+
+/// Owns its connection; used from one thread. Throws StorageOutage when the database is out of reach, damaged or
+/// full. The contract of each method stands in controller/desk/ports.hpp and is tested by tests/contract.
+class SqlStorage : public Storage {
+  public:
+    /// Migrates the database and takes it over. Errors: those of migrate(); unavailable when the database is.
+    static Result<std::unique_ptr<SqlStorage>> open(std::unique_ptr<SqlConnection> connection);
+
+    Result<void> transaction(const std::function<Result<void>()>& work) override;
+    /// What open() migrated, for the log.
+    const Migrated& migrated() const { return migrated_; }
+    /// Starts a new epoch: after a backup was restored, so that hosts tell old orders from new ones. Returns it.
+    int64_t begin_epoch();
+
+    // -- Directory
+    void put_vm(const Vm& vm) override;
+    std::optional<Vm> find_vm(const VmId& id) override;
+    std::optional<Vm> vm_by_address(const std::string& address) override;
+    std::optional<Vm> vm_by_name(const std::string& name) override;
+    std::vector<Vm> vms(const HostId& host, const VmId& after, size_t limit) override;
+    void put_customer(const Customer& customer) override;
+    std::optional<Customer> find_customer(const CustomerId& id) override;
+    std::vector<Customer> customers(const CustomerId& after, size_t limit) override;
+    void put_host(const Host& host) override;
+    std::optional<Host> find_host(const HostId& id) override;
+    std::vector<Host> hosts() override;
+
+    // -- Cases
+    CaseId next_case_id() override;
+    ReportId next_report_id() override;
+    Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
+                      const std::optional<core::Deadline>& deadline) override;
+    std::optional<core::Case> find_case(const CaseId& id) override;
+    std::optional<core::Deadline> deadline_of(const CaseId& id) override;
+    std::vector<CaseId> open_cases_of(const VmId& vm) override;
+    std::vector<core::Case> list_cases(const CaseFilter& filter) override;
+    std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
+    std::vector<DueCase> due(Instant now, size_t limit) override;
+    std::optional<Instant> next_deadline() override;
+    void put_report(const StoredReport& report) override;
+    std::optional<StoredReport> find_report(const ReportId& id) override;
+    std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) override;
+    std::vector<ChainedItem> chain(int64_t after_position, size_t limit) override;
+    void put_checkpoint(const Checkpoint& checkpoint) override;
+    std::vector<Checkpoint> checkpoints() override;
+
+    // -- PolicyArchive
+    void keep_policy(const Kept& policy) override;
+    std::vector<Kept> kept_policies() override;
+
+    // -- Outbox
+    void owe(const CaseId& case_id, const std::vector<core::NoticeDue>& dues, Instant now,
+             const std::function<std::string(const std::string& key)>& message_id) override;
+    std::vector<OutboxMail> to_send(Instant now, size_t limit) override;
+    std::vector<OutboxMail> mails_of(const CaseId& case_id) override;
+    void update(const OutboxMail& mail) override;
+
+    // -- Dispatch
+    int64_t epoch() override;
+    int64_t next_seq(const HostId& host) override;
+    int64_t next_generation(const VmId& vm) override;
+    void put_order(const StoredOrder& order) override;
+    void put_job(const StoredJob& job) override;
+    std::optional<StoredOrder> find_order(const OrderId& id) override;
+    std::optional<StoredJob> find_job(const JobId& id) override;
+    std::vector<StoredOrder> orders_of(const CaseId& id) override;
+    std::vector<StoredJob> jobs_of(const CaseId& id) override;
+    std::vector<StoredOrder> open_orders(const HostId& host) override;
+    std::vector<StoredJob> open_jobs(const HostId& host) override;
+    bool first_time(const HostId& host, const MessageId& id, Instant now) override;
+
+    // -- Access
+    void put_account(const Account& account) override;
+    std::optional<Account> account_by_token(const std::string& token_sha256) override;
+    std::vector<Account> accounts() override;
+    std::optional<std::string> recall(const std::string& account, const std::string& key) override;
+    void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
+
+  private:
+    SqlStorage(std::unique_ptr<SqlConnection> connection, Migrated migrated)
+        : db_(std::move(connection)), migrated_(std::move(migrated)) {}
+
+    int64_t next(const std::string& sequence);
+    void append(const CaseId& id, const std::vector<core::HistoryItem>& items);
+    Vm read_vm(SqlRows& rows);
+    std::optional<Vm> only_vm(SqlRows& rows);
+
+    std::unique_ptr<SqlConnection> db_;
+    Migrated migrated_;
+};
+
+}  // namespace bailiff

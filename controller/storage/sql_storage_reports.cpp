@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports as they came, with or without a case; policies as they once were in force.
+#include "controller/storage/rows.hpp"
+#include "controller/storage/sql_storage.hpp"
+
+#include <bailiff/dsse.hpp>
+
+#include <stdexcept>
+
+namespace bailiff {
+
+namespace {
+StoredReport read_report(SqlRows& rows) {
+    StoredReport r;
+    r.id = rows.take<ReportId>();
+    r.case_id = rows.take<CaseId>();
+    r.triage = rows.take<std::string>();
+    r.summary.id = r.id;
+    r.summary.type = rows.take<std::string>();
+    r.summary.reporter = rows.take<std::string>();
+    r.summary.observed_at = rows.take<Instant>();
+    r.summary.summary = rows.take<std::string>();
+    r.address = rows.take<std::string>();
+    r.vm_hint = rows.take<std::string>();
+    const bool encoded = rows.take<std::string>() == "base64";
+    r.raw = rows.take<std::string>();
+    r.received_at = rows.take<Instant>();
+    if (encoded) {
+        auto bytes = unbase64(r.raw);
+        if (!bytes) unreadable("a report's body", bytes.error().text);
+        r.raw = std::move(*bytes);
+    }
+    return r;
+}
+}  // namespace
+
+ReportId SqlStorage::next_report_id() { return ReportId(id_text('R', next("report"))); }
+
+void SqlStorage::put_report(const StoredReport& r) {
+    const auto number = number_of(r.id, 'R');
+    if (!number) throw std::logic_error("'" + r.id.text() + "' is no report id; next_report_id() makes one");
+    const bool clean = is_clean_text(r.raw);
+    db_->run(
+        "insert into reports (number, id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
+        "received_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (number) do update set "
+        "case_id = excluded.case_id, triage = excluded.triage, type = excluded.type, reporter = excluded.reporter, "
+        "observed_at = excluded.observed_at, summary = excluded.summary, address = excluded.address, vm_hint = excluded.vm_hint, "
+        "raw_encoding = excluded.raw_encoding, raw = excluded.raw, received_at = excluded.received_at",
+        *number, r.id, r.case_id, r.triage, r.summary.type, r.summary.reporter, r.summary.observed_at, r.summary.summary, r.address, r.vm_hint,
+        std::string(clean ? "text" : "base64"), clean ? r.raw : base64(r.raw), r.received_at);
+}
+
+std::optional<StoredReport> SqlStorage::find_report(const ReportId& id) {
+    auto rows = db_->query(
+        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at "
+        "from reports where id = $1",
+        id);
+    if (!rows.next()) return std::nullopt;
+    return read_report(rows);
+}
+
+std::vector<StoredReport> SqlStorage::reports(bool triage_only, const ReportId& before, size_t limit) {
+    std::vector<StoredReport> out;
+    const int64_t below = before.empty() ? std::numeric_limits<int64_t>::max() : number_of(before, 'R').value_or(0);
+    auto rows = triage_only
+                    ? db_->query("select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
+                                 "received_at from reports where case_id = '' and number < $1 order by number desc limit $2",
+                                 below, limit)
+                    : db_->query("select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
+                                 "received_at from reports where number < $1 order by number desc limit $2",
+                                 below, limit);
+    while (rows.next()) out.push_back(read_report(rows));
+    return out;
+}
+
+void SqlStorage::keep_policy(const Kept& policy) {
+    db_->run("insert into policies (id, revision, text) values ($1, $2, $3) on conflict (id, revision) do nothing", policy.id, policy.revision,
+             policy.text);
+}
+
+std::vector<PolicyArchive::Kept> SqlStorage::kept_policies() {
+    std::vector<Kept> out;
+    auto rows = db_->query("select id, revision, text from policies order by id, revision");
+    while (rows.next()) out.push_back(Kept{rows.take<PolicyId>(), rows.take<int64_t>(), rows.take<std::string>()});
+    return out;
+}
+
+}  // namespace bailiff
