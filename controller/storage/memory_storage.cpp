@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transactions, directory and access in memory.
+// Transactions, directory, enrolment and access in memory.
 #include "controller/storage/memory_storage.hpp"
 
 namespace bailiff {
@@ -109,6 +109,51 @@ std::vector<Host> MemoryStorage::hosts() {
     std::vector<Host> out;
     for (const auto& [id, host] : hosts_) out.push_back(host);
     return out;
+}
+
+// ---- enrolment --------------------------------------------------------------------------------------------------------
+
+void MemoryStorage::put(const std::string& token_hash, const HostId& host, Instant expires) {
+    log_.assign(enrolments_, token_hash, PendingEnrolment{host, expires});
+}
+
+std::optional<PendingEnrolment> MemoryStorage::take(const std::string& token_hash) {
+    const auto found = enrolments_.find(token_hash);
+    if (found == enrolments_.end()) return std::nullopt;
+    const PendingEnrolment taken = found->second;
+    log_.forget(enrolments_, token_hash);
+    return taken;
+}
+
+bool MemoryStorage::banned(const HostId& host) {
+    const auto found = hosts_.find(host);
+    return found != hosts_.end() && found->second.banned;
+}
+
+std::vector<HostId> MemoryStorage::banned_hosts() {
+    std::vector<HostId> out;
+    for (const auto& [id, host] : hosts_)
+        if (host.banned) out.push_back(id);
+    return out;
+}
+
+void MemoryStorage::ban(const HostId& host) {
+    Host unseen;
+    unseen.id = host;
+    Host stored = find_host(host).value_or(unseen);
+    stored.banned = true;
+    log_.assign(hosts_, host, std::move(stored));
+}
+
+void MemoryStorage::unban(const HostId& host) {
+    auto stored = find_host(host);
+    if (!stored) return;
+    stored->banned = false;
+    log_.assign(hosts_, host, std::move(*stored));
+}
+
+void MemoryStorage::record_host_certificate(const HostId& host, const std::string& serial, Instant expires) {
+    log_.assign(certificates_, {host, serial}, expires);
 }
 
 // ---- access -----------------------------------------------------------------------------------------------------------

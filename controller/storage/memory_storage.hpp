@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/desk/ports.hpp"
+#include "controller/gateway/ports.hpp"
 #include "controller/storage/undo_log.hpp"
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace bailiff {
 
 /// Keeps what it is told until it ends. A transaction that fails is undone change by change, so that its cost is that
 /// of what it wrote, not of what is stored. One thread.
-class MemoryStorage : public Storage {
+class MemoryStorage : public Storage, public EnrolmentStore {
   public:
     Result<void> transaction(const std::function<Result<void>()>& work) override;
     int64_t begin_epoch();
@@ -87,6 +88,15 @@ class MemoryStorage : public Storage {
     std::optional<std::string> recall(const std::string& account, const std::string& key) override;
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
 
+    // -- EnrolmentStore: bans are the same as Host::banned
+    void put(const std::string& token_hash, const HostId& host, Instant expires) override;
+    std::optional<PendingEnrolment> take(const std::string& token_hash) override;
+    bool banned(const HostId& host) override;
+    std::vector<HostId> banned_hosts() override;
+    void ban(const HostId& host) override;
+    void unban(const HostId& host) override;
+    void record_host_certificate(const HostId& host, const std::string& serial, Instant expires) override;
+
   private:
     struct CaseRow {
         core::Case body;
@@ -127,6 +137,8 @@ class MemoryStorage : public Storage {
     std::set<std::pair<OrderKey, JobId>> open_jobs_;
     std::set<std::pair<HostId, MessageId>> handled_;
 
+    std::map<std::string, PendingEnrolment> enrolments_;
+    std::map<std::pair<HostId, std::string>, Instant> certificates_;
     std::map<std::string, Account> accounts_;
     std::map<std::pair<std::string, std::string>, std::string> answers_;
 };

@@ -4,6 +4,7 @@
 
 #include <bailiff/result.hpp>
 #include "controller/desk/ports.hpp"
+#include "controller/gateway/ports.hpp"
 #include "controller/storage/migrate.hpp"
 #include "controller/storage/sql.hpp"
 
@@ -18,7 +19,7 @@ namespace bailiff {
 
 /// Owns its connection; used from one thread. Throws StorageOutage when the database is out of reach, damaged or
 /// full. The contract of each method stands in controller/desk/ports.hpp and is tested by tests/contract.
-class SqlStorage : public Storage {
+class SqlStorage : public Storage, public EnrolmentStore {
   public:
     /// Migrates the database and takes it over. Errors: those of migrate(); unavailable when the database is.
     static Result<std::unique_ptr<SqlStorage>> open(std::unique_ptr<SqlConnection> connection);
@@ -92,6 +93,15 @@ class SqlStorage : public Storage {
     std::vector<Account> accounts() override;
     std::optional<std::string> recall(const std::string& account, const std::string& key) override;
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
+
+    // -- EnrolmentStore: bans are the same as Host::banned
+    void put(const std::string& token_hash, const HostId& host, Instant expires) override;
+    std::optional<PendingEnrolment> take(const std::string& token_hash) override;
+    bool banned(const HostId& host) override;
+    std::vector<HostId> banned_hosts() override;
+    void ban(const HostId& host) override;
+    void unban(const HostId& host) override;
+    void record_host_certificate(const HostId& host, const std::string& serial, Instant expires) override;
 
   private:
     SqlStorage(std::unique_ptr<SqlConnection> connection, Migrated migrated)

@@ -40,6 +40,13 @@ class UndoLog {
             remember([&map, key, old = std::move(value)]() mutable { map.at(key) = std::move(old); });
         }
     }
+    template <class Map>
+    void forget(Map& map, const typename Map::key_type& key) {
+        const auto found = map.find(key);
+        if (found == map.end()) return;
+        remember([&map, key, old = std::move(found->second)]() mutable { map.emplace(key, std::move(old)); });
+        map.erase(found);
+    }
     template <class Set>
     void insert(Set& set, const typename Set::key_type& key) {
         if (set.insert(key).second) remember([&set, key] { set.erase(key); });

@@ -276,6 +276,19 @@ TEST_F(OnSqlite, databases_of_every_release_are_upgraded) {
     EXPECT_GE(seen, 1);
 }
 
+TEST_F(OnSqlite, certificates_of_hosts_are_kept_once_each) {
+    auto storage = *SqlStorage::open(connect());
+    for (const int64_t life : {90, 91}) storage->record_host_certificate(HostId("h1"), "0a", Instant(Seconds(life)));
+    storage->record_host_certificate(HostId("h1"), "0b", Instant(Seconds(92)));
+    auto db = connect();
+    auto rows = db->query("select serial, expires from host_certificates order by serial");
+    ASSERT_TRUE(rows.next());
+    EXPECT_EQ(rows.take<std::string>(), "0a");
+    EXPECT_EQ(rows.take<int64_t>(), 91);
+    EXPECT_TRUE(rows.next());
+    EXPECT_FALSE(rows.next());
+}
+
 TEST(Rows, tell_clean_text) {
     for (const char* clean : {"", "a", "caf\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"})
         EXPECT_TRUE(is_clean_text(clean)) << clean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The storage contract with two connections at once: two controllers on one database.
-#include "tests/contract/storage_world.hpp"
+#include "tests/contract/storage/storage_world.hpp"
 
 #include "controller/storage/chain.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the databases of the storage contract.
-#include "tests/contract/storage_world.hpp"
+#include "tests/contract/storage/storage_world.hpp"
 
 #include <bailiff/system_clock.hpp>
 #include "controller/storage/memory_storage.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The storage contract: mails, orders, jobs.
-#include "tests/contract/storage_world.hpp"
+#include "tests/contract/storage/storage_world.hpp"
 
 namespace bailiff::test {
 namespace {
