@@ -3,13 +3,10 @@
 #include "agent/scan/filesystem_walk.hpp"
 
 #include "agent/scan/memory_file.hpp"
-
-#include <tsk/libtsk.h>
-#include <unistd.h>
+#include "agent/scan/tsk_image.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <unordered_set>
 #include <vector>
 
@@ -19,37 +16,6 @@ namespace {
 constexpr size_t buffer_size = 1U << 20;
 constexpr uint64_t ntfs_last_system_file = 23, ntfs_root = 5;
 
-/// libtsk's idea of an image, followed by ours. libtsk reaches the callbacks through the first member.
-struct TskImage {
-    TSK_IMG_INFO info;
-    Image* image;
-};
-
-ssize_t read_callback(TSK_IMG_INFO* info, TSK_OFF_T offset, char* buffer, size_t length) {
-    Image& image = *reinterpret_cast<TskImage*>(info)->image;
-    if (offset < 0 || static_cast<uint64_t>(offset) >= image.size()) return -1;
-    const auto at = static_cast<uint64_t>(offset);
-    const size_t part = std::min<uint64_t>(length, image.size() - at);
-    return image.read(at, {reinterpret_cast<uint8_t*>(buffer), part}) ? static_cast<ssize_t>(part) : -1;
-}
-void close_callback(TSK_IMG_INFO*) {}
-void describe_callback(TSK_IMG_INFO*, FILE*) {}
-
-template <auto close>
-struct Closer {
-    void operator()(auto* pointer) const { close(pointer); }
-};
-using TskFilesystem = std::unique_ptr<TSK_FS_INFO, Closer<tsk_fs_close>>;
-using TskDirectory = std::unique_ptr<TSK_FS_DIR, Closer<tsk_fs_dir_close>>;
-using TskFile = std::unique_ptr<TSK_FS_FILE, Closer<tsk_fs_file_close>>;
-
-std::string last_error() {
-    const char* text = tsk_error_get();
-    std::string out = text ? text : "no reason given";
-    tsk_error_reset();
-    return out.substr(0, 300);
-}
-
 class Walk {
   public:
     Walk(TSK_FS_INFO* fs, const WalkLimits& limits, WalkSink& sink)
@@ -57,7 +23,7 @@ class Walk {
 
     Result<void> run() {
         TskFile root(tsk_fs_file_open_meta(fs_, nullptr, fs_->root_inum));
-        if (!root || !root->meta) return fail(Errc::unavailable, "the root directory cannot be read: " + last_error());
+        if (!root || !root->meta) return fail(Errc::unavailable, "the root directory cannot be read: " + tsk_last_error());
         if (root->meta->type != TSK_FS_META_TYPE_DIR) return fail(Errc::unavailable, "the root directory is damaged");
         if (ntfs_) streams(*root, "/");
         pending_.push_back({fs_->root_inum, "", 0});
@@ -68,7 +34,7 @@ class Walk {
             pending_.pop_back();
             TskDirectory opened(tsk_fs_dir_open_meta(fs_, directory.inode));
             if (!opened) {
-                const auto why = "the directory cannot be read: " + last_error();
+                const auto why = "the directory cannot be read: " + tsk_last_error();
                 if (first) return fail(Errc::unavailable, why);
                 sink_.skipped(directory.path + "/", SkipReason::unreadable, why, 0);
             } else if (!entries(*opened, directory)) {
@@ -118,7 +84,7 @@ class Walk {
             }
             TskFile file(tsk_fs_dir_get(&directory, i));
             if (!file || !file->meta) {
-                sink_.skipped(path, SkipReason::unreadable, "the inode cannot be read: " + last_error(), 0);
+                sink_.skipped(path, SkipReason::unreadable, "the inode cannot be read: " + tsk_last_error(), 0);
                 continue;
             }
             entry(*file, path, at.depth);
@@ -147,7 +113,7 @@ class Walk {
         tsk_error_reset();
         const int count = tsk_fs_file_attr_getsize(&file);
         if (tsk_error_get_errno() != 0) {
-            sink_.skipped(path, SkipReason::unreadable, "the content cannot be found: " + last_error(), size_of(file));
+            sink_.skipped(path, SkipReason::unreadable, "the content cannot be found: " + tsk_last_error(), size_of(file));
             return;
         }
         if (ntfs_ && reparsed(file, count, path)) return;
@@ -155,7 +121,7 @@ class Walk {
         for (int i = 0; i < count; ++i) {
             const TSK_FS_ATTR* attribute = tsk_fs_file_attr_get_idx(&file, i);
             if (!attribute) {
-                sink_.skipped(path, SkipReason::unreadable, "a stream cannot be found: " + last_error(), 0);
+                sink_.skipped(path, SkipReason::unreadable, "a stream cannot be found: " + tsk_last_error(), 0);
                 continue;
             }
             const bool content = ntfs_ ? attribute->type == TSK_FS_ATTR_TYPE_NTFS_DATA : attribute->type == TSK_FS_ATTR_TYPE_DEFAULT;
@@ -179,7 +145,7 @@ class Walk {
             if (!attribute || attribute->type != TSK_FS_ATTR_TYPE_NTFS_REPARSE) continue;
             uint8_t head[4] = {};
             if (tsk_fs_attr_read(attribute, 0, reinterpret_cast<char*>(head), 4, TSK_FS_FILE_READ_FLAG_NONE) != 4) {
-                sink_.skipped(path, SkipReason::unreadable, "the reparse point cannot be read: " + last_error(), size_of(file));
+                sink_.skipped(path, SkipReason::unreadable, "the reparse point cannot be read: " + tsk_last_error(), size_of(file));
                 return true;
             }
             const auto tag = little_endian<uint32_t>(head, 0);
@@ -214,7 +180,7 @@ class Walk {
             const size_t part = std::min<uint64_t>(buffer_.size(), size - at);
             const ssize_t got = tsk_fs_attr_read(&attribute, static_cast<TSK_OFF_T>(at), buffer_.data(), part, TSK_FS_FILE_READ_FLAG_NONE);
             if (got != static_cast<ssize_t>(part)) {
-                sink_.skipped(path, SkipReason::unreadable, "the content cannot be read: " + last_error(), size);
+                sink_.skipped(path, SkipReason::unreadable, "the content cannot be read: " + tsk_last_error(), size);
                 return;
             }
             if (const auto written = memory->append({buffer_.data(), part}); !written) {
@@ -259,31 +225,10 @@ Result<void> hand_over_raw(Image& image, const Volume& volume, const WalkLimits&
 }  // namespace
 
 Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
-    TSK_FS_TYPE_ENUM type = TSK_FS_TYPE_UNSUPP;
-    switch (volume.kind) {
-        case VolumeKind::ext: type = TSK_FS_TYPE_EXT_DETECT; break;
-        case VolumeKind::ntfs: type = TSK_FS_TYPE_NTFS_DETECT; break;
-        case VolumeKind::fat: type = TSK_FS_TYPE_FAT_DETECT; break;
-        case VolumeKind::exfat: type = TSK_FS_TYPE_EXFAT; break;
-        case VolumeKind::boot_code: return hand_over_raw(image, volume, limits, sink);
-        case VolumeKind::swap:
-        case VolumeKind::empty:
-        case VolumeKind::unreadable: return fail(Errc::invalid, "there is nothing to walk in this volume");
-    }
-    const auto adapter = std::make_unique<TskImage>();
-    adapter->image = &image;
-    TSK_IMG_INFO* info = tsk_img_open_external(adapter.get(), static_cast<TSK_OFF_T>(image.size()), 512, read_callback,
-                                               close_callback, describe_callback);
-    if (!info) return fail(Errc::unavailable, "libtsk does not take the image: " + last_error());
-    // The type is given, never detected: libtsk's readers for rarer filesystems have a poor record on hostile bytes.
-    Result<void> result;
-    {
-        const TskFilesystem fs(tsk_fs_open_img(info, static_cast<TSK_OFF_T>(volume.start), type));
-        if (fs) result = Walk(fs.get(), limits, sink).run();
-        else result = fail(Errc::unavailable, "the filesystem is damaged or not of this kind: " + last_error());
-    }
-    tsk_img_close(info);
-    return result;
+    if (volume.kind == VolumeKind::boot_code) return hand_over_raw(image, volume, limits, sink);
+    const auto filesystem = TskFilesystem::open(image, volume);
+    if (!filesystem) return fail(filesystem.error());
+    return Walk(filesystem->fs(), limits, sink).run();
 }
 
 }  // namespace bailiff::agent

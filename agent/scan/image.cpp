@@ -52,6 +52,18 @@ class NbdImage : public Image {
         return true;
     }
 
+    bool write(uint64_t offset, Bytes bytes) override {
+        if (offset > size_ || bytes.size() > size_ - offset) return false;
+        while (!bytes.empty()) {
+            const auto part = bytes.first(std::min<size_t>(bytes.size(), largest_));
+            if (nbd_pwrite(handle_, part.data(), part.size(), offset, 0) == -1) return false;
+            bytes = bytes.subspan(part.size());
+            offset += part.size();
+        }
+        return true;
+    }
+    bool flush() override { return nbd_flush(handle_, 0) == 0; }
+
   private:
     nbd_handle* handle_;
     uint64_t size_;

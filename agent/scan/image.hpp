@@ -14,13 +14,18 @@
 
 namespace bailiff::agent {
 
-/// Read-only random access. One thread at a time.
+/// Random access; only what bailiff-clean opens for writing can be written. One thread at a time.
 class Image {
   public:
     virtual ~Image() = default;
     virtual uint64_t size() const = 0;  ///< bytes
     /// Fills `out` completely, or answers false: past the end, or an I/O error.
     virtual bool read(uint64_t offset, std::span<uint8_t> out) = 0;
+
+    /// Writes all of `bytes`, or answers false.
+    virtual bool write(uint64_t /*offset*/, Bytes /*bytes*/) { return false; }
+    /// Puts what was written on the disk.
+    virtual bool flush() { return false; }
 
     /// `length` bytes at `offset`, fewer only at the end of the image; empty on an error.
     std::vector<uint8_t> bytes(uint64_t offset, size_t length);

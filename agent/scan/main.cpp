@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bailiff-scan: options in, findings and a verdict out, the exit status says which.
 #include "agent/scan/options.hpp"
+#include "agent/scan/cleaner.hpp"
 #include "agent/scan/reader.hpp"
 #include "agent/scan/report.hpp"
+#include "agent/scan/yara_worker.hpp"
 
 #include <bailiff/system_clock.hpp>
 
@@ -61,8 +63,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     try {
-        if (const auto role = bailiff::agent::run_role(argc, argv)) return *role;
-        return bailiff::agent::run(argc, argv);
+        using namespace bailiff::agent;
+        const auto role = run_role(argc, argv, {{"gate", run_gate}, {"reader", run_reader}, {"yara", run_yara_worker}, {"blanker", run_blanker}});
+        return role ? *role : run(argc, argv);
     } catch (const std::exception& error) {
         return bailiff::agent::complain(error.what());
     }

@@ -5,7 +5,7 @@
 #include "agent/scan/bubblewrap.hpp"
 #include "agent/scan/path_text.hpp"
 #include "agent/scan/qcow2_header.hpp"
-#include "agent/scan/reader.hpp"
+#include "agent/scan/role.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -112,7 +112,9 @@ std::string chain_options(const std::vector<std::string>& formats, const std::ve
     return out;
 }
 
-Result<Source> open_qcow2(const SourceSpec& spec, Source source) {
+enum class Access { read_only, writable };
+
+Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     if (const auto gate = gate_chain(spec, source.image.fd(), source.notes); !gate) return fail(gate.error());
     const PrivateFolder folder;
     if (folder.path().empty()) return fail(Errc::unavailable, "no private folder can be made in /tmp; free some space there");
@@ -125,13 +127,18 @@ Result<Source> open_qcow2(const SourceSpec& spec, Source source) {
 
     Bubblewrap box;
     std::vector<std::string> inside;
-    for (size_t i = 0; i < paths.size(); ++i) inside.push_back(box.bind_read_only(paths[i], "/image" + std::to_string(i)));
+    for (size_t i = 0; i < paths.size(); ++i) {
+        const std::string name = "/image" + std::to_string(i);
+        inside.push_back(i == 0 && access == Access::writable ? box.bind(paths[i], name) : box.bind_read_only(paths[i], name));
+    }
     const std::string socket = box.bind(folder.path(), "/nbd") + "/nbd";
     ProcessOptions options;
     options.die_with_parent = true;
     options.grace = std::chrono::milliseconds(500);
-    const auto argv = box.wrap({"/usr/bin/qemu-nbd", "--read-only", "--socket=" + socket, "--shared=1", "--image-opts",
-                                chain_options(formats, inside)});
+    std::vector<std::string> command{"/usr/bin/qemu-nbd", "--socket=" + socket, "--shared=1"};
+    if (access == Access::read_only) command.push_back("--read-only");
+    command.insert(command.end(), {"--image-opts", chain_options(formats, inside)});
+    const auto argv = box.wrap(std::move(command));
     if (!box.available()) source.notes.push_back("bubblewrap is not usable here: qemu-nbd ran outside it");
     auto server = Process::start(argv, options);
     if (!server) return fail(server.error());
@@ -196,13 +203,22 @@ Result<Source> open_source(const SourceSpec& spec) {
     if (!file) return fail(file.error());
     source.image = std::move(*file);
     const bool qcow2 = begins_as_qcow2(source.image.fd());
-    if (spec.format == "qcow2") return open_qcow2(spec, std::move(source));
+    if (spec.format == "qcow2") return serve(spec, std::move(source), Access::read_only);
     if (spec.format.empty() && qcow2)
         return fail(Errc::invalid, "the file begins with a qcow2 header, which a guest can also write into a raw disk; say --format qcow2 "
                                    "or --format raw, as the inventory has it");
     if (!spec.backing.empty()) return fail(Errc::invalid, "only a qcow2 image has a backing file; drop --backing");
     if (qcow2) source.notes.push_back("the raw disk begins with a qcow2 header");
     return source;
+}
+
+Result<Source> open_for_writing(const SourceSpec& spec) {
+    if (spec.format != "raw" && spec.format != "qcow2") return fail(Errc::invalid, "say --format raw or --format qcow2, as the inventory has it");
+    auto file = open_file(spec.image);
+    if (!file) return fail(file.error());
+    Source source;
+    source.image = std::move(*file);
+    return serve(spec, std::move(source), Access::writable);
 }
 
 }  // namespace bailiff::agent

@@ -37,6 +37,9 @@ struct Source {
 /// Opens for reading only. The format is never probed: without `format` a file with a qcow2 header is refused.
 Result<Source> open_source(const SourceSpec& spec);
 
+/// Opens an overlay (qcow2) or a raw file for writing, always through qemu-nbd, which keeps it locked meanwhile.
+Result<Source> open_for_writing(const SourceSpec& spec);
+
 struct NbdAddress {
     std::string export_name, socket_path;
 };

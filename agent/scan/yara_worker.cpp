@@ -5,7 +5,7 @@
 #include "agent/scan/memory_file.hpp"
 #include "agent/scan/packet_socket.hpp"
 #include "agent/scan/path_text.hpp"
-#include "agent/scan/reader.hpp"
+#include "agent/scan/role.hpp"
 #include "agent/scan/sandbox.hpp"
 
 #include <signal.h>

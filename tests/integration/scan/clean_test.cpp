@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a scan found goes, its content is kept, everything else stays, and the filesystem stays sound.
+#include "tests/integration/scan/workshop.hpp"
+
+#include <bailiff/json.hpp>
+
+#include <sys/stat.h>
+
+namespace bailiff::test {
+namespace {
+
+using Set = std::set<std::string>;
+
+struct CleanRun {
+    int exit = -1;
+    std::string out, err;
+    std::map<std::string, std::string> actions;  ///< "volume path" -> action
+};
+
+CleanRun clean_image(std::vector<std::string> arguments, const std::string& findings) {
+    arguments.insert(arguments.begin(), BAILIFF_BIN_DIR "/bailiff-clean");
+    agent::ProcessOptions options;
+    options.input = findings;
+    options.timeout = std::chrono::seconds(60);
+    const auto result = agent::Process::run(arguments, options);
+    if (!result) return {};
+    CleanRun run{result->exit_code, result->out, result->err, {}};
+    std::istringstream lines(result->out);
+    for (std::string line; std::getline(lines, line);) {
+        const Json json = Json::parse(line);
+        if (json.contains("action"))
+            run.actions[json["volume"].get<std::string>() + " " + json["path"].get<std::string>()] = json["action"].get<std::string>();
+    }
+    return run;
+}
+
+/// An overlay over a raw base, and the arguments that name both.
+struct Overlay {
+    std::string path;
+    std::vector<std::string> arguments;
+};
+Overlay overlay_of(Workshop& shop, const std::string& base) {
+    Overlay out{base + ".overlay", {"--format", "qcow2", "--backing", base, "--backing-format", "raw"}};
+    Workshop::run({"qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", out.path});
+    out.arguments.push_back(out.path);
+    std::filesystem::create_directory(shop.path("kept"));
+    return out;
+}
+std::vector<std::string> keeping(const Workshop& shop, const Overlay& overlay) {
+    std::vector<std::string> out{"--keep", shop.path("kept")};
+    out.insert(out.end(), overlay.arguments.begin(), overlay.arguments.end());
+    return out;
+}
+/// The overlay's first volume as a raw file, checked by e2fsck.
+std::string flattened(Workshop& shop, const Overlay& overlay) {
+    Workshop::run({"qemu-img", "convert", "-f", "qcow2", "-O", "raw", overlay.path, shop.path("flat.raw")});
+    return shop.path("flat.raw");
+}
+
+TEST(Clean, ExtFilesAreRemovedAndKept) {
+    Workshop shop;
+    for (int i = 0; i < 300; ++i) shop.file("web/page-with-a-long-name-" + std::to_string(i), "page " + std::to_string(i));
+    shop.file("web/eicar.com", eicar());
+    shop.file("web/bad\nname\xff\"quote .php", "<?php " + eicar());
+    shop.file("big.bin", std::string(5U << 20, 'x') + eicar());
+    std::filesystem::create_hard_link(shop.tree() + "/web/eicar.com", shop.tree() + "/second-name");
+    for (const char* type : {"ext2", "ext3", "ext4"}) {
+        const std::string base = shop.ext(std::string(type) + ".raw", type);
+        const auto before = Workshop::run({"sha256sum", base});
+        const Overlay overlay = overlay_of(shop, base);
+        const auto found = scan_image(with_clamd(overlay.arguments));
+        ASSERT_EQ(found.verdict.hits.size(), 4U) << found.out << found.err;
+        const auto run = clean_image(keeping(shop, overlay), found.out);
+        EXPECT_EQ(run.exit, 0) << run.out << run.err;
+        EXPECT_EQ(run.actions.size(), 4U);
+        for (const auto& [path, action] : run.actions) EXPECT_EQ(action, "removed") << path;
+        const auto again = scan_image(with_clamd(overlay.arguments));
+        EXPECT_EQ(again.exit, 0) << again.out << again.err;
+        EXPECT_EQ(again.verdict.files, 300U);
+        Workshop::run({"e2fsck", "-fn", flattened(shop, overlay)});
+        EXPECT_EQ(Workshop::run({"sha256sum", base}), before) << "the base is never written";
+        for (const auto& hit : found.verdict.hits) {
+            struct stat status {};
+            ASSERT_EQ(::stat((shop.path("kept") + "/" + hit.sha256).c_str(), &status), 0);
+            EXPECT_EQ(status.st_mode & 07777, 0400U);
+            EXPECT_EQ(static_cast<uint64_t>(status.st_size), hit.size);
+            EXPECT_EQ(Workshop::run({"sha256sum", shop.path("kept") + "/" + hit.sha256}).substr(0, 64), hit.sha256);
+        }
+        const auto twice = clean_image(keeping(shop, overlay), found.out);
+        EXPECT_EQ(twice.exit, 0) << "repeatable: " << twice.out << twice.err;
+        for (const auto& [path, action] : twice.actions) EXPECT_EQ(action, "absent") << path;
+    }
+}
+
+TEST(Clean, ADirtyJournalMeansBlanking) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const std::string base = shop.ext("dirty.raw");
+    Workshop::run({"debugfs", "-w", "-R", "feature needs_recovery", base});
+    const Overlay overlay = overlay_of(shop, base);
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    const auto run = clean_image(keeping(shop, overlay), found.out);
+    EXPECT_EQ(run.exit, 0) << run.out << run.err;
+    EXPECT_EQ(run.actions, (std::map<std::string, std::string>{{"disk /eicar.com", "blanked"}}));
+    EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).exit, 0);
+    EXPECT_EQ(clean_image(keeping(shop, overlay), found.out).actions.at("disk /eicar.com"), "absent");
+}
+
+TEST(Clean, NtfsAndFatFilesAreBlanked) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    shop.file("big.bin", std::string(300'000, 'x') + eicar() + std::string(5000, 'y'));
+    shop.file("long.bin", std::string(350, 'x') + eicar() + std::string(100, 'y'));
+    shop.file("fine.txt", "nothing");
+    const std::string ntfs = shop.ntfs("ntfs.raw", {"eicar.com", "big.bin", "long.bin", "fine.txt"});
+    Workshop::run({"ntfscp", "-f", "-N", "hidden", ntfs, shop.tree() + "/eicar.com", "fine.txt"});
+    const std::string fat = shop.fat("fat.raw", {"eicar.com", "big.bin", "fine.txt"});
+    const Overlay overlay = overlay_of(shop, shop.gpt("disk.raw", {{ntfs, 16U << 20}, {fat, 32U << 20}}));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    EXPECT_EQ(found.found(), (Set{"gpt1 /eicar.com", "gpt1 /big.bin", "gpt1 /long.bin", "gpt1 /fine.txt:hidden", "gpt2 /eicar.com", "gpt2 /big.bin"})) << found.out;
+    const auto run = clean_image(keeping(shop, overlay), found.out);
+    EXPECT_EQ(run.exit, 0) << run.out << run.err;
+    for (const auto& [path, action] : run.actions) EXPECT_EQ(action, "blanked") << path;
+    const auto again = scan_image(with_clamd(overlay.arguments));
+    EXPECT_EQ(again.exit, 0) << again.out << again.err;
+    EXPECT_EQ(again.verdict.files, found.verdict.files) << "the files still stand there, as zeros";
+    Workshop::copy(flattened(shop, overlay), shop.blank("whole.raw", 0), 0);
+    const std::string part = shop.path("part.raw");
+    Workshop::run({"dd", "if=" + shop.path("whole.raw"), "of=" + part, "bs=1M", "skip=1", "count=16", "status=none"});
+    Workshop::run({"ntfsfix", "-n", part});
+    EXPECT_EQ(Workshop::run({"ntfscat", "-f", part, "fine.txt"}), "nothing");
+    EXPECT_EQ(Workshop::run({"ntfscat", "-f", part, "long.bin"}), std::string(350 + 68 + 100, '\0'));
+    Workshop::run({"dd", "if=" + shop.path("whole.raw"), "of=" + part, "bs=1M", "skip=17", "count=32", "status=none"});
+    Workshop::run({"fsck.vfat", "-n", part});
+}
+
+TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const Overlay overlay = overlay_of(shop, shop.ext("a.raw"));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    std::string other = found.out;
+    for (size_t at = 0; (at = other.find("275a021b", at)) != other.npos;) other[at] = '3';
+    const auto changed = clean_image(keeping(shop, overlay), other);
+    EXPECT_EQ(changed.exit, 3) << changed.err;
+    EXPECT_EQ(changed.actions.at("disk /eicar.com"), "failed");
+    EXPECT_EQ(clean_image(keeping(shop, overlay), "rubbish").exit, 2);
+    EXPECT_EQ(clean_image(overlay.arguments, found.out).exit, 2) << "no folder to keep contents in";
+    EXPECT_EQ(clean_image({"--keep", shop.path("kept"), overlay.path}, found.out).exit, 2) << "no format";
+    EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).found(), Set{"disk /eicar.com"}) << "nothing was touched";
+}
+
+TEST(Clean, ALockedImageIsRefused) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const Overlay overlay = overlay_of(shop, shop.ext("a.raw"));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    const std::string socket = shop.path("nbd.sock");
+    auto holder = agent::Process::start({"qemu-nbd", "--format=qcow2", "--socket=" + socket, "--persistent", overlay.path});
+    ASSERT_TRUE(holder);
+    for (int i = 0; i < 200 && !std::filesystem::exists(socket); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const auto run = clean_image(keeping(shop, overlay), found.out);
+    EXPECT_EQ(run.exit, 2);
+    EXPECT_NE(run.err.find("lock"), std::string::npos) << run.err;
+}
+
+}  // namespace
+}  // namespace bailiff::test
