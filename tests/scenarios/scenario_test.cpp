@@ -13,7 +13,7 @@
 namespace bailiff::test {
 namespace {
 
-std::string folder() { return std::string(BAILIFF_SOURCE_DIR) + "/tests/scenarios"; }
+std::filesystem::path folder() { return std::filesystem::path(BAILIFF_SOURCE_DIR) / "tests/scenarios"; }
 
 std::vector<std::string> stories() {
     std::vector<std::string> out;
@@ -26,9 +26,9 @@ std::vector<std::string> stories() {
 class Scenario : public testing::TestWithParam<std::string> {};
 
 TEST_P(Scenario, plays_as_written) {
-    const std::string path = folder() + "/" + GetParam() + ".txt";
+    const std::string path = folder() / (GetParam() + std::string(".txt"));
     auto blocks = read_scenario(path);
-    Stage stage(std::string(BAILIFF_SOURCE_DIR) + "/policies");
+    Stage stage(std::filesystem::path(BAILIFF_SOURCE_DIR) / "policies");
     const bool rewrite = std::getenv("BAILIFF_REWRITE") != nullptr;
     for (auto& block : blocks) {
         std::vector<std::string> happened;
@@ -44,7 +44,7 @@ TEST_P(Scenario, plays_as_written) {
     if (rewrite) write_scenario(path, blocks);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stories, Scenario, testing::ValuesIn(stories()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Stories, Scenario, testing::ValuesIn(stories()), [](const auto& story) { return story.param; });
 
 TEST(Scenarios, are_at_least_twenty_five) { EXPECT_GE(stories().size(), 25u); }
 
