@@ -7,7 +7,6 @@
 
 #include <bailiff/json.hpp>
 
-#include <stdexcept>
 #include <utility>
 
 namespace bailiff::agent {
@@ -55,13 +54,13 @@ Result<LockRecord> from_json(const std::string& text) {
 }  // namespace
 
 FileGuard::FileGuard(std::string folder) : folder_(std::move(folder)) {
-    if (auto made = make_folder(folder_, 0700); !made) throw std::runtime_error(made.error().text);
+    if (auto made = make_folder(folder_, 0700); !made) throw Outage(made.error().text);
     LockRecord canary;
     canary.vm = VmId(std::string(canary_uuid));
     canary.case_id = CaseId("canary");
-    if (auto written = write_gate_file(canary); !written) throw std::runtime_error(written.error().text);
+    if (auto written = write_gate_file(canary); !written) throw Outage(written.error().text);
     for (const LockRecord& record : all())
-        if (auto written = write_gate_file(record); !written) throw std::runtime_error(written.error().text);
+        if (auto written = write_gate_file(record); !written) throw Outage(written.error().text);
 }
 
 std::string FileGuard::path(const VmId& vm, const char* suffix) const {
@@ -95,7 +94,7 @@ Result<void> FileGuard::unlock(const VmId& vm) {
         return fail(Errc::invalid, "'" + vm.text().substr(0, 60) + "' is no UUID in lower case.");
     const std::lock_guard guard(mutex_);
     for (const char* suffix : {".permit", ".lock", ".json"})
-        if (auto removed = remove_durably(path(vm, suffix)); !removed) return removed;
+        if (auto removed = remove_durably(path(vm, suffix)); !removed) throw Outage(removed.error().text);
     return {};
 }
 
@@ -103,13 +102,12 @@ std::optional<LockRecord> FileGuard::read_record(const VmId& vm) {
     const auto text = read_file(path(vm, ".json"), record_cap_bytes);
     if (!text) {
         if (text.error().code == Errc::not_found) return std::nullopt;
-        throw std::runtime_error(text.error().text);
+        throw Outage(text.error().text);
     }
     auto record = from_json(*text);
     if (!record)
-        throw std::runtime_error("The lock record " + path(vm, ".json") + " is damaged (" +
-                                 record.error().text +
-                                 "); the VM stays locked. Restore the file or release the case by hand.");
+        throw Outage("The lock record " + path(vm, ".json") + " is damaged (" + record.error().text +
+                     "); the VM stays locked. Restore the file or release the case by hand.");
     return std::move(*record);
 }
 

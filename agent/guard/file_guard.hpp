@@ -14,7 +14,7 @@ namespace bailiff::agent {
 class FileGuard : public Guard {
   public:
     /// Makes the folder (0700), locks the canary and writes every gate file anew: identities of disks change
-    /// with a reboot, and a gate file that was lost is repaired. Throws std::runtime_error when the folder
+    /// with a reboot, and a gate file that was lost is repaired. Throws Outage when the folder
     /// cannot be used.
     explicit FileGuard(std::string folder);
 

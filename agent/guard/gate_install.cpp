@@ -81,6 +81,15 @@ Result<GateChange> install_gate(const GateOptions& options) {
     return change;
 }
 
+Result<GateChange> repair_gate(const GateOptions& options) {
+    auto change = install_gate(options);
+    if (change && !change->signalled) {
+        change->signalled = signal_daemon(options);
+        change->restart_needed = !change->signalled;
+    }
+    return change;
+}
+
 Result<void> remove_gate(const GateOptions& options) {
     if (auto removed = remove_durably(options.hooks_folder + "/qemu.d/00-bailiff"); !removed) return removed;
     return remove_durably(options.hooks_folder + "/bailiff-locks");

@@ -31,6 +31,10 @@ struct GateChange {
 /// started, and then ignores the first one until it gets SIGHUP; later changes are live. Errors: unavailable.
 Result<GateChange> install_gate(const GateOptions& options);
 
+/// For when the canary says that the gate is down: installs it, and if the file was right, sends the signal
+/// again. A daemon that is still starting ignores the signal, as happens when host and agent boot together.
+Result<GateChange> repair_gate(const GateOptions& options);
+
 /// Sends SIGHUP to the daemon: it looks for hooks again. True when a daemon was found.
 bool signal_daemon(const GateOptions& options);
 

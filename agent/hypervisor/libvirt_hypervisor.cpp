@@ -55,7 +55,19 @@ bool is_migrating(virDomainPtr domain) {
             operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN);
 }
 
-Result<VmObservation> observe_domain(virDomainPtr domain, const std::string& network) {
+/// The definition that the VM goes back to: the persistent one; of a transient VM its own, or, while it runs in
+/// quarantine, the one kept from before its end.
+Result<std::string> stored_xml(virDomainPtr domain, const std::string& definitions_folder) {
+    const LibvirtText xml(virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE));
+    if (!xml) return fail(libvirt_error("give a VM's definition"));
+    std::string own(xml.get());
+    if (virDomainIsPersistent(domain) != 0 || definitions_folder.empty()) return own;
+    const auto facts = read_domain(own);
+    if (!facts || !facts->ours) return own;
+    return read_file(definitions_folder + "/" + facts->uuid + ".xml", size_t{8} << 20);
+}
+
+Result<VmObservation> observe_domain(virDomainPtr domain, const LibvirtOptions& options) {
     VmObservation out;
     out.exists = true;
     int state = 0, reason = 0, autostart = 0;
@@ -64,7 +76,9 @@ Result<VmObservation> observe_domain(virDomainPtr domain, const std::string& net
     out.persistent = virDomainIsPersistent(domain) == 1;
     if (out.persistent && virDomainGetAutostart(domain, &autostart) == 0) out.autostart = autostart != 0;
     out.managed_save = virDomainHasManagedSaveImage(domain, 0) == 1;
-    const auto stored = facts_of(domain, out.persistent ? VIR_DOMAIN_XML_INACTIVE : 0);
+    const auto definition = stored_xml(domain, options.definitions_folder);
+    if (!definition) return fail(definition.error());
+    const auto stored = read_domain(*definition);
     if (!stored) return fail(stored.error());
     out.name = stored->name;
     out.disks = stored->disks;
@@ -74,7 +88,7 @@ Result<VmObservation> observe_domain(virDomainPtr domain, const std::string& net
         if (!live) return fail(live.error());
         // What is plugged in now counts, unless it is our own quarantine form.
         if (!live->ours) out.nics = live->nics;
-        out.quarantine_running = runs_in_quarantine(*live, *stored, network);
+        out.quarantine_running = runs_in_quarantine(*live, *stored, options.quarantine_network);
     }
     return out;
 }
@@ -117,7 +131,7 @@ Result<std::vector<VmRecord>> LibvirtHypervisor::list() {
                 char uuid[VIR_UUID_STRING_BUFLEN] = {};
                 // A VM that vanishes meanwhile is no error: the next list does not have it.
                 if (virDomainGetUUIDString(domain.get(), uuid) < 0) continue;
-                const auto seen = observe_domain(domain.get(), core->options.quarantine_network);
+                const auto seen = observe_domain(domain.get(), core->options);
                 if (!seen) continue;
                 const VmState state = seen->quarantine_running    ? VmState::quarantined
                                       : seen->power == Power::off ? VmState::off
@@ -133,7 +147,7 @@ Result<VmObservation> LibvirtHypervisor::look(Core& core, const VmId& vm) {
     const auto connection = core.operations.open();
     if (!connection) return fail(connection.error());
     const auto domain = find_domain(*connection, vm.text());
-    if (domain) return observe_domain(domain->get(), core.options.quarantine_network);
+    if (domain) return observe_domain(domain->get(), core.options);
     if (domain.error().code != Errc::not_found) return fail(domain.error());
     VmObservation absent;
     absent.power = Power::off;
@@ -178,16 +192,8 @@ Result<std::string> LibvirtHypervisor::stored_definition(Core& core, const VmId&
     const auto connection = core.operations.open();
     if (!connection) return fail(connection.error());
     const auto domain = find_domain(*connection, vm.text());
-    if (domain) {
-        // A quarantine boot of a transient VM has no stored form; what it was made from is in the kept file.
-        const bool transient = virDomainIsPersistent(domain->get()) == 0;
-        const LibvirtText xml(virDomainGetXMLDesc(domain->get(), VIR_DOMAIN_XML_INACTIVE));
-        if (!xml) return fail(libvirt_error("give the definition of VM " + vm.text()));
-        const auto facts = read_domain(xml.get());
-        if (!transient || !facts || !facts->ours) return std::string(xml.get());
-    } else if (domain.error().code != Errc::not_found) {
-        return fail(domain.error());
-    }
+    if (domain) return stored_xml(domain->get(), core.options.definitions_folder);
+    if (domain.error().code != Errc::not_found) return fail(domain.error());
     if (core.options.definitions_folder.empty() || !is_uuid(vm.text()))
         return fail(Errc::not_found, "The VM " + vm.text() + " is not on this host.");
     return read_file(core.options.definitions_folder + "/" + vm.text() + ".xml", size_t{8} << 20);

@@ -40,7 +40,7 @@ TEST_F(Gate, a_first_hook_counts_from_the_signal_on_and_refuses_locked_starts) {
     const auto change = agent::install_gate(gate_options());
     ASSERT_TRUE(change) << change.error().text;
     EXPECT_TRUE(change->signalled);
-    ASSERT_TRUE(eventually([&] { return hypervisor_->prove_gate().value_or(false); }));
+    ASSERT_TRUE(gate_up());
     measured("canary", [&] { EXPECT_TRUE(*hypervisor_->prove_gate()); });
     EXPECT_EQ(host_->virsh({"list", "--all", "--name"}).find("bailiff-canary"), std::string::npos);
 
@@ -70,8 +70,7 @@ TEST_F(Gate, a_first_hook_counts_from_the_signal_on_and_refuses_locked_starts) {
 
 TEST_F(Gate, autostart_and_saved_memory_do_not_get_past_it) {
     FileGuard guard(gate_options().locks_folder);
-    ASSERT_TRUE(agent::install_gate(gate_options()));
-    ASSERT_TRUE(eventually([&] { return hypervisor_->prove_gate().value_or(false); }));
+    ASSERT_TRUE(gate_up());
     LabGuest guest(*host_, {.name = "eager"});
     const VmId vm(guest.uuid());
     guest.start();
@@ -93,7 +92,7 @@ TEST_F(Gate, autostart_and_saved_memory_do_not_get_past_it) {
 
 TEST_F(Gate, a_running_vm_is_not_hurt_by_its_lock_when_the_daemon_comes_back) {
     FileGuard guard(gate_options().locks_folder);
-    ASSERT_TRUE(agent::install_gate(gate_options()));
+    ASSERT_TRUE(gate_up());
     LabGuest guest(*host_, {.name = "survivor"});
     guest.start();
     ASSERT_TRUE(guard.lock(record(guest)));
@@ -108,8 +107,7 @@ TEST_F(Gate, a_running_vm_is_not_hurt_by_its_lock_when_the_daemon_comes_back) {
 
 TEST_F(Gate, the_canary_notices_a_gate_that_is_down) {
     FileGuard guard(gate_options().locks_folder);
-    ASSERT_TRUE(agent::install_gate(gate_options()));
-    ASSERT_TRUE(eventually([&] { return hypervisor_->prove_gate().value_or(false); }));
+    ASSERT_TRUE(gate_up());
     const std::string gate = host_->hooks_folder() + "/qemu.d/00-bailiff";
     ::chmod(gate.c_str(), 0644);
     EXPECT_EQ(hypervisor_->prove_gate().value_or(true), false) << "no execute bit";

@@ -45,6 +45,16 @@ class HostFixture : public testing::Test {
         options.pid_files = {host_->pid_file()};
         return options;
     }
+    /// As an agent does it: the canary decides, and until it is refused the gate is repaired.
+    bool gate_up() {
+        return eventually(
+            [&] {
+                if (hypervisor_->prove_gate().value_or(false)) return true;
+                agent::repair_gate(gate_options());
+                return false;
+            },
+            std::chrono::seconds{30});
+    }
     Power power(const LabGuest& guest) {
         const auto seen = hypervisor_->observe(VmId(guest.uuid()));
         return seen ? seen->power : Power::unknown;

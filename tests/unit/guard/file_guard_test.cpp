@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <filesystem>
-#include <stdexcept>
 
 namespace bailiff::agent {
 namespace {
@@ -74,7 +73,7 @@ TEST_F(FileGuardTest, a_damaged_record_is_an_outage_and_no_absence) {
     FileGuard guard(folder_);
     ASSERT_TRUE(guard.lock(record()));
     ASSERT_TRUE(write_durably(folder_ + "/" + vm.text() + ".json", "{", 0600));
-    EXPECT_THROW(guard.find(vm), std::runtime_error);
+    EXPECT_THROW(guard.find(vm), Outage);
 }
 
 TEST_F(FileGuardTest, refuses_what_is_no_uuid) {
@@ -88,7 +87,7 @@ TEST_F(FileGuardTest, refuses_what_is_no_uuid) {
 }
 
 TEST_F(FileGuardTest, says_when_its_folder_cannot_be_used) {
-    EXPECT_THROW(FileGuard("/proc/no/such/folder"), std::runtime_error);
+    EXPECT_THROW(FileGuard("/proc/no/such/folder"), Outage);
 }
 
 }  // namespace
