@@ -70,8 +70,6 @@ std::optional<RefusedPayload> may_begin(const Order& order, const HostFacts& hos
     if (auto why = check_fresh(order, host, seen)) return why;
     if (order.vm_generation < seen.history.newest_generation)
         return refuse(Refusal::stale_generation, "a newer order for the VM came while this one waited");
-    if (!seen.vm.persistent && harmful(order.desired) && order.desired != VmState::isolated)
-        return refuse(Refusal::unsupported, "the VM is transient: powered off, its definition would be gone; let the panel define it");
     if (auto why = check_expected(order, seen)) return why;
     const bool needs_lock = order.desired == VmState::quarantined;
     if (needs_lock && (!seen.lock || (!is_off(seen.vm) && !seen.vm.quarantine_running)))

@@ -42,6 +42,10 @@ void Ledger::apply(const JournalEntry& entry) {
     if (entry.kind == "end") {
         operation.ended = true;
         operation.answer = entry.body.at("answer");
+        // A refused order harmed nobody: it does not count towards the host's ceiling.
+        const auto harmed = harmed_.find(operation.vm);
+        if (operation.answer.value("status", "") == "refused" && harmed != harmed_.end() && harmed->second == operation.at)
+            harmed_.erase(harmed);
         operation.entries.clear();
         return;
     }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an operation remembers: the fold of its journal, and the judgement of failures.
+#include "agent/core/operation.hpp"
+
+#include "agent/core/records.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace bailiff::agent {
+
+const std::string& Operation::id() const { return order() ? order()->order_id.text() : job()->job_id.text(); }
+const VmId& Operation::vm() const { return order() ? order()->vm_uuid : job()->vm_uuid; }
+const CaseId& Operation::case_id() const { return order() ? order()->case_id : job()->case_id; }
+
+std::string key_of(const Do& step) {
+    return std::string(name(step.act)) + (step.target.empty() ? "" : " " + step.target);
+}
+
+namespace {
+
+Do step_of(const Json& body) {
+    const auto act = find_name<Act>(body.at("act").get<std::string>());
+    if (!act) throw std::runtime_error("the journal names an act that this version does not know; finish with the version that began");
+    return {*act, body.at("target").get<std::string>()};
+}
+
+void apply_intent(Operation& op, const Do& step, const Json& body) {
+    op.begun = true;
+    switch (step.act) {
+        case Act::lock: op.locked_here = true; break;
+        case Act::create_overlay: op.overlays_created.insert(step.target); break;
+        case Act::commit: op.commit_begun = true; break;
+        case Act::clean: op.cleaned_begun = true; break;
+        case Act::permit:
+            op.token = body.at("token").get<std::string>();
+            op.token_out = true;
+            break;
+        case Act::unlock:
+            op.unlocked = true;
+            op.released_lock = lock_record_of(body.at("record"));
+            break;
+        case Act::prove_gate: case Act::autostart_off: case Act::ask_agent: case Act::ask_acpi: case Act::end_gracefully:
+        case Act::kill: case Act::links_down: case Act::links_up: case Act::freeze: case Act::verify_evidence:
+        case Act::copy_nvram: case Act::start_quarantined: case Act::revoke: case Act::scan: case Act::drop:
+        case Act::compare_definition: case Act::autostart_on: case Act::start: break;
+    }
+}
+
+/// Looking and checking changes nothing for the customer.
+bool only_looks(Act act) {
+    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition;
+}
+
+void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds now) {
+    ++op.done[key_of(step)];
+    op.acted = op.acted || !only_looks(step.act);
+    op.failures.erase(key_of(step));
+    op.steps.push_back({key_of(step), body.at("ms").get<int64_t>()});
+    switch (step.act) {
+        case Act::ask_agent: op.agent_asked = now; break;
+        case Act::ask_acpi:
+            if (!op.acpi_first) op.acpi_first = now;
+            op.acpi_last = now;
+            break;
+        case Act::verify_evidence: op.evidence_verified = true; break;
+        case Act::freeze: op.frozen = evidence_set_of(body.at("set")); break;
+        case Act::copy_nvram: op.nvram = body.at("path").get<std::string>(); break;
+        case Act::revoke: op.token_out = false; break;
+        case Act::scan: op.scanned = scan_outcome_of(body.at("outcome")); break;
+        case Act::clean: op.cleaned = hits_of(body.at("moved")); break;
+        case Act::commit: op.committed.insert(step.target); break;
+        case Act::compare_definition: op.definition_compared = true; break;
+        case Act::lock: case Act::prove_gate: case Act::autostart_off: case Act::end_gracefully: case Act::kill:
+        case Act::links_down: case Act::links_up: case Act::create_overlay: case Act::permit: case Act::start_quarantined:
+        case Act::drop: case Act::autostart_on: case Act::unlock: case Act::start: break;
+    }
+}
+
+}  // namespace
+
+void apply(Operation& operation, const JournalEntry& entry, Milliseconds now) {
+    if (entry.kind == "intent") apply_intent(operation, step_of(entry.body), entry.body);
+    if (entry.kind == "done") apply_done(operation, step_of(entry.body), entry.body, now);
+    if (entry.kind == "superseded") operation.superseded_by = entry.body.at("by").get<std::string>();
+    if (entry.kind == "gave_up")
+        operation.gave_up = GiveUp{find_name<Refusal>(entry.body.at("refusal").get<std::string>()).value_or(Refusal::none),
+                                   entry.body.at("text").get<std::string>()};
+}
+
+std::optional<GiveUp> after_failure(Operation& op, const Do& step, const Error& error, const Patience& patience, Milliseconds now) {
+    const auto give_up = [&](const std::string& text) {
+        return GiveUp{step.act == Act::verify_evidence ? Refusal::no_evidence : Refusal::none, text};
+    };
+    // A way to ask the guest that is closed leads to the next way, never to an end.
+    if (step.act == Act::ask_agent) return op.no_agent = true, std::nullopt;
+    if (step.act == Act::ask_acpi) return op.no_acpi = true, std::nullopt;
+    const int failed = ++op.failures[key_of(step)];
+    if (step.act == Act::end_gracefully) return std::nullopt;   // the next rung is to kill it
+    switch (error.code) {
+        case Errc::unknown_outcome:
+            // It may have happened: the next look decides. Only a call that never gets through ends in giving up.
+            if (failed <= patience.retries) return std::nullopt;
+            return give_up(key_of(step) + " has no known outcome after " + std::to_string(failed) + " tries: " + error.text);
+        case Errc::unavailable: {
+            if (failed > patience.retries) return give_up(key_of(step) + " failed " + std::to_string(failed) + " times: " + error.text);
+            const auto wait = patience.first_retry * (int64_t{1} << std::min(failed - 1, 16));
+            op.not_before = now + std::min<Milliseconds>(wait, patience.longest_retry);
+            return std::nullopt;
+        }
+        case Errc::not_found:
+        case Errc::conflict:
+        case Errc::invalid:
+        case Errc::forbidden: return give_up(key_of(step) + ": " + error.text);
+    }
+    return give_up(error.text);
+}
+
+}  // namespace bailiff::agent

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// One order or job being carried out, and the one function that says what to do next.
+//
+//   accepted ─> look ─> next_step ─┬─ Do ──> intent ─> act ─> done ─┐
+//                ^                 ├─ Wait ────────────────────────┤
+//                └─────────────────┼─ GiveUp ─> (undo steps) ──────┘
+//                                  └─ End ──> answer
+//
+// next_step decides from what is observed now, so a crash anywhere needs no recovery code: look again and go on.
+#pragma once
+
+#include "agent/core/verify.hpp"
+#include "agent/core/world.hpp"
+
+#include <bailiff/message.hpp>
+#include <bailiff/names.hpp>
+#include <bailiff/order.hpp>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace bailiff::agent {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// Everything that an agent can do to its host. The words stand in the journal and in the answers' steps.
+enum class Act {
+    lock, prove_gate, autostart_off, ask_agent, ask_acpi, end_gracefully, kill,
+    links_down, links_up,
+    freeze, verify_evidence,
+    create_overlay, copy_nvram, permit, start_quarantined, revoke,
+    scan, clean, commit, drop,
+    compare_definition, autostart_on, unlock, start,
+};
+
+/// Do one act. `target` is the disk for acts on one overlay, else empty.
+struct Do {
+    Act act;
+    std::string target;
+    friend bool operator==(const Do&, const Do&) = default;
+};
+/// Nothing to do until `until` (monotonic) or until something happens to the VM.
+struct Wait {
+    Milliseconds until;
+    friend bool operator==(const Wait&, const Wait&) = default;
+};
+/// It cannot be reached: from here on, undo.
+struct GiveUp {
+    Refusal refusal = Refusal::none;
+    std::string text;
+    friend bool operator==(const GiveUp&, const GiveUp&) = default;
+};
+struct End {
+    AnswerStatus status = AnswerStatus::done;
+    Refusal refusal = Refusal::none;
+    std::string text;
+    friend bool operator==(const End&, const End&) = default;
+};
+using Step = std::variant<Do, Wait, GiveUp, End>;
+
+/// How long guests may take to obey, and how stubborn we are.
+struct Patience {
+    Milliseconds agent{60'000};        ///< after asking through the guest agent
+    Milliseconds acpi{90'000};         ///< after the first ACPI request
+    Milliseconds acpi_again{10'000};   ///< between ACPI requests: a guest that boots ignores the first
+    Milliseconds look_again{1'000};    ///< between looks at a guest that shuts down
+    Milliseconds first_retry{1'000};   ///< doubles up to longest_retry
+    Milliseconds longest_retry{60'000};
+    int retries = 8;                   ///< per act, of what is `unavailable`
+    int repeats = 5;                   ///< per act, without the effect that it should have
+};
+
+/// What the journal says of the operation, folded by `apply`, and what only this process knows.
+struct Operation {
+    std::variant<Order, Job> demand;
+
+    // From the journal.
+    bool begun = false;                               ///< an intent stands: the checks before the first act are behind us
+    bool acted = false;                               ///< something was changed: `done`, not `already`
+    bool locked_here = false;                         ///< the lock is this operation's
+    std::set<std::string> overlays_created;           ///< by this operation, perhaps: those exist that are observed too
+    std::set<std::string> committed;
+    bool commit_begun = false;
+    bool cleaned_begun = false;
+    bool unlocked = false;
+    bool definition_compared = false;
+    bool evidence_verified = false;
+    std::optional<LockRecord> released_lock;          ///< what the lock remembered, when it was taken off
+    std::optional<std::string> token;
+    bool token_out = false;                           ///< permitted, and not known to be revoked
+    std::optional<std::string> nvram;
+    std::optional<EvidenceSet> frozen;
+    std::optional<ScanOutcome> scanned;
+    std::optional<std::vector<ScanHit>> cleaned;
+    std::map<std::string, int> done;                  ///< how often, by act and target
+    std::optional<GiveUp> gave_up;
+    std::string superseded_by;
+    std::vector<StepTime> steps;                      ///< for the answer
+
+    // Of this process only.
+    std::optional<bool> gate_holds;
+    std::optional<Milliseconds> agent_asked, acpi_first, acpi_last;
+    bool no_agent = false, no_acpi = false;           ///< the way is not available
+    std::map<std::string, int> failures;
+    Milliseconds not_before{0};
+
+    const Order* order() const { return std::get_if<Order>(&demand); }
+    const Job* job() const { return std::get_if<Job>(&demand); }
+    const std::string& id() const;
+    const VmId& vm() const;
+    const CaseId& case_id() const;
+};
+
+/// Folds one entry of the operation's journal; `now` is the monotonic time at which it is read or was written.
+void apply(Operation& operation, const JournalEntry& entry, Milliseconds now);
+
+/// Pure and exhaustive.
+Step next_step(const Operation& operation, const Observation& seen, const Patience& patience, Milliseconds now);
+
+/// Judges an error of an act: changes the operation's own memory (retry later, this way is closed) or gives up.
+std::optional<GiveUp> after_failure(Operation& operation, const Do& step, const Error& error, const Patience& patience, Milliseconds now);
+
+/// The key of `done` and `failures`.
+std::string key_of(const Do& step);
+
+}  // namespace bailiff::agent
+
+template <>
+struct bailiff::Names<bailiff::agent::Act> {
+    using Act = bailiff::agent::Act;
+    static constexpr std::string_view what = "act";
+    static constexpr std::array table{
+        std::pair{Act::lock, std::string_view("lock")},
+        std::pair{Act::prove_gate, std::string_view("prove_gate")},
+        std::pair{Act::autostart_off, std::string_view("autostart_off")},
+        std::pair{Act::ask_agent, std::string_view("ask_agent")},
+        std::pair{Act::ask_acpi, std::string_view("ask_acpi")},
+        std::pair{Act::end_gracefully, std::string_view("end_gracefully")},
+        std::pair{Act::kill, std::string_view("kill")},
+        std::pair{Act::links_down, std::string_view("links_down")},
+        std::pair{Act::links_up, std::string_view("links_up")},
+        std::pair{Act::freeze, std::string_view("freeze")},
+        std::pair{Act::verify_evidence, std::string_view("verify_evidence")},
+        std::pair{Act::create_overlay, std::string_view("create_overlay")},
+        std::pair{Act::copy_nvram, std::string_view("copy_nvram")},
+        std::pair{Act::permit, std::string_view("permit")},
+        std::pair{Act::start_quarantined, std::string_view("start_quarantined")},
+        std::pair{Act::revoke, std::string_view("revoke")},
+        std::pair{Act::scan, std::string_view("scan")},
+        std::pair{Act::clean, std::string_view("clean")},
+        std::pair{Act::commit, std::string_view("commit")},
+        std::pair{Act::drop, std::string_view("drop")},
+        std::pair{Act::compare_definition, std::string_view("compare_definition")},
+        std::pair{Act::autostart_on, std::string_view("autostart_on")},
+        std::pair{Act::unlock, std::string_view("unlock")},
+        std::pair{Act::start, std::string_view("start")}};
+};
