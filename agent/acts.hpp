@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looking and acting: the only place where the runner's decisions become calls of the ports. Runs on any thread.
+#pragma once
+
+#include "agent/core/operation.hpp"
+#include "agent/ports.hpp"
+
+#include <functional>
+
+namespace bailiff::agent {
+
+/// Everything outside of the agent's own process and journal.
+struct World {
+    Hypervisor& hypervisor;
+    Guard& guard;
+    Overlays& overlays;
+    EvidenceStore& evidence;
+    Scanner& scanner;
+};
+
+/// Reads what is true of a VM. `history` is not filled in: it is the journal's.
+Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id);
+
+/// Carries out one act. The answer is what its `done` entry remembers beyond act, target and time.
+Result<Json> carry_out(const World& world, const Operation& operation, const Observation& seen, const Do& step, Instant now,
+                       const std::function<void(int)>& percent);
+
+/// Reading whole disks.
+bool takes_long(Act act);
+
+}  // namespace bailiff::agent

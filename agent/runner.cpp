@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runner's conversation with the controller. Operations are in runner_operations.cpp, the host's own rounds
+// (canary, inventory, locks) in runner_rounds.cpp.
+#include "agent/runner.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace bailiff::agent {
+
+Runner::Runner(World world, Journal& journal, Link& link, Executor& executor, const Clock& clock, Random& random, RunnerSettings settings)
+    : world_(world), journal_(journal), link_(link), executor_(executor), clock_(clock), random_(random), settings_(std::move(settings)) {}
+
+void Runner::start() {
+    run_ = random_.hex128().substr(0, 12);
+    for (const auto& entry : journal_.read_all()) ledger_.apply(entry);
+    for (const auto& id : ledger_.open()) open(id);
+    world_.hypervisor.watch([this](VmEvent event) { post([this, event = std::move(event)] { on_event(event); }); });
+    const auto now = clock_.monotonic();
+    next_heartbeat_ = next_canary_ = next_inventory_ = next_forget_ = now;
+    log(LogLine::Level::info, "event=started operations=" + std::to_string(ledger_.operations().size()) +
+                                  " open=" + std::to_string(live_.size()));
+}
+
+void Runner::post(std::function<void()> work) {
+    {
+        const std::lock_guard lock(inbox_mutex_);
+        inbox_.push_back(std::move(work));
+    }
+    if (on_wake) on_wake();
+}
+
+void Runner::tick() {
+    for (;;) {
+        std::deque<std::function<void()>> inbox;
+        {
+            const std::lock_guard lock(inbox_mutex_);
+            inbox.swap(inbox_);
+        }
+        for (const auto& work : inbox) {
+            try {
+                work();
+            } catch (const Outage& outage) {
+                trouble_ = outage.what();
+                log(LogLine::Level::error, "event=outage text=\"" + trouble_ + "\"");
+            }
+        }
+        const auto now = clock_.monotonic();
+        if (now >= next_canary_) {
+            next_canary_ = now + settings_.canary;
+            prove_gate();
+        }
+        if (now >= next_inventory_) {
+            next_inventory_ = now + settings_.inventory;
+            list_vms();
+            enforce();
+        }
+        if (now >= next_heartbeat_) {
+            next_heartbeat_ = now + settings_.heartbeat;
+            heartbeat();
+        }
+        if (now >= next_forget_) {
+            next_forget_ = now + Milliseconds(86'400'000);
+            forget_old();
+        }
+        advance_all();
+        const std::lock_guard lock(inbox_mutex_);
+        if (inbox_.empty()) return;
+    }
+}
+
+Milliseconds Runner::next_tick() const {
+    auto due = std::min({next_heartbeat_, next_canary_, next_inventory_});
+    for (const auto& [vm, queue] : queues_) {
+        if (queue.empty() || enforcing_.contains(vm)) continue;
+        const Live& live = live_.at(queue.front());
+        if (!live.busy) due = std::min(due, std::max(live.wake, live.operation.not_before));
+    }
+    return due;
+}
+
+bool Runner::idle() const { return live_.empty() && enforcing_.empty(); }
+
+void Runner::connected() {
+    welcomed_ = false;
+    sent_inventory_.clear();
+    Hello hello{settings_.host, settings_.version, 0, 0, settings_.boot_id};
+    HostFacts facts;
+    ledger_.describe(facts);
+    hello.epoch = facts.epoch;
+    hello.seq = facts.seq;
+    link_.send(Frame{MessageId("m-" + run_ + "-" + std::to_string(++sent_)), hello});
+}
+
+void Runner::disconnected() { welcomed_ = false; }
+
+void Runner::on_frame(const Frame& frame) {
+    try {
+        if (const auto* order = std::get_if<OrderFrame>(&frame.message)) {
+            take<Order>(order->envelope, frame.id, verify_order);
+        } else if (const auto* job = std::get_if<JobFrame>(&frame.message)) {
+            take<Job>(job->envelope, frame.id, verify_job);
+        } else if (const auto* ack = std::get_if<Ack>(&frame.message)) {
+            acknowledge(*ack);
+        } else if (std::holds_alternative<Welcome>(frame.message)) {
+            welcomed_ = true;
+            for (const auto& id : ledger_.unacknowledged()) send_answer(id);
+            send_inventory_if_changed(true);
+            heartbeat();
+            if (gate_up_ == std::optional<bool>(false)) event(VmId(), "gate_down", "the start gate does not hold on this host");
+        }
+        // Every other frame is one that agents send: a controller that echoes is no reason to stop.
+    } catch (const Outage& outage) {
+        // Nothing was answered, so the controller sends it again.
+        trouble_ = outage.what();
+        log(LogLine::Level::error, "event=outage text=\"" + trouble_ + "\"");
+    }
+}
+
+HostFacts Runner::host_facts() const {
+    HostFacts facts;
+    ledger_.describe(facts);
+    facts.host = settings_.host;
+    facts.exempt = settings_.exempt;
+    facts.budget_per_hour = settings_.budget_per_hour;
+    facts.draining = settings_.draining;
+    facts.dry_run = settings_.dry_run;
+    facts.now = clock_.now();
+    if (listed_) facts.vms = known_;
+    return facts;
+}
+
+namespace {
+
+const std::string& id_of(const Order& order) { return order.order_id.text(); }
+const std::string& id_of(const Job& job) { return job.job_id.text(); }
+Message refusal_of(const Order*, const std::string& id, Refusal code, const std::string& text, Instant at) {
+    OrderAnswer answer;
+    answer.order_id = OrderId(id);
+    answer.status = AnswerStatus::refused;
+    answer.refusal = code;
+    answer.text = text;
+    answer.at = at;
+    return answer;
+}
+Message refusal_of(const Job* job, const std::string& id, Refusal code, const std::string& text, Instant at) {
+    JobAnswer answer;
+    answer.job_id = JobId(id);
+    if (job) answer.kind = job->kind;
+    answer.status = AnswerStatus::refused;
+    answer.refusal = code;
+    answer.text = text;
+    answer.at = at;
+    return answer;
+}
+Json body_of(const Message& message) {
+    return std::visit([](const auto& m) { return codec::json_of(m); }, message);
+}
+
+/// Whether the id is spent by this refusal. A conflict belongs to another document, a replay and a stale epoch to
+/// another time, and what is signed for another host is none of ours: they are answered and not remembered.
+bool remembered(Refusal code) {
+    return code != Refusal::other_host && code != Refusal::stale_epoch && code != Refusal::conflict && code != Refusal::replayed;
+}
+
+}  // namespace
+
+template <class Document, class Verify>
+void Runner::take(const std::string& envelope, const MessageId& frame, Verify verify) {
+    auto checked = verify(envelope, settings_.keys, host_facts());
+    if (!checked) return refuse(checked.error(), frame, envelope);
+    const std::string& id = id_of(checked->document);
+    if (checked->seen_before) return send_answer(id);
+    constexpr bool is_job = std::is_same_v<Document, Job>;
+    const Json body{{"type", is_job ? "job" : "order"}, {"payload", checked->payload}, {"sha256", checked->sha256}};
+    const auto at = clock_.now();
+    const auto position = journal_.append(id, "accepted", body, at);
+    ledger_.apply({position, id, "accepted", body, at});
+    log(LogLine::Level::info, "event=taken " + std::string(is_job ? "job=" : "order=") + id + " vm=" + checked->document.vm_uuid.text() +
+                                  " case=" + checked->document.case_id.text());
+    if constexpr (!is_job) supersede(checked->document);
+    open(id);
+}
+
+template <class Document>
+void Runner::refuse(const Refused<Document>& refused, const MessageId& frame, const std::string& envelope) {
+    const Document* document = refused.document ? &*refused.document : nullptr;
+    const std::string id = refused.claimed_id.empty() ? frame.text().substr(0, 64) : refused.claimed_id;
+    const auto at = clock_.now();
+    const Message answer = refusal_of(document, id, refused.code, refused.text, at);
+    log(LogLine::Level::warning, "event=refused id=" + id + " code=" + std::string(name(refused.code)) + " text=\"" + refused.text + "\"");
+    if (!document || !remembered(refused.code)) return send("refused-" + sha256_hex(envelope).substr(0, 32), answer);
+    const Json body{{"type", std::is_same_v<Document, Job> ? "job" : "order"}, {"payload", refused.payload},
+                    {"sha256", refused.sha256}, {"answer", body_of(answer)}};
+    const auto position = journal_.append(id, "refused", body, at);
+    ledger_.apply({position, id, "refused", body, at});
+    send_answer(id);
+}
+
+void Runner::acknowledge(const Ack& ack) {
+    for (const auto& frame : ack.ids) {
+        const std::string id = frame.starts_with("answer-") ? frame.substr(7) : frame;
+        const auto* known = ledger_.find(id);
+        if (!known || !known->ended || known->acked) continue;
+        const auto at = clock_.now();
+        const auto position = journal_.append(id, "acked", Json::object(), at);
+        ledger_.apply({position, id, "acked", Json::object(), at});
+    }
+}
+
+void Runner::send(std::string id, Message message) {
+    if (!welcomed_) return;
+    if (id.empty()) id = "m-" + run_ + "-" + std::to_string(++sent_);
+    link_.send(Frame{MessageId(std::move(id)), std::move(message)});
+}
+
+void Runner::send_answer(const std::string& id) {
+    const auto* known = ledger_.find(id);
+    if (!known) return;
+    if (known->ended) {
+        // The stored answer word for word: the same id gets the same answer, today and in a week.
+        std::vector<Mistake> mistakes;
+        JsonReader read(known->answer, mistakes);
+        return send("answer-" + id, codec::read_message(known->is_job ? "job_answer" : "order_answer", read, mistakes));
+    }
+    if (known->is_job) {
+        JobAnswer answer;
+        answer.job_id = JobId(id);
+        answer.kind = known->kind;
+        answer.at = clock_.now();
+        return send("accepted-" + id, answer);
+    }
+    OrderAnswer answer;
+    answer.order_id = OrderId(id);
+    answer.at = clock_.now();
+    if (const auto live = live_.find(id); live != live_.end()) {
+        const auto& seen = live->second.last;
+        answer.state = state_of(seen.vm, seen.lock.has_value(), seen.history.isolated);
+        answer.power = seen.vm.power;
+    }
+    send("accepted-" + id, answer);
+}
+
+void Runner::log(LogLine::Level level, std::string text) {
+    if (on_log) on_log({level, std::move(text)});
+}
+
+}  // namespace bailiff::agent

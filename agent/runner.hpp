@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's loop: takes orders and jobs, carries them out step by step, answers until it is heard.
+//
+// The ordering law: `accepted` is durable BEFORE anything is done, each `intent` BEFORE its act, each `done` AFTER it,
+// `end` BEFORE the answer leaves. A crash between any two is followed by a look at the world, never by an assumption.
+#pragma once
+
+#include "agent/acts.hpp"
+#include "agent/core/ledger.hpp"
+#include "agent/core/operation.hpp"
+#include "agent/executor.hpp"
+#include "agent/ports.hpp"
+
+#include <bailiff/dsse.hpp>
+#include <bailiff/message.hpp>
+#include <bailiff/random.hpp>
+#include <bailiff/time.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// What the host's admin decides, and the periods. Immutable while the runner lives.
+struct RunnerSettings {
+    HostId host;
+    std::string version = BAILIFF_VERSION;
+    std::string boot_id;
+    TrustedKeys keys;
+    std::set<std::string> exempt;        ///< UUIDs and names that are never touched
+    int64_t budget_per_hour = 10;
+    bool draining = false;
+    bool dry_run = false;
+    Patience patience;
+    Milliseconds heartbeat{10'000};
+    Milliseconds canary{60'000};
+    Milliseconds inventory{60'000};
+    Milliseconds after_outage{5'000};    ///< before a journal that failed is tried again
+    Seconds remember{30 * 86400};        ///< how long ended operations are kept
+};
+
+/// One line for the log: the runner itself never writes anywhere.
+struct LogLine {
+    enum class Level { info, warning, error } level;
+    std::string text;          ///< key=value …
+};
+
+/// Used from one thread, except `post`. Everything slow goes to the executor; the runner itself never blocks longer
+/// than a write to the journal.
+class Runner {
+  public:
+    Runner(World world, Journal& journal, Link& link, Executor& executor, const Clock& clock, Random& random, RunnerSettings settings);
+
+    /// Folds the journal and takes up what is open. Call once, before anything else. Throws Outage.
+    void start();
+    /// The link to the controller stands (again), or is gone.
+    void connected();
+    void disconnected();
+    void on_frame(const Frame& frame);
+    /// Does what is due. Call after every other call and at `next_tick()`, whichever comes first.
+    void tick();
+    /// Monotonic time at which something is due.
+    Milliseconds next_tick() const;
+
+    /// Runs `work` on the runner's thread at the next tick. Thread-safe; calls `on_wake`, on the caller's thread.
+    void post(std::function<void()> work);
+    std::function<void()> on_wake;
+    std::function<void(LogLine)> on_log;
+
+    const Ledger& ledger() const { return ledger_; }
+    bool gate_up() const { return gate_up_.value_or(false); }
+    const std::string& trouble() const { return trouble_; }
+    /// No work under way and none open: for tests.
+    bool idle() const;
+
+  private:
+    struct Live {
+        Operation operation;
+        bool busy = false;            ///< a look or an act is with the executor
+        bool checked = false;         ///< may_begin said yes
+        Milliseconds wake{0};
+        std::optional<Milliseconds> waiting_since;
+        Observation last;
+    };
+
+    // runner.cpp: the conversation with the controller, and the host's own rounds.
+    HostFacts host_facts() const;
+    template <class Document, class Verify>
+    void take(const std::string& envelope, const MessageId& frame, Verify verify);
+    template <class Document>
+    void refuse(const Refused<Document>& refused, const MessageId& frame, const std::string& envelope);
+    void acknowledge(const Ack& ack);
+    void send(std::string id, Message message);
+    void send_answer(const std::string& id);
+    void send_inventory_if_changed(bool anyway);
+    void heartbeat();
+    void prove_gate();
+    void list_vms();
+    void enforce();
+    void enforce_lock(const LockRecord& lock);
+    void enforce_isolation(const VmId& vm);
+    void on_event(const VmEvent& event);
+    void event(const VmId& vm, const std::string& what, const std::string& text);
+    void forget_old();
+    void log(LogLine::Level level, std::string text);
+
+    // runner_operations.cpp: operations, one at a time for each VM.
+    void open(const std::string& id);
+    void supersede(const Order& newer);
+    void advance_all();
+    void advance(const std::string& id);
+    void looked(const std::string& id, Result<Observation> seen);
+    void decide(const std::string& id);
+    void perform(const std::string& id, const Do& step);
+    void acted(const std::string& id, const Do& step, const Result<Json>& result, Milliseconds took);
+    void finish(const std::string& id, const End& end);
+    void note(const std::string& id, const std::string& kind, const Json& body);
+    void progress(const std::string& id, int percent);
+    /// Runs a continuation of an operation; when the journal fails, the operation waits and is looked at again.
+    void attempt(const std::string& id, const std::function<void()>& work);
+    void in_background(Lane lane, std::function<std::function<void()>()> work);
+
+    World world_;
+    Journal& journal_;
+    Link& link_;
+    Executor& executor_;
+    const Clock& clock_;
+    Random& random_;
+    RunnerSettings settings_;
+
+    Ledger ledger_;
+    std::map<std::string, Live> live_;
+    std::map<VmId, std::deque<std::string>> queues_;     ///< open operations, the first one is at work
+    std::set<VmId> enforcing_;                            ///< a bypassed lock is being repaired: operations wait
+
+    bool welcomed_ = false;                               ///< nothing but Hello is sent before the controller's Welcome
+    std::optional<bool> gate_up_;
+    std::string trouble_;
+    std::vector<VmRecord> vms_;
+    std::map<VmId, std::string> known_;                   ///< those and the locked ones, with their names
+    bool listed_ = false, listing_ = false, proving_ = false;
+    std::string sent_inventory_;                          ///< SHA-256 of what the controller has
+    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_forget_{0};
+    std::string run_;                                     ///< makes message ids of this run unlike any other's
+    int64_t sent_ = 0;
+
+    std::mutex inbox_mutex_;
+    std::deque<std::function<void()>> inbox_;
+};
+
+}  // namespace bailiff::agent

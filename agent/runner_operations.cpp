@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the runner carries out operations: look, decide, intend, act, note; one operation at a time for each VM.
+#include "agent/runner.hpp"
+
+#include "agent/core/records.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace bailiff::agent {
+
+void Runner::open(const std::string& id) {
+    const auto* known = ledger_.find(id);
+    assert(known && !known->ended);
+    Live live;
+    if (known->is_job) live.operation.demand = *parse_job(known->payload);
+    else live.operation.demand = *parse_order(known->payload);
+    for (const auto& entry : known->entries) apply(live.operation, entry, clock_.monotonic());
+    live.checked = live.operation.begun;
+    queues_[known->vm].push_back(id);
+    live_.emplace(id, std::move(live));
+}
+
+void Runner::supersede(const Order& newer) {
+    const auto queue = queues_.find(newer.vm_uuid);
+    if (queue == queues_.end()) return;
+    for (const auto& id : queue->second) {
+        const Live& live = live_.at(id);
+        // A job outlives an order that goes on in the same direction; a release makes it pointless.
+        if (!live.operation.superseded_by.empty() || (live.operation.job() && newer.desired != VmState::running)) continue;
+        note(id, "superseded", {{"by", newer.order_id.text()}});
+        live_.at(id).wake = Milliseconds(0);
+    }
+}
+
+void Runner::note(const std::string& id, const std::string& kind, const Json& body) {
+    const auto at = clock_.now();
+    const auto position = journal_.append(id, kind, body, at);
+    const JournalEntry entry{position, id, kind, body, at};
+    ledger_.apply(entry);
+    apply(live_.at(id).operation, entry, clock_.monotonic());
+}
+
+void Runner::attempt(const std::string& id, const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const Outage& outage) {
+        trouble_ = outage.what();
+        log(LogLine::Level::error, "event=outage id=" + id + " text=\"" + trouble_ + "\"");
+        if (const auto live = live_.find(id); live != live_.end()) {
+            live->second.busy = false;
+            live->second.wake = clock_.monotonic() + settings_.after_outage;
+        }
+    }
+}
+
+void Runner::advance_all() {
+    std::vector<std::string> heads;
+    for (const auto& [vm, queue] : queues_)
+        if (!queue.empty()) heads.push_back(queue.front());
+    for (const auto& id : heads) attempt(id, [&] { advance(id); });
+}
+
+void Runner::advance(const std::string& id) {
+    Live& live = live_.at(id);
+    const auto now = clock_.monotonic();
+    if (live.busy || now < live.wake || enforcing_.contains(live.operation.vm())) return;
+    live.busy = true;
+    const VmId vm = live.operation.vm();
+    const CaseId case_id = live.operation.case_id();
+    in_background(Lane::quick, [this, id, vm, case_id] {
+        Result<Observation> seen = fail(Errc::unavailable, "");
+        try {
+            seen = look(world_, vm, case_id);
+        } catch (const Outage& outage) {
+            seen = fail(Errc::unavailable, outage.what());
+        }
+        return [this, id, seen = std::move(seen)]() mutable { attempt(id, [&] { looked(id, std::move(seen)); }); };
+    });
+}
+
+void Runner::looked(const std::string& id, Result<Observation> seen) {
+    Live& live = live_.at(id);
+    live.busy = false;
+    const auto now = clock_.monotonic();
+    const auto wait = [&](const std::string& why) {
+        live.wake = now + settings_.after_outage;
+        const auto until = live.operation.order() ? live.operation.order()->not_after : live.operation.job()->not_after;
+        if (!live.checked && clock_.now() > until)
+            finish(id, End{AnswerStatus::refused, Refusal::expired, "it expired before the host could be looked at: " + why});
+    };
+    if (!seen) {
+        trouble_ = seen.error().text;
+        return wait(trouble_);
+    }
+    live.last = std::move(*seen);
+    live.last.history = ledger_.describe(live.operation.vm(), live.operation.case_id());
+    if (!live.checked) {
+        if (!gate_up_) return wait("the start gate is not proven yet");
+        const auto facts = host_facts();
+        const auto why = live.operation.order() ? may_begin(*live.operation.order(), facts, live.last, *gate_up_)
+                                                : may_begin(*live.operation.job(), facts, live.last, *gate_up_);
+        if (why) return finish(id, End{AnswerStatus::refused, why->code, why->text});
+        live.checked = true;
+        send_answer(id);
+    }
+    decide(id);
+}
+
+void Runner::decide(const std::string& id) {
+    Live& live = live_.at(id);
+    const auto now = clock_.monotonic();
+    const Step step = next_step(live.operation, live.last, settings_.patience, now);
+    if (const auto* pause = std::get_if<Wait>(&step)) {
+        live.wake = pause->until;
+        if (!live.waiting_since && now >= live.operation.not_before) live.waiting_since = now;
+        return;
+    }
+    if (live.waiting_since) {
+        live.operation.steps.push_back({"wait_for_guest", (now - *live.waiting_since).count()});
+        live.waiting_since.reset();
+    }
+    if (const auto* act = std::get_if<Do>(&step)) return perform(id, *act);
+    if (const auto* why = std::get_if<GiveUp>(&step)) {
+        log(LogLine::Level::warning, "event=gave_up id=" + id + " text=\"" + why->text + "\"");
+        note(id, "gave_up", {{"refusal", name(why->refusal)}, {"text", why->text}});
+        live.wake = now;
+        return;
+    }
+    finish(id, std::get<End>(step));
+}
+
+void Runner::perform(const std::string& id, const Do& step) {
+    Live& live = live_.at(id);
+    Json intent{{"act", name(step.act)}, {"target", step.target}};
+    if (step.act == Act::permit) intent["token"] = live.operation.token.value_or(random_.hex128());
+    if (step.act == Act::unlock && live.last.lock) intent["record"] = to_json(*live.last.lock);
+    note(id, "intent", intent);
+    live.busy = true;
+    // The worker gets copies: an event or a newer order may change the operation meanwhile.
+    in_background(takes_long(step.act) ? Lane::slow : Lane::quick,
+                  [this, id, step, operation = live.operation, seen = live.last, now = clock_.now()] {
+                      const auto began = clock_.monotonic();
+                      int told = 0;
+                      const auto percent = [&](int n) {
+                          if (n < told + 10) return;
+                          told = n;
+                          post([this, id, n] { progress(id, n); });
+                      };
+                      Result<Json> result = Json::object();
+                      try {
+                          result = carry_out(world_, operation, seen, step, now, percent);
+                      } catch (const Outage& outage) {
+                          result = fail(Errc::unavailable, outage.what());
+                      }
+                      const auto took = clock_.monotonic() - began;
+                      return [this, id, step, result = std::move(result), took] {
+                          attempt(id, [&] { acted(id, step, result, took); });
+                      };
+                  });
+}
+
+void Runner::acted(const std::string& id, const Do& step, const Result<Json>& result, Milliseconds took) {
+    Live& live = live_.at(id);
+    live.busy = false;
+    live.wake = Milliseconds(0);
+    if (!result) {
+        log(LogLine::Level::warning, "event=act_failed id=" + id + " act=\"" + key_of(step) + "\" text=\"" + result.error().text + "\"");
+        if (const auto why = after_failure(live.operation, step, result.error(), settings_.patience, clock_.monotonic());
+            why && !live.operation.gave_up)
+            note(id, "gave_up", {{"refusal", name(why->refusal)}, {"text", why->text}});
+        return;
+    }
+    Json done = *result;
+    done["act"] = name(step.act);
+    done["target"] = step.target;
+    done["ms"] = took.count();
+    note(id, "done", done);
+    if (step.act == Act::prove_gate) live.operation.gate_holds = gate_up_ = done.at("holds").get<bool>();
+    log(LogLine::Level::info, "event=done id=" + id + " act=\"" + key_of(step) + "\" ms=" + std::to_string(took.count()));
+}
+
+void Runner::progress(const std::string& id, int percent) {
+    const auto live = live_.find(id);
+    if (live == live_.end() || !live->second.operation.job()) return;
+    JobAnswer answer;
+    answer.job_id = live->second.operation.job()->job_id;
+    answer.kind = live->second.operation.job()->kind;
+    answer.status = AnswerStatus::progress;
+    answer.percent = percent;
+    answer.at = clock_.now();
+    send("", answer);
+}
+
+namespace {
+
+/// At most 200 hits and a quarter of a frame: names are of the guest's choosing, and so is their length.
+std::vector<ScanHit> presentable(const std::vector<ScanHit>& hits) {
+    std::vector<ScanHit> out;
+    size_t bytes = 0;
+    for (const auto& hit : hits) {
+        bytes += 6 * (hit.path.size() + hit.signature.size()) + 200;
+        if (out.size() == 200 || bytes > largest_frame / 4) break;
+        out.push_back(hit);
+    }
+    return out;
+}
+
+std::vector<StepTime> presentable(std::vector<StepTime> steps) {
+    if (steps.size() > 200) steps.resize(200);
+    for (auto& step : steps) step.step.resize(std::min<size_t>(step.step.size(), 64));
+    return steps;
+}
+
+OrderAnswer order_answer(const Operation& op, const Observation& last, const End& end, Instant at) {
+    OrderAnswer answer;
+    answer.order_id = op.order()->order_id;
+    answer.status = end.status;
+    answer.refusal = end.refusal;
+    answer.text = end.text.substr(0, 2000);
+    answer.state = state_of(last.vm, last.lock.has_value(), last.history.isolated);
+    answer.power = last.vm.power;
+    answer.at = at;
+    answer.steps = presentable(op.steps);
+    return answer;
+}
+
+JobAnswer job_answer(const Operation& op, const Observation& last, const End& end, Instant at) {
+    JobAnswer answer;
+    answer.job_id = op.job()->job_id;
+    answer.kind = op.job()->kind;
+    answer.status = end.status;
+    answer.refusal = end.refusal;
+    answer.text = end.text.substr(0, 2000);
+    answer.at = at;
+    answer.steps = presentable(op.steps);
+    const bool reached = end.status == AnswerStatus::done || end.status == AnswerStatus::already;
+    answer.percent = reached ? 100 : 0;
+    if (answer.kind == JobKind::evidence && reached && last.evidence) {
+        answer.evidence = last.evidence->id;
+        answer.manifest_sha256 = last.evidence->manifest_sha256;
+        answer.bytes = last.evidence->bytes;
+    }
+    if (op.scanned) {
+        answer.verdict = op.scanned->verdict;
+        answer.files = op.scanned->files;
+        answer.bytes = op.scanned->bytes;
+        answer.skipped = op.scanned->skipped;
+        answer.hits = presentable(op.scanned->hits);
+    }
+    if (op.cleaned) {
+        answer.files = int64_t(op.cleaned->size());
+        answer.hits = presentable(*op.cleaned);
+    }
+    return answer;
+}
+
+}  // namespace
+
+void Runner::finish(const std::string& id, const End& end) {
+    const Live& live = live_.at(id);
+    const auto at = clock_.now();
+    const Json answer = live.operation.order() ? codec::json_of(order_answer(live.operation, live.last, end, at))
+                                               : codec::json_of(job_answer(live.operation, live.last, end, at));
+    const VmId vm = live.operation.vm();
+    note(id, "end", {{"answer", answer}});
+    log(end.status == AnswerStatus::needs_operator ? LogLine::Level::error : LogLine::Level::info,
+        "event=ended id=" + id + " vm=" + vm.text() + " status=" + std::string(name(end.status)) + " refusal=" +
+            std::string(name(end.refusal)) + " text=\"" + end.text + "\"");
+    auto& queue = queues_[vm];
+    std::erase(queue, id);
+    if (queue.empty()) queues_.erase(vm);
+    live_.erase(id);
+    send_answer(id);
+    next_inventory_ = clock_.monotonic();
+}
+
+}  // namespace bailiff::agent
