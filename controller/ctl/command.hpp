@@ -15,6 +15,7 @@ enum ExitCode : int {
     exit_ok = 0,
     exit_refused = 1,  ///< understood, and the answer is no: a broken file, a failed check, a refusing server
     exit_usage = 2,    ///< the command line itself is wrong
+    exit_unreachable = 3,  ///< the controller does not answer, or not now
 };
 
 /// A command. To add one, write its function and a line in main.cpp's table; help and suggestions follow by themselves.

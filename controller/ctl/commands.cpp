@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands, and nothing else.
+#include "controller/ctl/commands.hpp"
+
+#include "controller/ctl/audit_verify.hpp"
+#include "controller/ctl/completion.hpp"
+#include "controller/ctl/offline_deadline.hpp"
+#include "controller/ctl/offline_policy.hpp"
+#include "controller/ctl/offline_report.hpp"
+#include "controller/ctl/online_commands.hpp"
+
+namespace bailiff {
+namespace {
+
+constexpr Command table[] = {
+    {"report add", "hand in a report", report_add},
+    {"report list", "reports, newest first", report_list},
+    {"report show", "one report with its body", report_show},
+    {"report resolve", "give a report in triage its VM", report_resolve},
+    {"report parse", "how intake would read a file", report_parse_command},
+    {"case list", "cases, newest first", case_list},
+    {"case show", "one case: where it stands and why", case_show},
+    {"case history", "what happened to a case", case_history_list},
+    {"case call", "log a phone attempt", case_call},
+    {"case reply", "record the customer's answer", case_reply},
+    {"case extend", "move the running deadline later", case_extend},
+    {"case hold", "stop every clock of a case", case_hold},
+    {"case resume", "lift the hold", case_resume},
+    {"case decide", "decide a case in review", case_decide},
+    {"case approve", "let a waiting treatment go on", case_approve},
+    {"case review", "ask for a person's review", case_review},
+    {"case close", "close a case", case_close},
+    {"case note", "add a note", case_note},
+    {"case watch", "print what happens to a case until it is closed", case_watch},
+    {"calls", "whom to phone now, and what to say", calls_list},
+    {"changes", "print changes of cases as they happen", changes_command},
+    {"vm list", "VMs", vm_list},
+    {"vm show", "one VM", vm_show},
+    {"vm set", "say whose VM it is and where", vm_set},
+    {"customer list", "customers", customer_list},
+    {"customer show", "one customer with the authorised contact", customer_show},
+    {"customer set", "set a customer and the authorised contact", customer_set},
+    {"host list", "hosts with their state", host_list},
+    {"host show", "one host", host_show},
+    {"host enrol-token", "make a host's one-time token", host_enrol_token},
+    {"host ban", "shut a host out", host_ban},
+    {"host unban", "let a banned host come back", host_unban},
+    {"order list", "orders of a case, or all open ones", order_list},
+    {"job list", "jobs of a case, or all open ones", job_list},
+    {"policy list", "policies in force", policy_list},
+    {"policy show", "one policy", policy_show},
+    {"policy check", "what is wrong with policy and calendar files", policy_check_command},
+    {"deadline", "when a span of working time or a policy's steps are due, and why", deadline_command},
+    {"clock show", "the laboratory's clock", clock_show},
+    {"clock advance", "advance the laboratory's clock", clock_advance},
+    {"account add", "make an account and its token", account_add},
+    {"account list", "accounts with their roles", account_list},
+    {"account disable", "disable an account at once", account_disable},
+    {"whoami", "the account of the token in use", who_am_i_command},
+    {"audit export", "the audit chain as JSON lines", audit_export},
+    {"audit verify", "was anything in the audit chain edited or cut off", audit_verify_command},
+    {"completion", "the script that completes commands in bash or zsh", completion_command},
+};
+
+}  // namespace
+
+std::span<const Command> all_commands() { return table; }
+
+}  // namespace bailiff

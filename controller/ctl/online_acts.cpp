@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// `bailiffctl case call|reply|extend|…`: the acts of staff on a case, from one table.
+#include "controller/ctl/online_cases.hpp"
+#include "controller/ctl/online_commands.hpp"
+#include "controller/ctl/online_session.hpp"
+
+#include <span>
+
+namespace bailiff {
+namespace {
+
+/// One option of an act and the field of the body that it becomes.
+struct Field {
+    const char* option;
+    const char* json;
+    const char* placeholder;
+    const char* text;
+    bool required = false;
+};
+
+struct ActCommand {
+    const char* usage;      ///< after "bailiffctl case …"
+    const char* segment;    ///< of the path
+    std::span<const Field> fields;
+};
+
+constexpr Field call_fields[] = {{"outcome", "outcome", "WORD", "reached, no_answer, voicemail or wrong_number", true},
+                                 {"contact", "contact", "NAME", "who was called; default the authorised contact"},
+                                 {"number", "number", "NUMBER", "the number; default the contact's"},
+                                 {"note", "note", "TEXT", "what was said"}};
+constexpr Field reply_fields[] = {{"kind", "kind", "WORD", "acknowledged, fixed, fix_request or dispute", true},
+                                  {"channel", "channel", "WORD", "mail, page, phone or staff; default staff"},
+                                  {"steps", "steps", "TEXT", "the steps taken"},
+                                  {"root-cause", "root_cause", "TEXT", "how it came to be"},
+                                  {"prevention", "prevention", "TEXT", "what keeps it from coming back"},
+                                  {"text", "text", "TEXT", "anything else that was said"}};
+constexpr Field extend_fields[] = {{"by", "by", "DURATION", "how much longer: PT2H", true}, {"reason", "reason", "TEXT", "why", true}};
+constexpr Field reason_field[] = {{"reason", "reason", "TEXT", "why", true}};
+constexpr Field decide_fields[] = {{"decision", "decision", "WORD", "resume, enforce, accept, dismiss or treat", true},
+                                   {"reason", "reason", "TEXT", "why", true}};
+constexpr Field approve_fields[] = {{"stage", "stage", "WORD", "clean_decision or restore_decision; default the one that waits"},
+                                    {"reason", "reason", "TEXT", "why"}};
+constexpr Field note_fields[] = {{"text", "text", "TEXT", "the note", true}};
+
+ExitCode act(const ActCommand& command, const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    Arguments a("Usage: bailiffctl case " + std::string(command.usage));
+    for (const auto& field : command.fields) a.value(field.option, field.placeholder, field.text);
+    a.value("revision", "N", "refuse when the case is no longer at this revision");
+    return online(a, arguments, {"CASE"}, out, err, [&](Session& s) {
+        Json body = Json::object();
+        for (const auto& field : command.fields) {
+            if (s.args.has(field.option)) body[field.json] = s.args.text(field.option);
+            else if (field.required)
+                return s.args.complain(s.err, "--" + std::string(field.option) + " is missing: " + field.text);
+        }
+        RestHeaders headers;
+        if (s.args.has("revision")) headers.emplace_back("If-Match", "\"" + s.args.text("revision") + "\"");
+        const auto c = s.ask("POST", "/api/v1/cases/" + url_escaped(s.words[0]) + "/" + command.segment, body, headers);
+        if (!c) return s.code();
+        if (!s.printed(*c)) print_case(s.out, *c);
+        return exit_ok;
+    });
+}
+
+}  // namespace
+
+ExitCode case_call(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"call CASE --outcome WORD [OPTIONS]\nLogs a phone attempt; the next step's time runs from it.\n", "calls", call_fields}, arguments, out, err);
+}
+ExitCode case_reply(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"reply CASE --kind WORD [OPTIONS]\nRecords the customer's answer.\n", "replies", reply_fields}, arguments, out, err);
+}
+ExitCode case_extend(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"extend CASE --by DURATION --reason TEXT [OPTIONS]\nMoves the running deadline later.\n", "extensions", extend_fields}, arguments, out, err);
+}
+ExitCode case_hold(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"hold CASE --reason TEXT [OPTIONS]\nStops every clock of the case.\n", "hold", reason_field}, arguments, out, err);
+}
+ExitCode case_resume(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"resume CASE --reason TEXT [OPTIONS]\nLifts the hold.\n", "resume", reason_field}, arguments, out, err);
+}
+ExitCode case_decide(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"decide CASE --decision WORD --reason TEXT [OPTIONS]\nDecides a case in review; enforce, dismiss and treat take the role approver.\n",
+                "decisions", decide_fields}, arguments, out, err);
+}
+ExitCode case_approve(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"approve CASE [OPTIONS]\nLets a treatment that waits for a person go on.\n", "approvals", approve_fields}, arguments, out, err);
+}
+ExitCode case_review(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"review CASE --reason TEXT [OPTIONS]\nAsks for a person's review; all clocks stand until the decision.\n", "reviews", reason_field}, arguments, out, err);
+}
+ExitCode case_close(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"close CASE --reason TEXT [OPTIONS]\nCloses a case.\n", "close", reason_field}, arguments, out, err);
+}
+ExitCode case_note(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"note CASE --text TEXT [OPTIONS]\nAdds a note to the history.\n", "notes", note_fields}, arguments, out, err);
+}
+
+}  // namespace bailiff

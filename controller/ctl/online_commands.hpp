@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that ask the controller; commands.cpp names them.
+#pragma once
+
+#include "controller/ctl/command.hpp"
+
+namespace bailiff {
+
+using CommandRun = ExitCode(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
+
+// online_reports.cpp
+CommandRun report_add, report_list, report_show, report_resolve;
+// online_cases.cpp
+CommandRun case_list, case_show, case_history_list, calls_list;
+// online_acts.cpp
+CommandRun case_call, case_reply, case_extend, case_hold, case_resume, case_decide, case_approve, case_review, case_close, case_note;
+// online_directory.cpp
+CommandRun vm_list, vm_show, vm_set, customer_list, customer_show, customer_set, host_list, host_show, host_enrol_token, host_ban, host_unban,
+    order_list, job_list;
+// online_admin.cpp
+CommandRun policy_list, policy_show, clock_show, clock_advance, account_add, account_list, account_disable, who_am_i_command, audit_export;
+// online_changes.cpp
+CommandRun changes_command, case_watch;
+
+}  // namespace bailiff
