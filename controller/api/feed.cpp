@@ -39,8 +39,11 @@ void Feed::listen(std::shared_ptr<EventStream> stream, const std::string& last_i
     if (!last_id.empty()) {
         const std::string prefix = life_ + "-";
         const char* end = last_id.data() + last_id.size();
-        const bool ours = last_id.starts_with(prefix) &&
-                          std::from_chars(last_id.data() + prefix.size(), end, seen).ptr == end && seen <= last_;
+        bool ours = last_id.starts_with(prefix);
+        if (ours) {
+            const auto [stop, error] = std::from_chars(last_id.data() + prefix.size(), end, seen);
+            ours = error == std::errc{} && stop == end && seen <= last_;
+        }
         const uint64_t first = ring_.empty() ? last_ + 1 : ring_.front().number;
         if (!ours || seen + 1 < first) {
             if (!stream->send("reset", R"({"why":"the events since then are no longer kept; read the cases again"})", id_of(last_)))
