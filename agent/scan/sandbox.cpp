@@ -138,14 +138,15 @@ Result<void> filter_calls(const SandboxProfile& profile) {
     for (const int call : allowed) status |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
     for (const int call : fatal) status |= seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, call, 0);
     // Memory that is both written and run is what an exploit needs next.
-    const auto not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    const scmp_arg_cmp not_executable{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
     for (const int call : {SCMP_SYS(mprotect), SCMP_SYS(mmap)}) status |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, not_executable);
     if (profile.may_fork) {
         for (const int call : {SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(seccomp), SCMP_SYS(getppid)})
             status |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
         constexpr scmp_datum_t new_namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
                                                 CLONE_NEWUTS | CLONE_NEWCGROUP;
-        status |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, new_namespaces, 0));
+        const scmp_arg_cmp no_namespaces{0, SCMP_CMP_MASKED_EQ, new_namespaces, 0};
+        status |= seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, no_namespaces);
         // glibc falls back to clone, whose flags a filter could read; clone3 hides them.
         status |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     }

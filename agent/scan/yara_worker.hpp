@@ -8,6 +8,8 @@
 #include <bailiff/result.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
