@@ -273,6 +273,8 @@ bool Gateway::connected(const HostId& host) {
     return state_->current.contains(host);
 }
 
+size_t Gateway::connections() const { return state_->server->connections(); }
+
 std::vector<HostId> Gateway::connected_hosts() const {
     const std::lock_guard lock(state_->mutex);
     std::vector<HostId> out;

@@ -54,6 +54,8 @@ class Gateway : public Hosts {
     bool send(const HostId& host, const Frame& frame) override;
     bool connected(const HostId& host) override;
     std::vector<HostId> connected_hosts() const;
+    /// Open connections, those without a certificate or Hello included.
+    size_t connections() const;
     /// Ends the host's connection (its link comes back by itself).
     void close(const HostId& host, const std::string& reason);
     /// Cuts a host off at once, before the next look at the store would. The ban itself is the store's.
