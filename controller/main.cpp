@@ -153,7 +153,7 @@ int run(const ControllerOptions& options) {
         lab = std::make_unique<LabClock>(options.lab_clock);
         spdlog::warn("LABORATORY: the clock is moved by {}; never do this in production", options.lab_clock);
     }
-    const Clock& clock = lab ? *lab : wall;
+    const Clock& clock = lab ? *lab : static_cast<const Clock&>(wall);
     SystemRandom random;
     auto storage = open_storage(options, wall);
     const auto authority = or_stop(CertificateAuthority::open({options.state + "/authority", options.agents_names}, wall), "certificates");

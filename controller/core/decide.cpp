@@ -62,7 +62,9 @@ Result<Facts> on(const Situation& d, const DeadlineReached& in) {
     if (d.c.phase == Phase::answered) {
         review(d, facts, "the promised confirmation was not there at the resolution deadline");
     } else if (d.rung().waits_for == WaitsFor::call) {
-        facts.push_back(CallOverdue{d.c.call_level + 1, d.rung().escalate_after});
+        // Ever rarer, so that it stays worth reading, but never silent: a lost call leaves malware running.
+        const Seconds next = d.rung().escalate_after * (int64_t{1} << std::min<int64_t>(d.c.call_level, 4));
+        facts.push_back(CallOverdue{d.c.call_level + 1, next});
     } else {
         climb(d, facts);
     }
@@ -170,7 +172,7 @@ Result<Facts> on(const Situation& d, const Decide& in) {
                 case Phase::open:
                 case Phase::answered:
                     facts.push_back(RungStarted{c.rung, d.rung().id, d.ladder_left(), d.rung().waits_for == WaitsFor::call});
-                    if (d.policy.resolution) facts.push_back(ResolutionStarted{d.resolution_left()});
+                    if (d.policy.resolution && d.resolution_left() > Seconds{0}) facts.push_back(ResolutionStarted{d.resolution_left()});
                     break;
                 case Phase::treatment:
                     if (!c.demand_met) facts.push_back(c.demanded);

@@ -101,6 +101,7 @@ void fold(Case& c, const HistoryItem&, const ReviewDecided& f) {
     if (f.decision == Decision::dismiss) c.outcome_if_restored = Outcome::false_positive;
 }
 void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
+    const bool told = c.demand > 0 && !c.demand_met && c.demanded.sanction && c.demanded.desired == f.desired;
     ++c.demand;
     c.desired = f.desired;
     c.demanded = f;
@@ -112,7 +113,8 @@ void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
     } else if (f.sanction) {
         c.phase = Phase::sanctioned;
         c.sanctioned_once = true;
-        owe(c, f.desired == VmState::off ? Notice::switched_off : Notice::network_cut, Audience::customer, std::to_string(c.demand));
+        // The same sanction demanded again (the host had not obeyed) is no news to the customer.
+        if (!told) owe(c, f.desired == VmState::off ? Notice::switched_off : Notice::network_cut, Audience::customer, std::to_string(c.demand));
     }
 }
 void fold(Case& c, const HistoryItem&, const StateReached&) { c.demand_met = true; }
