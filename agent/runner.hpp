@@ -43,6 +43,7 @@ struct RunnerSettings {
     Milliseconds inventory{60'000};
     Milliseconds after_outage{5'000};    ///< before a journal that failed is tried again
     Seconds remember{30 * 86400};        ///< how long ended operations are kept
+    std::function<void()> repair_gate;   ///< called on a worker when the canary started; then it is proven again
 };
 
 /// One line for the log: the runner itself never writes anywhere.

@@ -47,6 +47,10 @@ void Runner::prove_gate() {
     proving_ = true;
     in_background(Lane::quick, [this] {
         auto holds = guarded([&] { return world_.hypervisor.prove_gate(); });
+        if (holds && !*holds && settings_.repair_gate) {
+            settings_.repair_gate();
+            holds = guarded([&] { return world_.hypervisor.prove_gate(); });
+        }
         return [this, holds = std::move(holds)] {
             proving_ = false;
             if (!holds) {

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// See options.hpp.
+#include "agent/options.hpp"
+
+#include <bailiff/id.hpp>
+
+#include <boost/program_options.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace bailiff::agent {
+namespace po = boost::program_options;
+namespace {
+
+constexpr const char* default_config = "/etc/bailiff/agent.conf";
+using Texts = std::vector<std::string>;
+
+/// A value that stands in the file, as a flag, and in --print-config under one name.
+template <class T>
+void option(po::options_description& out, const char* name, T& value, const char* help) {
+    out.add_options()(name, po::value(&value)->default_value(value), help);
+}
+
+po::options_description run_options(Options& o) {
+    po::options_description out("Options of the file and of flags");
+    option(out, "host", o.host, "this host's name, as given at enrolment");
+    option(out, "state", o.state, "folder of journal and locks");
+    option(out, "controllers", o.controllers, "folder of *.pub files: the keys whose orders are obeyed");
+    option(out, "socket", o.socket, "Unix socket on which bailiff-link is awaited");
+    option(out, "socket-group", o.socket_group, "group that may connect to it");
+    option(out, "evidence", o.evidence, "folder of evidence sets; default STATE/evidence");
+    option(out, "overlays", o.overlays, "folder of overlays; default STATE/overlays");
+    option(out, "never-touch", o.never_touch, "file of UUIDs and names that no order may touch");
+    option(out, "budget-per-hour", o.budget_per_hour, "VMs that may be restricted within an hour");
+    option(out, "dry-run", o.dry_run, "check every order, carry out none");
+    option(out, "draining", o.draining, "take nothing new, give back only");
+    option(out, "agent-patience", o.agent_patience, "seconds for a guest to end after its agent was asked");
+    option(out, "acpi-patience", o.acpi_patience, "seconds for a guest to end after ACPI requests");
+    option(out, "libvirt-uri", o.libvirt_uri, "which libvirt");
+    option(out, "libvirt-run", o.libvirt_run, "folder of QEMU's pid files");
+    out.add_options()("libvirt-pid-file", po::value(&o.libvirt_pid_files)->composing(), "pid file of the daemon that reads hooks; may be repeated");
+    option(out, "canary-type", o.canary_type, "kvm or qemu; default: kvm where it works");
+    option(out, "hooks", o.hooks, "libvirt's folder of hooks");
+    option(out, "install-gate", o.install_gate, "install and repair the start gate");
+    option(out, "gate-program", o.gate_program, "bailiff-gate; default: beside this program, then /usr/lib/bailiff");
+    option(out, "scan-program", o.scan_program, "bailiff-scan; default: beside this program, then /usr/bin");
+    option(out, "clean-program", o.clean_program, "bailiff-clean; likewise");
+    option(out, "clamd", o.clamd, "clamd's Unix socket; empty: no ClamAV");
+    option(out, "yara", o.yara, "folder of YARA rules; empty: no YARA");
+    option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
+    option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
+    option(out, "log-level", o.log_level, "debug, info, warning or error");
+    return out;
+}
+
+std::string as_file(const po::options_description& known, const po::variables_map& values) {
+    std::ostringstream out;
+    for (const auto& one : known.options()) {
+        const auto& value = values[one->long_name()];
+        if (value.empty()) continue;
+        if (const auto* text = boost::any_cast<std::string>(&value.value())) out << one->long_name() << " = " << *text << "\n";
+        if (const auto* number = boost::any_cast<int64_t>(&value.value())) out << one->long_name() << " = " << *number << "\n";
+        if (const auto* word = boost::any_cast<bool>(&value.value())) out << one->long_name() << " = " << (*word ? "true" : "false") << "\n";
+        if (const auto* list = boost::any_cast<Texts>(&value.value()))
+            for (const auto& item : *list) out << one->long_name() << " = " << item << "\n";
+    }
+    return out.str();
+}
+
+/// A program of ours: beside this one in a build tree, in its folder on a host.
+std::string find_program(const std::string& name, const std::string& installed) {
+    std::error_code error;
+    const auto own = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error && std::filesystem::exists(own.parent_path() / name)) return (own.parent_path() / name).string();
+    return installed + "/" + name;
+}
+
+void fill_in(Options& o) {
+    if (o.evidence.empty()) o.evidence = o.state + "/evidence";
+    if (o.overlays.empty()) o.overlays = o.state + "/overlays";
+    if (o.gate_program.empty()) o.gate_program = find_program("bailiff-gate", "/usr/lib/bailiff");
+    if (o.scan_program.empty()) o.scan_program = find_program("bailiff-scan", "/usr/bin");
+    if (o.clean_program.empty()) o.clean_program = find_program("bailiff-clean", "/usr/bin");
+}
+
+std::string mistakes_of(const Options& o) {
+    std::string out;
+    const auto mistake = [&](bool wrong, const std::string& text) {
+        if (wrong) out += (out.empty() ? "" : " ") + text;
+    };
+    mistake(o.host.empty(), "No host is named; write `host = NAME` as given at enrolment.");
+    mistake(!o.host.empty() && !is_name(o.host), "host takes 1 to 64 of A-Z a-z 0-9 . _ -");
+    for (const auto& [name, path] : {std::pair{"state", o.state}, {"controllers", o.controllers}, {"socket", o.socket}, {"evidence", o.evidence},
+                                     {"overlays", o.overlays}, {"hooks", o.hooks}})
+        mistake(path.empty() || path.front() != '/', std::string(name) + " must be an absolute path.");
+    mistake(o.socket.size() > 107, "socket is longer than 107 bytes.");
+    mistake(o.budget_per_hour < 0 || o.budget_per_hour > 10'000, "budget-per-hour is from 0 to 10000.");
+    mistake(o.agent_patience < 0 || o.agent_patience > 3600 || o.acpi_patience < 0 || o.acpi_patience > 3600,
+            "agent-patience and acpi-patience are from 0 to 3600 seconds.");
+    mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
+    mistake(!o.canary_type.empty() && o.canary_type != "kvm" && o.canary_type != "qemu", "canary-type is kvm or qemu.");
+    mistake(o.log_level != "debug" && o.log_level != "info" && o.log_level != "warning" && o.log_level != "error",
+            "log-level is debug, info, warning or error.");
+    if (const auto exempt = read_never_touch(o.never_touch); !exempt) mistake(true, exempt.error().text);
+    if (const auto keys = read_controllers(o.controllers); !keys) mistake(true, keys.error().text);
+    return out;
+}
+
+Result<Command> read(int argc, const char* const* argv) {
+    Command out;
+    if (argc > 1 && argv[1][0] != '-') {
+        const std::string word = argv[1];
+        if (word == "status") out.kind = Command::Kind::status;
+        else if (word == "locks") out.kind = Command::Kind::locks;
+        else if (word == "journal") out.kind = Command::Kind::journal;
+        else return fail(Errc::invalid, "'" + word + "' is no command; there are status, locks and journal.");
+        --argc;
+        ++argv;
+    }
+    std::string config = default_config;
+    po::options_description general("Flags only");
+    general.add_options()("help", "this text")("version", "the version")("print-config", "print what would be used, as a file")
+        ("check", "read everything, say what is wrong, do nothing")
+        ("config", po::value(&config)->default_value(config), "options file");
+    const po::options_description shared = run_options(out.options);
+    po::options_description all("bailiff-agent: carries out signed orders on this hypervisor host\n"
+                                "       bailiff-agent status | locks | journal: what it knows, also without a controller");
+    all.add(general).add(shared);
+    po::variables_map values;
+    po::store(po::command_line_parser(argc, argv).options(all).positional({})
+                  .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing).run(), values);
+    std::ostringstream text;
+    if (values.count("help")) text << all;
+    if (values.count("version")) text << "bailiff-agent " BAILIFF_VERSION "\n";
+    if (!text.str().empty()) return Command{Command::Kind::print, {}, text.str()};
+    std::ifstream file(values["config"].as<std::string>());
+    if (!file && !values["config"].defaulted())
+        return fail(Errc::invalid, "The options file " + values["config"].as<std::string>() + " cannot be read.");
+    if (file) po::store(po::parse_config_file(file, shared), values);
+    po::notify(values);
+    fill_in(out.options);
+    if (out.kind != Command::Kind::run) return out;   // they only read the state folder
+    if (values.count("print-config")) return Command{Command::Kind::print, {}, as_file(shared, values)};
+    if (const auto mistakes = mistakes_of(out.options); !mistakes.empty()) return fail(Errc::invalid, mistakes);
+    if (values.count("check")) out.kind = Command::Kind::check;
+    return out;
+}
+
+}  // namespace
+
+Result<Command> read_command(int argc, const char* const* argv) {
+    try {
+        return read(argc, argv);
+    } catch (const po::error& error) {
+        return fail(Errc::invalid, std::string(error.what()) + "; `bailiff-agent --help` lists the options.");
+    }
+}
+
+Result<std::set<std::string>> read_never_touch(const std::string& path) {
+    std::set<std::string> out;
+    std::error_code error;
+    if (path.empty() || !std::filesystem::exists(path, error)) return out;
+    std::ifstream file(path);
+    // A list that cannot be read must not count as empty: somebody relies on it.
+    if (!file) return fail(Errc::invalid, "The never-touch file " + path + " cannot be read.");
+    for (std::string line; std::getline(file, line);) {
+        line.erase(std::min(line.find('#'), line.size()));
+        const auto first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
+        if (first != std::string::npos) out.insert(line.substr(first, last - first + 1));
+    }
+    return out;
+}
+
+Result<TrustedKeys> read_controllers(const std::string& folder) {
+    TrustedKeys out;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        if (entry.path().extension() != ".pub") continue;
+        std::ifstream file(entry.path());
+        std::ostringstream text;
+        text << file.rdbuf();
+        auto key = SignatureKey::from_public_pem(text.str());
+        if (!key) return fail(Errc::invalid, "The controller's key " + entry.path().string() + " cannot be used: " + key.error().text + ".");
+        out.insert_or_assign(key->key_id(), std::move(*key));
+    }
+    return out;
+}
+
+}  // namespace bailiff::agent

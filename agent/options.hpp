@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What bailiff-agent is told, by flags and /etc/bailiff/agent.conf with the same names. The host's own file wins over
+// any order, so what limits the agent stands here and is never set over the wire.
+#pragma once
+
+#include <bailiff/dsse.hpp>
+#include <bailiff/result.hpp>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// Immutable after reading; every mistake was listed at once.
+struct Options {
+    std::string host;                                   ///< the name given at enrolment
+    std::string state = "/var/lib/bailiff";
+    std::string controllers = "/etc/bailiff/controllers";   ///< folder of *.pub: the keys that sign orders
+    std::string socket = "/run/bailiff/agent.sock";
+    std::string socket_group;
+    std::string evidence, overlays;                     ///< default: below state
+    std::string never_touch = "/etc/bailiff/never-touch";
+    int64_t budget_per_hour = 10;
+    bool dry_run = false, draining = false;
+    int64_t agent_patience = 60, acpi_patience = 90;    ///< seconds
+    std::string libvirt_uri = "qemu:///system";
+    std::string libvirt_run = "/run/libvirt/qemu";
+    std::vector<std::string> libvirt_pid_files{"/run/libvirtd.pid", "/run/libvirt/libvirtd.pid", "/run/virtqemud.pid"};
+    std::string canary_type;
+    std::string hooks = "/etc/libvirt/hooks";
+    bool install_gate = true;
+    std::string gate_program, scan_program, clean_program;   ///< default: beside this program, then /usr/lib/bailiff, /usr/bin
+    std::string clamd, yara;
+    int64_t scan_hours = 6;
+    std::string lab_clock;
+    std::string log_level = "info";
+
+    std::string locks() const { return state + "/locks"; }
+    std::string journal() const { return state + "/journal.sqlite"; }
+};
+
+/// What the command line asks for.
+struct Command {
+    enum class Kind { run, check, print, status, locks, journal } kind = Kind::run;
+    Options options;
+    std::string text;   ///< print
+};
+
+/// All mistakes in one error.
+Result<Command> read_command(int argc, const char* const* argv);
+
+/// The never-touch file: a UUID or name per line, `#` begins a comment. A missing file is an empty list.
+Result<std::set<std::string>> read_never_touch(const std::string& path);
+
+/// Every *.pub of the folder. An error names the file that is no key; an empty folder is no error, only useless.
+Result<TrustedKeys> read_controllers(const std::string& folder);
+
+}  // namespace bailiff::agent

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// See process_scanner.hpp.
+#include "agent/process_scanner.hpp"
+
+#include "agent/process/process.hpp"
+#include "agent/scan/scan_result.hpp"
+
+#include <bailiff/json.hpp>
+
+#include <algorithm>
+
+namespace bailiff::agent {
+namespace {
+
+constexpr int exit_clean = 0, exit_infected = 1, exit_incomplete = 3, exit_some_failed = 3;
+
+void name_image(std::vector<std::string>& argv, const ScanTarget& disk) {
+    argv.insert(argv.end(), {"--format", disk.format});
+    if (!disk.backing.empty()) argv.insert(argv.end(), {"--backing", disk.backing, "--backing-format", disk.backing_format});
+}
+
+ProcessOptions process_options(std::chrono::milliseconds timeout) {
+    ProcessOptions options;
+    options.timeout = timeout;
+    options.output_cap_bytes = size_t{64} << 20;
+    options.die_with_parent = true;
+    return options;
+}
+
+std::string last_line(const std::string& output) {
+    size_t end = output.size();
+    while (end > 0 && output[end - 1] == '\n') --end;
+    const size_t begin = output.rfind('\n', end ? end - 1 : 0);
+    return output.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1));
+}
+
+/// Infected if any is, else incomplete if any is, else clean.
+void add(ScanOutcome& total, const Verdict& disk) {
+    total.files += int64_t(disk.files);
+    total.bytes += int64_t(disk.bytes);
+    total.skipped += int64_t(disk.skipped_total);
+    for (const auto& hit : disk.hits) total.hits.push_back({hit.path, hit.signature, hit.engine, hit.sha256});
+    if (disk.verdict == ScanVerdict::infected || total.verdict == ScanVerdict::clean) total.verdict = disk.verdict;
+}
+
+}  // namespace
+
+Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) {
+    if (disks.empty()) return fail(Errc::invalid, "the VM has no disk that could be scanned");
+    ScanOutcome out;
+    out.verdict = ScanVerdict::clean;
+    for (size_t i = 0; i < disks.size(); ++i) {
+        const ScanTarget& disk = disks[i];
+        std::vector<std::string> argv{programs_.scan, "--json"};
+        name_image(argv, disk);
+        if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
+        if (!programs_.yara.empty()) argv.insert(argv.end(), {"--yara", programs_.yara});
+        argv.push_back(disk.path);
+        const auto ended = Process::run(argv, process_options(programs_.timeout));
+        if (!ended) return fail(ended.error());
+        const auto broken = [&](const std::string& why) {
+            return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);
+        };
+        const bool told = ended->exit_code == exit_clean || ended->exit_code == exit_infected || ended->exit_code == exit_incomplete;
+        if (!told || ended->timed_out || ended->truncated) return broken(ended->describe());
+        const auto verdict = parse_verdict(ended->out);
+        if (!verdict) return broken(verdict.error().text);
+        // Exit status and verdict are two witnesses; only when both say so is a disk clean.
+        const bool agree = (ended->exit_code == exit_clean) == (verdict->verdict == ScanVerdict::clean) &&
+                           (ended->exit_code == exit_infected) == (verdict->verdict == ScanVerdict::infected);
+        if (!agree) return broken("its exit status and its verdict contradict each other");
+        add(out, *verdict);
+        out.reports[disk.target] = last_line(ended->out);
+        percent(int(100 * (i + 1) / disks.size()));
+    }
+    return out;
+}
+
+Result<std::vector<ScanHit>> ProcessScanner::clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
+                                                   const std::string& keep_folder) {
+    std::vector<ScanHit> moved;
+    for (const auto& overlay : overlays) {
+        const auto report = found.reports.find(overlay.target);
+        if (report == found.reports.end()) continue;
+        const auto verdict = parse_verdict(report->second);
+        if (!verdict) return fail(Errc::invalid, "the scan's report of disk " + overlay.target + " cannot be read; scan again");
+        if (verdict->hits.empty()) continue;
+        // The only program that may write an image; it is given nothing but an overlay.
+        if (overlay.backing.empty()) return fail(Errc::forbidden, "disk " + overlay.target + " has no overlay; only overlays are cleaned");
+        std::vector<std::string> argv{programs_.clean, "--keep", keep_folder};
+        name_image(argv, overlay);
+        argv.push_back(overlay.path);
+        auto options = process_options(programs_.timeout);
+        options.input = report->second + "\n";
+        const auto ended = Process::run(argv, options);
+        if (!ended) return fail(ended.error());
+        if (ended->timed_out || ended->truncated || (ended->exit_code != 0 && ended->exit_code != exit_some_failed))
+            return fail(Errc::invalid, "cleaning disk " + overlay.target + " failed, so its overlay is thrown away: " + ended->describe());
+        for (size_t begin = 0; begin < ended->out.size();) {
+            const size_t end = std::min(ended->out.find('\n', begin), ended->out.size());
+            const auto line = parse_json(std::string_view(ended->out).substr(begin, end - begin));
+            begin = end + 1;
+            if (!line || !line->is_object() || !line->contains("path") || line->value("action", "failed") == "failed") continue;
+            const auto path = line->at("path").get<std::string>();
+            const auto hit = std::find_if(verdict->hits.begin(), verdict->hits.end(), [&](const Finding& f) { return f.path == path; });
+            if (hit != verdict->hits.end()) moved.push_back({hit->path, hit->signature, hit->engine, hit->sha256});
+        }
+    }
+    return moved;
+}
+
+}  // namespace bailiff::agent

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The port Scanner as processes: bailiff-scan and bailiff-clean, one per disk, each in its own sandbox.
+#pragma once
+
+#include "agent/ports.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace bailiff::agent {
+
+struct ScannerPrograms {
+    std::string scan = "/usr/bin/bailiff-scan";
+    std::string clean = "/usr/bin/bailiff-clean";
+    std::string clamd;                       ///< Unix socket; empty: no ClamAV
+    std::string yara;                        ///< folder of rules; empty: no YARA
+    std::chrono::milliseconds timeout = std::chrono::hours{6};   ///< per disk
+};
+
+/// Thread-safe. What a scan cannot vouch for is `incomplete`; a scanner that dies is `unavailable`; a cleaning that dies
+/// is `invalid`, since its overlay must then be thrown away rather than tried again.
+class ProcessScanner : public Scanner {
+  public:
+    explicit ProcessScanner(ScannerPrograms programs) : programs_(std::move(programs)) {}
+    Result<ScanOutcome> scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) override;
+    Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
+                                       const std::string& keep_folder) override;
+
+  private:
+    ScannerPrograms programs_;
+};
+
+}  // namespace bailiff::agent
