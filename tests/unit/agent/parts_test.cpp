@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program's own parts: its socket, its options, and the scanner's processes.
+#include "agent/link_socket.hpp"
+#include "agent/options.hpp"
+#include "agent/process_scanner.hpp"
+#include "agent/scan/scan_result.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace bailiff::agent {
+namespace {
+
+class Parts : public testing::Test {
+  protected:
+    Parts() {
+        std::string pattern = "/tmp/bailiff-parts-XXXXXX";
+        if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
+        folder = pattern;
+    }
+    ~Parts() override { std::filesystem::remove_all(folder); }
+    std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+        const std::string path = folder + "/" + name;
+        std::ofstream(path) << text;
+        ::chmod(path.c_str(), mode);
+        return path;
+    }
+    std::string folder;
+};
+
+// ---- the socket ----------------------------------------------------------------------------------------------------
+
+class Socket : public Parts {
+  protected:
+    Socket() {
+        socket.on_connected = [this] { ++connected; };
+        socket.on_disconnected = [this] { ++disconnected; };
+        socket.on_frame = [this](const Frame& frame) { frames.push_back(frame); };
+    }
+    int connect_peer() {
+        const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, path.size());
+        EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        serve();
+        return fd;
+    }
+    void serve() {
+        for (int i = 0; i < 20; ++i) {
+            std::vector<pollfd> descriptors;
+            socket.add_to(descriptors);
+            if (::poll(descriptors.data(), descriptors.size(), 20) > 0) socket.serve(descriptors);
+            else return;
+        }
+    }
+    static void say(int fd, const std::string& bytes) { ASSERT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size())); }
+
+    std::string path = folder + "/agent.sock";
+    LinkSocket socket{path, ""};
+    int connected = 0, disconnected = 0;
+    std::vector<Frame> frames;
+};
+
+TEST_F(Socket, frames_come_whole_however_the_bytes_come) {
+    const int fd = connect_peer();
+    EXPECT_EQ(connected, 1);
+    const std::string bytes = frame_bytes(encode({MessageId("1"), Ack{{"a"}}})) + frame_bytes(encode({MessageId("2"), Ack{{"b"}}}));
+    for (const char c : bytes) say(fd, std::string(1, c));
+    serve();
+    ASSERT_EQ(frames.size(), 2u);
+    EXPECT_EQ(std::get<Ack>(frames[1].message).ids, std::vector<std::string>{"b"});
+    socket.send({MessageId("3"), Ack{{"c"}}});
+    char buffer[200];
+    const auto n = ::recv(fd, buffer, sizeof buffer, 0);
+    ASSERT_GT(n, 4);
+    EXPECT_EQ(decode({buffer + 4, size_t(n) - 4})->id, MessageId("3"));
+    ::close(fd);
+    serve();
+    EXPECT_EQ(disconnected, 1);
+}
+
+TEST_F(Socket, the_newest_connection_wins) {
+    const int old = connect_peer();
+    const int young = connect_peer();
+    EXPECT_EQ(connected, 2);
+    EXPECT_EQ(disconnected, 1);
+    char byte;
+    EXPECT_EQ(::recv(old, &byte, 1, 0), 0) << "the old one is closed";
+    say(young, frame_bytes(encode({MessageId("1"), Ack{{"a"}}})));
+    serve();
+    EXPECT_EQ(frames.size(), 1u);
+    ::close(old);
+    ::close(young);
+}
+
+TEST_F(Socket, a_peer_of_another_protocol_is_disconnected_and_a_frame_that_is_not_understood_is_skipped) {
+    const int fd = connect_peer();
+    say(fd, frame_bytes("{\"id\":\"1\",\"type\":\"news\",\"body\":{}}") + frame_bytes(encode({MessageId("2"), Ack{{}}})));
+    serve();
+    EXPECT_EQ(frames.size(), 1u);
+    say(fd, "GET / HTTP/1.1\r\n\r\n");
+    serve();
+    EXPECT_EQ(disconnected, 1);
+    ::close(fd);
+}
+
+TEST_F(Socket, is_closed_to_others) {
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0660u);
+}
+
+// ---- options -------------------------------------------------------------------------------------------------------
+
+struct OptionsTest : Parts {
+    Result<Command> read(std::vector<std::string> words) {
+        words.insert(words.begin(), "bailiff-agent");
+        std::vector<const char*> argv;
+        for (const auto& word : words) argv.push_back(word.c_str());
+        return read_command(int(argv.size()), argv.data());
+    }
+};
+
+TEST_F(OptionsTest, flags_win_over_the_file_and_both_have_the_same_names) {
+    const auto config = write("agent.conf", "host = h1\nbudget-per-hour = 3\nstate = /srv/bailiff\n");
+    const auto command = read({"--config", config, "--budget-per-hour", "4", "--dry-run", "true"});
+    ASSERT_TRUE(command) << command.error().text;
+    EXPECT_EQ(command->options.host, "h1");
+    EXPECT_EQ(command->options.budget_per_hour, 4);
+    EXPECT_TRUE(command->options.dry_run);
+    EXPECT_EQ(command->options.overlays, "/srv/bailiff/overlays");
+}
+
+TEST_F(OptionsTest, what_is_printed_reads_back_the_same) {
+    const auto config = write("agent.conf", "host = h1\nclamd = /run/clamd.sock\ndraining = true\n");
+    const auto printed = read({"--config", config, "--print-config"});
+    ASSERT_TRUE(printed);
+    const auto again = read({"--config", write("printed.conf", printed->text), "--print-config"});
+    ASSERT_TRUE(again) << again.error().text;
+    EXPECT_EQ(again->text, printed->text);
+    EXPECT_NE(printed->text.find("draining = true\n"), std::string::npos) << printed->text;
+}
+
+TEST_F(OptionsTest, every_mistake_is_named_at_once) {
+    const auto key = write("bad.pub", "no key");
+    const auto command = read({"--config", "/dev/null", "--state", "here", "--budget-per-hour", "-1", "--controllers", folder});
+    ASSERT_FALSE(command);
+    for (const auto& word : {"host", "state", "budget-per-hour", "bad.pub"})
+        EXPECT_NE(command.error().text.find(word), std::string::npos) << word << " is missing in: " << command.error().text;
+    EXPECT_FALSE(read({"--config", "/dev/null", "--hostname", "h1"}));
+    EXPECT_FALSE(read({"--config", "/nonexistent"}));
+    EXPECT_FALSE(read({"obey"}));
+}
+
+TEST_F(OptionsTest, the_never_touch_file_has_comments) {
+    const auto list = read_never_touch(write("never-touch", "# the provider's own\nbilling  # the bank waits\n\n11111111-1111-4111-8111-111111111111\n"));
+    ASSERT_TRUE(list);
+    EXPECT_EQ(*list, (std::set<std::string>{"billing", "11111111-1111-4111-8111-111111111111"}));
+    EXPECT_TRUE(read_never_touch(folder + "/missing")->empty());
+}
+
+// ---- the scanner ---------------------------------------------------------------------------------------------------
+
+struct ScannerTest : Parts {
+    static Verdict verdict(ScanVerdict word) {
+        Verdict v;
+        v.verdict = word;
+        v.files = 3;
+        v.bytes = 40;
+        v.engines = {{"clamav", "1", true}};
+        if (word == ScanVerdict::infected) {
+            v.hits = {{"/evil", "gpt1", "Eicar", "clamav", std::string(64, 'a'), 68}};
+            v.hits_total = 1;
+        }
+        if (word == ScanVerdict::incomplete) {
+            v.skipped = {{"/big", "gpt1", SkipReason::size, "", 5}};
+            v.skipped_total = 1;
+        }
+        return v;
+    }
+    /// A program that prints `text`, notes its arguments and ends with `code`.
+    std::string program(const std::string& name, const std::string& text, int code) {
+        write(name + ".out", text);
+        return write(name, "#!/bin/sh\necho \"$@\" >> " + folder + "/" + name + ".args\ncat > " + folder + "/" + name + ".in\ncat " +
+                               folder + "/" + name + ".out\nexit " + std::to_string(code) + "\n", 0700);
+    }
+    std::string file(const std::string& name) {
+        std::ifstream in(folder + "/" + name);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    ScannerPrograms programs(const std::string& scan, const std::string& clean = "") { return {scan, clean, "/run/clamd.sock", "", std::chrono::seconds(20)}; }
+    const std::vector<ScanTarget> disks{{"vda", "/images/system", "qcow2", "", ""}, {"vdb", "/overlays/vdb", "qcow2", "/images/data", "raw"}};
+};
+
+TEST_F(ScannerTest, formats_and_backing_files_are_named_and_verdicts_add_up) {
+    const auto clean = program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0);
+    int told = 0;
+    const auto out = ProcessScanner(programs(clean)).scan(disks, [&](int percent) { told = percent; });
+    ASSERT_TRUE(out) << out.error().text;
+    EXPECT_EQ(out->verdict, ScanVerdict::clean);
+    EXPECT_EQ(out->files, 6);
+    EXPECT_EQ(told, 100);
+    EXPECT_EQ(file("scan.args"), "--json --format qcow2 --clamd /run/clamd.sock /images/system\n"
+                                 "--json --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
+}
+
+TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected_disk_infected) {
+    EXPECT_EQ(ProcessScanner(programs(program("scan", verdict_json(verdict(ScanVerdict::incomplete)) + "\n", 3))).scan(disks, [](int) {})->verdict,
+              ScanVerdict::incomplete);
+    const auto out = ProcessScanner(programs(program("scan", verdict_json(verdict(ScanVerdict::infected)) + "\n", 1))).scan(disks, [](int) {});
+    EXPECT_EQ(out->verdict, ScanVerdict::infected);
+    EXPECT_EQ(out->hits.size(), 2u);
+}
+
+TEST_F(ScannerTest, nothing_but_two_agreeing_witnesses_is_clean) {
+    const auto clean = verdict_json(verdict(ScanVerdict::clean)) + "\n";
+    for (const auto& [text, code] : {std::pair{clean, 1}, {clean, 2}, {clean, 3}, {clean, 139}, {std::string(), 0}, {std::string("clean\n"), 0},
+                                     {verdict_json(verdict(ScanVerdict::infected)) + "\n", 0}, {clean.substr(0, 30), 0}}) {
+        const auto out = ProcessScanner(programs(program("scan", text, code))).scan(disks, [](int) {});
+        ASSERT_FALSE(out) << "taken for a verdict: " << code << " " << text;
+        EXPECT_EQ(out.error().code, Errc::unavailable);
+    }
+    EXPECT_FALSE(ProcessScanner(programs("/nonexistent/scan")).scan(disks, [](int) {}));
+    EXPECT_FALSE(ProcessScanner(programs(program("scan", clean, 0))).scan({}, [](int) {})) << "no disk is not a clean VM";
+}
+
+TEST_F(ScannerTest, cleaning_gets_the_scans_own_report_and_only_overlays) {
+    ScanOutcome found;
+    found.reports["vdb"] = verdict_json(verdict(ScanVerdict::infected));
+    found.reports["vda"] = verdict_json(verdict(ScanVerdict::clean));
+    const auto clean = program("clean", "{\"path\":\"/evil\",\"action\":\"removed\"}\n{\"changed\":1,\"absent\":0,\"failed\":0}\n", 0);
+    const auto moved = ProcessScanner(programs("", clean)).clean(disks, found, "/keep");
+    ASSERT_TRUE(moved) << moved.error().text;
+    ASSERT_EQ(moved->size(), 1u);
+    EXPECT_EQ(moved->front().signature, "Eicar");
+    EXPECT_EQ(file("clean.args"), "--keep /keep --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
+    EXPECT_EQ(file("clean.in"), found.reports["vdb"] + "\n");
+    found.reports["vda"] = found.reports["vdb"];
+    EXPECT_EQ(ProcessScanner(programs("", clean)).clean(disks, found, "/keep").error().code, Errc::forbidden);
+}
+
+TEST_F(ScannerTest, a_cleaning_that_fails_is_not_tried_again_on_the_same_overlay) {
+    ScanOutcome found;
+    found.reports["vdb"] = verdict_json(verdict(ScanVerdict::infected));
+    EXPECT_EQ(ProcessScanner(programs("", program("clean", "", 2))).clean(disks, found, "/keep").error().code, Errc::invalid);
+    const auto partly = program("clean", "{\"path\":\"/evil\",\"action\":\"failed\"}\n", 3);
+    EXPECT_TRUE(ProcessScanner(programs("", partly)).clean(disks, found, "/keep")->empty()) << "the next scan tells what is left";
+}
+
+}  // namespace
+}  // namespace bailiff::agent
