@@ -271,7 +271,8 @@ Result<void> LibvirtHypervisor::start(const VmId& vm) {
         if (!kept) return fail(kept.error());
         const DomainHandle created(virDomainCreateXML(connection->get(), kept->c_str(), 0));
         if (!created) return fail(libvirt_error("start VM " + vm.text()));
-        return {};
+        // It has its own definition again; an old one would outlive a VM that its owner removes.
+        return remove_durably(core.options.definitions_folder + "/" + vm.text() + ".xml");
     });
 }
 

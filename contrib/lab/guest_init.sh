@@ -9,6 +9,11 @@ mac=$(cat /sys/class/net/eth0/address 2>/dev/null)
 boots=$(cat /var/log/boots)
 echo "$boots$(date +%s)" > /var/log/boots
 sync
+# Open before the first words, so that whoever waits for these may press the button at once: it remembers from here on.
+exec 4</dev/null
+for device in /sys/class/input/event*; do
+    grep -q "Power Button" "$device/device/name" && exec 4<"/dev/input/${device##*/}"
+done
 echo "guest: up uuid=$uuid mac=$mac"
 
 halt() {
@@ -18,14 +23,8 @@ halt() {
     poweroff -f
 }
 
-# Waits for the first event of the power button; opening it again would miss a press, so one read is enough.
-power_button() {
-    for device in /sys/class/input/event*; do
-        if grep -q "Power Button" "$device/device/name"; then
-            dd if="/dev/input/${device##*/}" bs=24 count=1 of=/dev/null 2>/dev/null && halt
-        fi
-    done
-}
+# The first event is enough. An empty read is /dev/null: there is no button.
+power_button() { [ "$(dd bs=24 count=1 <&4 2>/dev/null | od -An -v | head -c 1)" ] && halt; }
 
 # Just enough of QEMU's guest agent for libvirt to shut down, freeze and thaw this guest.
 agent() {
