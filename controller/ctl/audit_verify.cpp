@@ -1,130 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bailiffctl audit verify`: was any item of the audit chain edited, deleted, reordered or cut off?
+// `bailiffctl audit verify`: was the audit log edited, reordered or cut?
 #include "controller/ctl/audit_verify.hpp"
 
+#include <bailiff/json.hpp>
 #include "controller/ctl/arguments.hpp"
 #include "controller/ctl/online_commands.hpp"
-#include "controller/storage/chain.hpp"
+#include "controller/storage/audit_file.hpp"
 
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
 namespace bailiff {
+
 namespace {
 
-/// An export, taken apart. Whatever is no such line is a mistake, never skipped.
-struct Export {
-    std::vector<ChainedItem> items;
-    AuditAnchors anchors;
-};
-
-Result<Export> read_export(std::istream& in) {
-    Export out;
-    std::string line;
-    for (int64_t number = 1; std::getline(in, line); ++number) {
-        const auto bad = [&](const std::string& why) { return fail(Errc::invalid, "line " + std::to_string(number) + ": " + why); };
-        const auto json = parse_json(line, {64 << 20, 64});
-        if (!json) return bad(json.error().text);
-        std::vector<Mistake> mistakes;
-        JsonReader read(*json, mistakes);
-        if (read.has("checkpoint")) {
-            if (auto inner = read.object("checkpoint")) {
-                Checkpoint c;
-                c.position = inner->integer("position", 0, int64_t{1} << 53);
-                c.hash = inner->text("hash", 64);
-                c.at = inner->instant("at");
-                c.envelope = inner->text("envelope", 64 * 1024);
-                inner->finish();
-                out.anchors.checkpoints.push_back(std::move(c));
-            }
-        } else if (const Json* cases = read.has("cases") ? read.value("cases") : nullptr) {
-            if (!cases->is_object()) return bad("'cases' must be an object");
-            if (!out.anchors.cases) out.anchors.cases.emplace();
-            for (const auto& [id, revision] : cases->items()) {
-                if (!revision.is_number_integer()) return bad("the revision of case " + id + " must be a whole number");
-                (*out.anchors.cases)[CaseId(id)] = revision.get<int64_t>();
-            }
-        } else {
-            ChainedItem item;
-            item.position = read.integer("position", 1, int64_t{1} << 53);
-            item.case_id = CaseId(read.text("case", 64));
-            item.revision = read.integer("revision", 1, int64_t{1} << 53);
-            item.text = read.text("text", 64 << 20);
-            item.hash = read.text("hash", 64);
-            out.items.push_back(std::move(item));
-        }
-        read.finish();
-        if (!mistakes.empty()) return bad(describe(mistakes, 5));
+/// A file may hold several public keys one after another: those of earlier years stay valid for their checkpoints.
+Result<TrustedKeys> read_keys(const std::string& path) {
+    std::ifstream in(path);
+    if (!in) return fail(Errc::not_found, "the key file '" + path + "' cannot be opened");
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    TrustedKeys keys;
+    constexpr std::string_view begin = "-----BEGIN";
+    for (size_t at = text.find(begin); at != std::string::npos;) {
+        const size_t next = text.find(begin, at + begin.size());
+        const auto key = SignatureKey::from_public_pem(std::string_view(text).substr(at, next == std::string::npos ? next : next - at));
+        if (!key) return fail(Errc::invalid, "'" + path + "': " + key.error().text);
+        keys.emplace(key->key_id(), *key);
+        at = next;
     }
+    if (keys.empty()) return fail(Errc::invalid, "'" + path + "' holds no public key in PEM; give the controller's .pub file");
+    return keys;
+}
+
+Json as_json(const AuditVerdict& verdict) {
+    Json out{{"ok", !verdict.fault}, {"items", verdict.items}, {"cases", verdict.cases}, {"checkpoints", verdict.checkpoints},
+             {"head", verdict.head}, {"notes", verdict.notes}};
+    if (verdict.fault) out["position"] = verdict.fault->position, out["text"] = verdict.fault->text;
     return out;
 }
 
-Result<void> add_key(const std::string& path, TrustedKeys& keys) {
-    std::ifstream file(path);
-    if (!file) return fail(Errc::not_found, "the file '" + path + "' cannot be read");
-    const std::string pem{std::istreambuf_iterator<char>(file), {}};
-    auto key = SignatureKey::from_public_pem(pem);
-    if (!key) return fail(key.error());
-    const std::string id = key->key_id();
-    keys.emplace(id, std::move(*key));
-    return {};
+/// The export of a controller, by the command that prints it.
+Result<std::string> fetch_export(const std::vector<std::string>& options) {
+    std::ostringstream text, complaint;
+    if (audit_export(options, text, complaint) == exit_ok) return std::move(text).str();
+    std::string why = complaint.str();
+    while (!why.empty() && why.back() == '\n') why.pop_back();
+    if (why.starts_with("bailiffctl: ")) why.erase(0, 12);
+    return fail(Errc::unavailable, why.empty() ? "the controller gave no export of its audit log" : why);
 }
 
 }  // namespace
 
-ExitCode audit_verify_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+ExitCode audit_verify(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const FetchAudit& fetch) {
     Arguments a("Usage: bailiffctl audit verify FILE|URL [OPTIONS]\n"
-                "Verifies an export of the audit chain, or that of the controller at URL: finds any item that was edited, deleted,\n"
-                "reordered or cut off, and a checkpoint that does not fit. Exit code 1 when there is one.\n");
-    a.value("key", "FILE", "the controller's public order key (PEM); with it the checkpoints' signatures count too")
-        .flag("json", "print {\"ok\", \"items\", \"cases\", \"checkpoints\", \"head\", \"position\", \"text\"}")
+                "Verifies an audit log: a controller's SQLite database (read only, also while it runs), an export of it, or that of\n"
+                "the controller at URL.\n"
+                "Finds any item that was edited, deleted, inserted, reordered or cut off. Exit code 0 when it is intact, 1 when\n"
+                "it is not, 2 when it cannot be verified.\n");
+    a.value("key", "FILE.pub", "the controller's public keys in PEM: with them the checkpoints' signatures count too")
+        .flag("json", "print {\"ok\", \"items\", \"cases\", \"checkpoints\", \"head\", \"notes\", \"position\", \"text\"}")
         .value("token-file", "FILE", "with a URL: the token")
         .value("ca", "FILE", "with a URL: the CA that signed the controller's certificate")
         .value("config", "FILE", "with a URL: settings")
         .words("source", "");
     if (const auto over = a.read(arguments, out, err)) return *over;
     const auto sources = a.list("source");
-    if (sources.size() != 1) return a.complain(err, "name one file, - for standard input, or a controller's URL");
-    const auto refuse = [&](const std::string& text) {
-        err << "bailiffctl: " << text << "\n";
-        return exit_refused;
-    };
-    std::stringstream fetched;
-    std::ifstream file;
-    const bool online = sources[0].find("://") != std::string::npos;
-    if (online) {
+    if (sources.size() != 1) return a.complain(err, "name one database, one export (- for standard input), or a controller's URL");
+    TrustedKeys keys;
+    if (a.has("key")) {
+        auto read = read_keys(a.text("key"));
+        if (!read) return a.complain(err, read.error().text);
+        keys = std::move(*read);
+    }
+    const auto verdict = [&]() -> Result<AuditVerdict> {
+        if (sources[0].find("://") == std::string::npos) return verify_audit_file(sources[0] == "-" ? "/dev/stdin" : sources[0], keys);
         std::vector<std::string> asked{"--server", sources[0]};
         for (const char* option : {"token-file", "ca", "config"})
             if (a.has(option)) asked.insert(asked.end(), {"--" + std::string(option), a.text(option)});
-        if (const ExitCode code = audit_export(asked, fetched, err); code != exit_ok) return code;
-    } else {
-        file.open(sources[0] == "-" ? "/dev/stdin" : sources[0], std::ios::binary);
-        if (!file) return refuse("the file '" + sources[0] + "' cannot be read");
+        const auto text = fetch(asked);
+        if (!text) return fail(text.error());
+        return verify_audit_export(*text, keys);
+    }();
+    if (!verdict) {
+        if (a.flagged("json")) out << dump_json(Json{{"ok", nullptr}, {"text", verdict.error().text}}, 2) << "\n";
+        err << "bailiffctl: " << verdict.error().text << "\n";
+        return exit_usage;
     }
-    auto log = read_export(online ? static_cast<std::istream&>(fetched) : file);
-    if (!log) return refuse(log.error().text);
-    if (a.has("key"))
-        if (const auto added = add_key(a.text("key"), log->anchors.keys); !added) return refuse(added.error().text);
-    const size_t checkpoints = log->anchors.checkpoints.size();
-    const bool rows = log->anchors.cases.has_value(), signatures = !log->anchors.keys.empty();
-    ChainVerifier verifier(std::move(log->anchors));
-    std::optional<ChainFault> fault;
-    for (size_t i = 0; i < log->items.size() && !fault; ++i) fault = verifier.add(log->items[i]);
-    if (!fault) fault = verifier.finish();
     if (a.flagged("json")) {
-        Json answer{{"ok", !fault}, {"items", verifier.items()}, {"cases", verifier.cases()}, {"checkpoints", checkpoints}, {"head", verifier.head()}};
-        if (fault) answer["position"] = fault->position, answer["text"] = fault->text;
-        out << dump_json(answer, 2) << "\n";
-    } else if (fault) {
-        out << "NOT INTACT at item " << fault->position << ": " << fault->text << "\n";
+        out << dump_json(as_json(*verdict), 2) << "\n";
     } else {
-        out << "intact: " << verifier.items() << " items of " << verifier.cases() << " cases, " << checkpoints << " checkpoints"
-            << (signatures ? " with valid signatures" : checkpoints ? " (signatures not checked; name the key with --key)" : "") << "\n"
-            << "head: " << verifier.head() << "\n";
-        if (!rows) out << "The revisions of the cases are not in this export: an end cut off after the last checkpoint would not show.\n";
+        out << "audit: " << verdict->items << " items, " << verdict->cases << " cases, head "
+            << (verdict->head.empty() ? "none" : verdict->head) << ": ";
+        if (verdict->fault) out << "NOT intact from item " << verdict->fault->position << " on\naudit: " << verdict->fault->text << "\n";
+        else out << "intact\n";
+        for (const auto& note : verdict->notes) out << "note: " << note << "\n";
     }
-    return fault ? exit_refused : exit_ok;
+    return verdict->fault ? exit_refused : exit_ok;
+}
+
+ExitCode audit_verify_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return audit_verify(arguments, out, err, fetch_export);
 }
 
 }  // namespace bailiff
