@@ -49,6 +49,16 @@ std::string enforce_words(const core::Policy& policy) {
     return {};
 }
 
+std::string outcome_words(core::CallOutcome outcome) {
+    switch (outcome) {
+        case core::CallOutcome::reached: return "reached";
+        case core::CallOutcome::no_answer: return "no answer";
+        case core::CallOutcome::voicemail: return "voicemail";
+        case core::CallOutcome::wrong_number: return "wrong number";
+    }
+    return {};
+}
+
 std::string need_words(std::string_view need) {
     if (need == "steps") return "the steps that you have taken, in writing";
     if (need == "root_cause") return "the root cause";
@@ -102,7 +112,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
         reports.push_back({{"report_id", r.id.text()}, {"type", r.type}, {"reporter", due.audience == core::Audience::customer ? "" : r.reporter},
                            {"observed_at", format_rfc3339(r.observed_at)}, {"summary", r.summary}});
     out["reports"] = std::move(reports);
-    out["remedies"] = texts(policy.remedies);
+    if (c.phase != core::Phase::closed) out["remedies"] = texts(policy.remedies);
 
     const std::optional<Instant> called = c.calls.empty() ? std::nullopt : std::optional(c.calls.back().at);
     const core::Timeline times = core::timeline(policy, calendar, c.opened_at, called);
@@ -118,20 +128,19 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     for (const core::Need need : policy.needs) needs.push_back(need_words(name(need)));
     out["how_to_fix_needs"] = texts(needs);
     if (policy.support_tokens > 0)
-        out["provider_fix"] = "If you would rather have us repair the machine, say so in your answer; " + std::to_string(policy.support_tokens) +
-                              " support tokens are charged for it.";
+        out["provider_fix"] = "If you would rather have us repair the machine, say so in your answer; " + (policy.support_tokens == 1 ? "one support token is" : std::to_string(policy.support_tokens) + " support tokens are") +
+                              " charged for it.";
     out["phone"] = c.contact.phone;
-    out["staff_name"] = "the abuse desk";
     out["call_script"] = "Say who you are and name case " + c.id.text() + ".\nAsk whether the mail has arrived.\nAsk what will be done, and until when.\n"
                          "Say what follows otherwise: " + enforce_words(policy) + ".\nLog the call: bailiffctl case call " + c.id.text() + " --outcome ...";
     Json attempts = Json::array();
     for (const auto& call : c.calls)
-        attempts.push_back({{"at", reader.local(call.at)}, {"outcome", name(call.log.outcome)}, {"by", call.actor}});
+        attempts.push_back({{"at", reader.local(call.at)}, {"outcome", outcome_words(call.log.outcome)}, {"by", call.actor}});
     out["attempts"] = std::move(attempts);
 
     std::vector<std::string> facts;
     for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + r.summary + " (report " + r.id.text() + ").");
-    for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + std::string(name(call.log.outcome)) + ".");
+    for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + outcome_words(call.log.outcome) + ".");
     for (const auto& hit : c.hits) facts.push_back("Scan: " + hit.signature + " in " + hit.path + ".");
     out["facts"] = texts(facts);
     if (c.desired != VmState::running) {
