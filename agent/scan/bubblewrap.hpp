@@ -16,11 +16,14 @@ class Bubblewrap {
     /// Shows `path` inside as `inside`; answers the path to use in the program's arguments.
     std::string bind_read_only(const std::string& path, const std::string& inside);
     std::string bind(const std::string& path, const std::string& inside);
+    /// The program will write to an image, whoever owns it.
+    void allow_writing() { writes_ = true; }
     std::vector<std::string> wrap(std::vector<std::string> arguments) const;
 
   private:
     std::vector<std::string> binds_;
     bool available_;
+    bool writes_ = false;
 };
 
 }  // namespace bailiff::agent

@@ -131,6 +131,7 @@ Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
         const std::string name = "/image" + std::to_string(i);
         inside.push_back(i == 0 && access == Access::writable ? box.bind(paths[i], name) : box.bind_read_only(paths[i], name));
     }
+    if (access == Access::writable) box.allow_writing();
     const std::string socket = box.bind(folder.path(), "/nbd") + "/nbd";
     ProcessOptions options;
     options.die_with_parent = true;
