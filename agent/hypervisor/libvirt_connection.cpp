@@ -3,6 +3,8 @@
 #include "agent/hypervisor/libvirt_connection.hpp"
 
 #include <libvirt/virterror.h>
+#include <chrono>
+#include <csignal>
 #include <thread>
 
 namespace bailiff::agent {
@@ -38,6 +40,9 @@ Error libvirt_error(const std::string& doing) {
 void start_event_loop() {
     static std::once_flag once;
     std::call_once(once, [] {
+        // libvirt writes to its socket with plain write(): a daemon that goes away would end this process
+        // too.
+        std::signal(SIGPIPE, SIG_IGN);
         virEventRegisterDefaultImpl();
         // libvirt prints every error on standard error unless somebody takes it.
         virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});

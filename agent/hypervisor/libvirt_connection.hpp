@@ -29,7 +29,8 @@ using ConnectionHandle = std::shared_ptr<virConnect>;
 /// else is unavailable.
 Error libvirt_error(const std::string& doing);
 
-/// Starts the process-wide event loop that keep-alive and events need; harmless when it runs already.
+/// Starts the process-wide event loop that keep-alive and events need; harmless when it runs already. Ignores
+/// SIGPIPE from then on.
 void start_event_loop();
 
 /// Connections of one purpose, opened when needed and again after they were lost. Thread-safe.

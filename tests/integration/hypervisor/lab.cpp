@@ -130,13 +130,17 @@ std::string LabGuest::console() const {
 
 void LabGuest::start() {
     const int before = boots();
-    // Under emulation on a busy machine, one boot in some sixty was seen to stop before the kernel's first word. That is
-    // QEMU's and no subject of these tests, so a guest gets a second chance, and the reader is told.
+    // Under emulation on a busy machine, one boot in some sixty was seen to stop before the kernel's first
+    // word. That is QEMU's and no subject of these tests, so a guest gets a second chance, and the reader is
+    // told.
     for (int attempt = 0; attempt < 2; ++attempt) {
-        if (options_.define) host_.virsh({"start", options_.name});
-        else host_.virsh({"create", xml_path_});
+        if (options_.define)
+            host_.virsh({"start", options_.name});
+        else
+            host_.virsh({"create", xml_path_});
         if (wait_boots(before + 1)) return;
-        std::fprintf(stderr, "lab: %s did not boot within a minute; its power is cut\n", options_.name.c_str());
+        std::fprintf(stderr, "lab: %s did not boot within a minute; its power is cut\n",
+                     options_.name.c_str());
         host_.virsh({"destroy", options_.name});
     }
     throw std::runtime_error("the guest did not boot; its console: " + console());
