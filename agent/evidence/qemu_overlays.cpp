@@ -79,8 +79,13 @@ Result<std::vector<Overlay>> QemuOverlays::find(const VmId& vm, const CaseId& ca
         if (!name.ends_with(".qcow2")) continue;
         const std::string path = *folder + "/" + name;
         const auto label = read_label(label_of(path));
-        if (!label) return fail(label.error());
-        out.push_back({label->target, path, label->base, label->base_format});
+        // Without its label it is half dropped: it can be dropped again, and never committed.
+        if (!label && label.error().code == Errc::not_found)
+            out.push_back({name.substr(0, name.size() - std::string_view(".qcow2").size()), path, "", ""});
+        else if (!label)
+            return fail(label.error());
+        else
+            out.push_back({label->target, path, label->base, label->base_format});
     }
     return out;
 }
@@ -150,17 +155,21 @@ Result<void> QemuOverlays::drop(const Overlay& overlay) {
     if (!overlay.path.starts_with(folder_ + "/") || !overlay.path.ends_with(".qcow2") ||
         overlay.path.find("..") != std::string::npos)
         return fail(Errc::invalid, overlay.path + " is none of our overlays.");
-    if (auto removed = remove_durably(overlay.path); !removed && removed.error().code != Errc::not_found)
-        return removed;
-    if (auto removed = remove_durably(label_of(overlay.path));
-        !removed && removed.error().code != Errc::not_found)
-        return removed;
+    const auto remove = [](const std::string& path) -> Result<void> {
+        auto removed = remove_durably(path);
+        if (!removed && removed.error().code != Errc::not_found) return removed;
+        return {};
+    };
     const std::string folder = overlay.path.substr(0, overlay.path.rfind('/'));
-    for (const std::string& name : names_in(folder))
-        if (name.ends_with(".qcow2")) return {};
-    if (auto removed = remove_durably(folder + "/nvram.fd");
-        !removed && removed.error().code != Errc::not_found)
-        return removed;
+    const std::string own = overlay.path.substr(overlay.path.rfind('/') + 1);
+    bool last = true;
+    for (const std::string& name : names_in(folder)) last = last && (!name.ends_with(".qcow2") || name == own);
+    // The image goes last: as long as it is there, `find` names it, so that a crash in between leaves nothing behind.
+    if (last)
+        if (auto removed = remove(folder + "/nvram.fd"); !removed) return removed;
+    if (auto removed = remove(label_of(overlay.path)); !removed) return removed;
+    if (auto removed = remove(overlay.path); !removed) return removed;
+    if (!last) return {};
     // Only when empty; what else lies there is not ours to remove.
     ::rmdir(folder.c_str());
     ::rmdir(folder.substr(0, folder.rfind('/')).c_str());
