@@ -136,7 +136,7 @@ void Runner::perform(const std::string& id, const Do& step) {
     Json intent{{"act", name(step.act)}, {"target", step.target}};
     if (step.act == Act::permit) intent["token"] = live.operation.token.value_or(random_.hex128());
     if (step.act == Act::unlock && live.last.lock) intent["record"] = to_json(*live.last.lock);
-    note(id, "intent", intent);
+    if (!only_looks(step.act)) note(id, "intent", intent);
     live.busy = true;
     // The worker gets copies: an event or a newer order may change the operation meanwhile.
     in_background(takes_long(step.act) ? Lane::slow : Lane::quick,
@@ -176,8 +176,12 @@ void Runner::acted(const std::string& id, const Do& step, const Result<Json>& re
     done["act"] = name(step.act);
     done["target"] = step.target;
     done["ms"] = took.count();
-    note(id, "done", done);
-    if (step.act == Act::prove_gate) live.operation.gate_holds = gate_up_ = done.at("holds").get<bool>();
+    if (step.act == Act::prove_gate) {
+        live.operation.gate_holds = gate_up_ = done.at("holds").get<bool>();
+        live.operation.steps.push_back({key_of(step), took.count()});
+    } else {
+        note(id, "done", done);
+    }
     log(LogLine::Level::info, "event=done id=" + id + " act=\"" + key_of(step) + "\" ms=" + std::to_string(took.count()));
 }
 

@@ -17,6 +17,10 @@ std::string key_of(const Do& step) {
     return std::string(name(step.act)) + (step.target.empty() ? "" : " " + step.target);
 }
 
+bool only_looks(Act act) {
+    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition;
+}
+
 namespace {
 
 Do step_of(const Json& body) {
@@ -27,6 +31,7 @@ Do step_of(const Json& body) {
 
 void apply_intent(Operation& op, const Do& step, const Json& body) {
     op.begun = true;
+    op.acted = true;
     switch (step.act) {
         case Act::lock: op.locked_here = true; break;
         case Act::create_overlay: op.overlays_created.insert(step.target); break;
@@ -47,14 +52,8 @@ void apply_intent(Operation& op, const Do& step, const Json& body) {
     }
 }
 
-/// Looking and checking changes nothing for the customer.
-bool only_looks(Act act) {
-    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition;
-}
-
 void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds now) {
     ++op.done[key_of(step)];
-    op.acted = op.acted || !only_looks(step.act);
     op.failures.erase(key_of(step));
     op.steps.push_back({key_of(step), body.at("ms").get<int64_t>()});
     switch (step.act) {

@@ -81,7 +81,7 @@ struct Operation {
 
     // From the journal.
     bool begun = false;                               ///< an intent stands: the checks before the first act are behind us
-    bool acted = false;                               ///< something was changed: `done`, not `already`
+    bool acted = false;                               ///< something was or may have been changed: `done`, not `already`
     bool locked_here = false;                         ///< the lock is this operation's
     std::set<std::string> overlays_created;           ///< by this operation, perhaps: those exist that are observed too
     std::set<std::string> committed;
@@ -124,6 +124,10 @@ Step next_step(const Operation& operation, const Observation& seen, const Patien
 
 /// Judges an error of an act: changes the operation's own memory (retry later, this way is closed) or gives up.
 std::optional<GiveUp> after_failure(Operation& operation, const Do& step, const Error& error, const Patience& patience, Milliseconds now);
+
+/// Acts that change nothing: they have no intent, and the canary's proof, which says something of its moment only, is not
+/// journaled at all.
+bool only_looks(Act act);
 
 /// The key of `done` and `failures`.
 std::string key_of(const Do& step);
