@@ -11,47 +11,47 @@
 namespace bailiff::test {
 namespace {
 
-const std::vector<std::string> eicar{"report", "add", "--type", "content/malware", "--address", "192.0.2.10", "--reporter", "cert@example.net", "--summary", "EICAR at /x"};
+const std::string eicar = "report add --type content/malware --address 192.0.2.10 --reporter cert@example.net --summary 'EICAR at /x'";
 
 TEST(Ctl, ACaseAsPeopleSeeIt) {
     LiveApi live;
     EXPECT_EQ(live.ctl(eicar).out, "R-1 opened case C-1\n");
     EXPECT_EQ(live.ctl(eicar).out, "R-2 joined the open case C-1\n");
-    EXPECT_EQ(live.ctl({"case", "list"}).out,
+    EXPECT_EQ(live.ctl("case list").out,
               "CASE  STANDS  POLICY         VM    CUSTOMER  OPENED                    NEXT\n"
               "C-1   open    virus-content  web1  राव वस्त्र  Mon 2026-03-02 08:30 IST  reply Mon 2026-03-02 10:00 IST\n");
-    const auto seen = live.ctl({"case", "show", "C-1"});
+    const auto seen = live.ctl("case show C-1");
     EXPECT_EQ(seen.code, 0) << seen.err;
     for (const char* part : {"case        C-1  open\n", "contact     Asha Rao  abuse@rao.example  +91 80 5550 1234\n",
                              "opened      Mon 2026-03-02 08:30 IST\n", "next        reply Mon 2026-03-02 10:00 IST\n",
                              "\nReports\nREPORT  TYPE             OBSERVED", "\nNotices\n"})
         EXPECT_NE(seen.out.find(part), std::string::npos) << part << "is missing in\n" << seen.out;
-    const auto json = live.ctl({"case", "show", "C-1", "--json"}).json();
+    const auto json = live.ctl("case show C-1 --json").json();
     EXPECT_EQ(json.at("id"), "C-1");
     EXPECT_EQ(json.at("reports").size(), 2u);
-    EXPECT_EQ(live.ctl({"case", "list", "--json", "--limit", "0"}).json().size(), 1u);
+    EXPECT_EQ(live.ctl("case list --json --limit 0").json().size(), 1u);
 }
 
 TEST(Ctl, EveryActOfACase) {
     LiveApi live;
     live.ctl(eicar);
-    const auto code = [&](const std::vector<std::string>& words) {
+    const auto code = [&](const std::string& words) {
         const auto seen = live.ctl(words);
         EXPECT_TRUE(seen.code == 0 || !seen.err.empty());
         return seen.code;
     };
-    EXPECT_EQ(code({"case", "note", "C-1", "--text", "hello"}), 0);
-    EXPECT_EQ(code({"case", "extend", "C-1", "--by", "PT1H", "--reason", "travels"}), 0);
-    EXPECT_EQ(code({"case", "hold", "C-1", "--reason", "lawyer"}), 0);
-    EXPECT_EQ(code({"case", "resume", "C-1", "--reason", "done"}), 0);
-    EXPECT_EQ(code({"case", "call", "C-1", "--outcome", "no_answer", "--note", "rang"}), 0);
-    EXPECT_EQ(code({"case", "reply", "C-1", "--kind", "acknowledged"}), 0);
-    EXPECT_EQ(code({"case", "review", "C-1", "--reason", "a doubt"}), 0);
-    EXPECT_EQ(code({"case", "decide", "C-1", "--decision", "resume", "--reason", "none"}), 0);
-    EXPECT_EQ(code({"case", "approve", "C-1", "--stage", "clean_decision"}), 1) << "nothing waits";
-    EXPECT_EQ(code({"case", "note", "C-1", "--text", "late", "--revision", "1"}), 1);
-    EXPECT_EQ(code({"case", "close", "C-1", "--reason", "settled"}), 0);
-    const auto history = live.ctl({"case", "history", "C-1"}).out;
+    EXPECT_EQ(code("case note C-1 --text hello"), 0);
+    EXPECT_EQ(code("case extend C-1 --by PT1H --reason travels"), 0);
+    EXPECT_EQ(code("case hold C-1 --reason lawyer"), 0);
+    EXPECT_EQ(code("case resume C-1 --reason done"), 0);
+    EXPECT_EQ(code("case call C-1 --outcome no_answer --note rang"), 0);
+    EXPECT_EQ(code("case reply C-1 --kind acknowledged"), 0);
+    EXPECT_EQ(code("case review C-1 --reason 'a doubt'"), 0);
+    EXPECT_EQ(code("case decide C-1 --decision resume --reason none"), 0);
+    EXPECT_EQ(code("case approve C-1 --stage clean_decision"), 1) << "nothing waits";
+    EXPECT_EQ(code("case note C-1 --text late --revision 1"), 1);
+    EXPECT_EQ(code("case close C-1 --reason settled"), 0);
+    const auto history = live.ctl("case history C-1").out;
     EXPECT_EQ(history.find("REV  AT                        BY"), 0u) << history;
     EXPECT_NE(history.find("staff:ada"), std::string::npos);
 }
@@ -60,10 +60,10 @@ TEST(Ctl, WatchesACaseUntilItIsClosed) {
     LiveApi live;
     live.ctl(eicar);
     Seen watched;
-    std::thread watcher([&] { watched = live.ctl({"case", "watch", "C-1"}); });
+    std::thread watcher([&] { watched = live.ctl("case watch C-1"); });
     for (int i = 0; i < 500 && live.feed_listeners() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    EXPECT_EQ(live.ctl({"case", "note", "C-1", "--text", "seen live"}).code, 0);
-    EXPECT_EQ(live.ctl({"case", "close", "C-1", "--reason", "settled"}).code, 0);
+    EXPECT_EQ(live.ctl("case note C-1 --text 'seen live'").code, 0);
+    EXPECT_EQ(live.ctl("case close C-1 --reason settled").code, 0);
     watcher.join();
     EXPECT_EQ(watched.code, 0) << watched.err;
     EXPECT_EQ(watched.out.find("2026-03-02T03:00:00Z  C-1  staff:ada  "), 0u) << watched.out;
@@ -72,70 +72,69 @@ TEST(Ctl, WatchesACaseUntilItIsClosed) {
 
 TEST(Ctl, TheCallQueue) {
     LiveApi live;
-    EXPECT_EQ(live.ctl({"calls"}).out, "Nobody is to be phoned now.\n");
+    EXPECT_EQ(live.ctl("calls").out, "Nobody is to be phoned now.\n");
     live.ctl(eicar);
     live.advance(Seconds(90 * 60));
-    const auto seen = live.ctl({"calls"}, "ana");
+    const auto seen = live.ctl("calls", "ana");
     EXPECT_EQ(seen.out.find("C-1  Asha Rao  +91 80 5550 1234  (राव वस्त्र, web1)\n  due since Mon 2026-03-02 10:00 IST; it is Mon 2026-03-02 10:00 IST there; 0 attempts so far\n"), 0u)
         << seen.out;
-    EXPECT_EQ(live.ctl({"calls", "--json"}).json().at(0).at("case"), "C-1");
+    EXPECT_EQ(live.ctl("calls --json").json().at(0).at("case"), "C-1");
 }
 
 TEST(Ctl, DirectoryAndAccounts) {
     LiveApi live;
-    EXPECT_EQ(live.ctl({"customer", "set", "K-8", "--name", "Ltd", "--contact", "Bo", "--email", "bo@ltd.example"}).code, 0);
-    EXPECT_EQ(live.ctl({"vm", "set", "22222222-2222-4222-8222-222222222222", "--name", "db1", "--host", "h1", "--customer", "K-8", "--address", "192.0.2.20,2001:db8::1"}).code, 0);
-    EXPECT_EQ(live.ctl({"vm", "list", "--address", "2001:db8::1", "--json"}).json().at(0).at("name"), "db1");
-    EXPECT_EQ(live.ctl({"vm", "set", LiveApi::web1, "--customer", "K-8", "--json"}).json().at("addresses").at(0), "192.0.2.10") << "what is not given stays";
-    EXPECT_NE(live.ctl({"vm", "show", "22222222-2222-4222-8222-222222222222"}).out.find("CUSTOMER   K-8\n"), std::string::npos);
-    EXPECT_NE(live.ctl({"host", "enrol-token", "h9"}).out.find("token       one-time\n"), std::string::npos);
-    const auto made = live.ctl({"account", "add", "bob", "--role", "analyst", "--json"}).json();
+    EXPECT_EQ(live.ctl("customer set K-8 --name Ltd --contact Bo --email bo@ltd.example").code, 0);
+    EXPECT_EQ(live.ctl("vm set 22222222-2222-4222-8222-222222222222 --name db1 --host h1 --customer K-8 --address 192.0.2.20,2001:db8::1").code, 0);
+    EXPECT_EQ(live.ctl("vm list --address 2001:db8::1 --json").json().at(0).at("name"), "db1");
+    EXPECT_EQ(live.ctl(std::string("vm set ") + LiveApi::web1 + " --customer K-8 --json").json().at("addresses").at(0), "192.0.2.10") << "what is not given stays";
+    EXPECT_NE(live.ctl("vm show 22222222-2222-4222-8222-222222222222").out.find("CUSTOMER   K-8\n"), std::string::npos);
+    EXPECT_NE(live.ctl("host enrol-token h9").out.find("token       one-time\n"), std::string::npos);
+    const auto made = live.ctl("account add bob --role analyst --json").json();
     EXPECT_EQ(live.client(made.at("token").get<std::string>()).ask("GET", "/api/v1/me")->status, 200);
-    EXPECT_EQ(live.ctl({"account", "list"}).out, "ACCOUNT  ROLE     DISABLED\nada      admin    false\nana      analyst  false\nbob      analyst  false\n");
-    EXPECT_EQ(live.ctl({"account", "disable", "bob"}).code, 0);
+    EXPECT_EQ(live.ctl("account list").out, "ACCOUNT  ROLE     DISABLED\nada      admin    false\nana      analyst  false\nbob      analyst  false\n");
+    EXPECT_EQ(live.ctl("account disable bob").code, 0);
     EXPECT_EQ(live.client(made.at("token").get<std::string>()).ask("GET", "/api/v1/me")->status, 401);
-    EXPECT_EQ(live.ctl({"whoami"}, "ana").out, "account  ana\nrole     analyst\n");
-    EXPECT_NE(live.ctl({"policy", "list"}).out.find("virus-content"), std::string::npos);
-    EXPECT_EQ(live.ctl({"policy", "show", "virus-content"}).json().at("revision"), 1);
-    EXPECT_EQ(live.ctl({"order", "list"}).out, "ORDER  CASE  HOST  VM  DESIRED  DISPATCH  ISSUED  ANSWER  TEXT\n");
-    EXPECT_EQ(live.ctl({"job", "list", "--json"}).json(), Json::array());
-    EXPECT_EQ(live.ctl({"clock", "show"}).code, 1) << "no laboratory";
+    EXPECT_EQ(live.ctl("whoami", "ana").out, "account  ana\nrole     analyst\n");
+    EXPECT_NE(live.ctl("policy list").out.find("virus-content"), std::string::npos);
+    EXPECT_EQ(live.ctl("policy show virus-content").json().at("revision"), 1);
+    EXPECT_EQ(live.ctl("order list").out, "ORDER  CASE  HOST  VM  DESIRED  DISPATCH  ISSUED  ANSWER  TEXT\n");
+    EXPECT_EQ(live.ctl("job list --json").json(), Json::array());
+    EXPECT_EQ(live.ctl("clock show").code, 1) << "no laboratory";
     live.ctl(eicar);
-    const auto audit = live.ctl({"audit", "export"});
+    const auto audit = live.ctl("audit export");
     EXPECT_EQ(audit.code, 0) << audit.err;
     TemporaryFile log("audit.jsonl", audit.out);
-    const auto intact = live.ctl({"audit", "verify", live.url()});
+    const auto intact = live.ctl(std::string("audit verify ") + live.url());
     EXPECT_EQ(intact.code, 2) << "--server does not go with a file: " << intact.out;
-    const auto verify = [](std::vector<std::string> words) {
-        return run([](const auto& a, auto& out, auto& err) { return dispatch(all_commands(), a, out, err); }, words);
-    };
-    EXPECT_EQ(verify({"audit", "verify", log.path()}).out.find("intact: "), 0u) << verify({"audit", "verify", log.path()}).out;
-    const auto remote = verify({"audit", "verify", live.url(), "--ca", live.folder + "/cert.pem", "--token-file", live.folder + "/ada", "--config", "/dev/null", "--json"});
+    const auto verify = [](const std::string& line) { return LiveApi::type(words_of(line)); };
+    const auto local = verify(std::string("audit verify ") + log.path());
+    EXPECT_EQ(local.code, 0) << local.out << local.err;
+    const auto remote = verify(std::string("audit verify ") + live.url() + " --ca " + live.folder + "/cert.pem --token-file " + live.folder + "/ada --config /dev/null --json");
     EXPECT_EQ(remote.json().at("ok"), true) << remote.err;
     std::string edited = audit.out;
     edited.replace(edited.find("cert@example.net"), 4, "evil");
     TemporaryFile other("edited.jsonl", edited);
-    const auto caught = verify({"audit", "verify", other.path()});
+    const auto caught = verify(std::string("audit verify ") + other.path());
     EXPECT_EQ(caught.code, 1);
-    EXPECT_EQ(caught.out.find("NOT INTACT at item 1: "), 0u) << caught.out;
+    EXPECT_NE(caught.out.find("NOT intact from item 1 on"), std::string::npos) << caught.out;
 }
 
 TEST(Ctl, SaysWhatIsWrongAndExitsAccordingly) {
     LiveApi live;
-    const auto refused = live.ctl({"report", "add", "--type", "malware", "--vm", "web1"});
+    const auto refused = live.ctl("report add --type malware --vm web1");
     EXPECT_EQ(refused.code, 1);
     EXPECT_NE(refused.err.find("  /type: must be an XARF v4 category and type; write content/malware\n"), std::string::npos) << refused.err;
-    EXPECT_EQ(live.ctl({"case", "show", "C-99"}).code, 1);
-    EXPECT_EQ(live.ctl({"account", "list"}, "ana").code, 1);
-    EXPECT_EQ(live.ctl({"case", "show"}).code, 2);
-    EXPECT_EQ(live.ctl({"case", "show", "C-1", "C-2"}).code, 2);
-    EXPECT_EQ(live.ctl({"case", "call", "C-1"}).code, 2);
-    EXPECT_EQ(live.ctl({"case", "list", "--limit", "many"}).code, 2);
-    const auto missing = live.ctl({"case", "list"}, "nobody");
+    EXPECT_EQ(live.ctl("case show C-99").code, 1);
+    EXPECT_EQ(live.ctl("account list", "ana").code, 1);
+    EXPECT_EQ(live.ctl("case show").code, 2);
+    EXPECT_EQ(live.ctl("case show C-1 C-2").code, 2);
+    EXPECT_EQ(live.ctl("case call C-1").code, 2);
+    EXPECT_EQ(live.ctl("case list --limit many").code, 2);
+    const auto missing = live.ctl("case list", "nobody");
     EXPECT_EQ(missing.code, 1);
     EXPECT_NE(missing.err.find("--token-file"), std::string::npos);
     live.server->stop(std::chrono::milliseconds(100));
-    const auto gone = live.ctl({"case", "list"});
+    const auto gone = live.ctl("case list");
     EXPECT_EQ(gone.code, 3);
     EXPECT_NE(gone.err.find("is the controller running"), std::string::npos) << gone.err;
 }
@@ -145,7 +144,7 @@ TEST(Ctl, ReadsItsConfiguration) {
     const auto run_with = [&](const std::string& text) {
         const std::string path = live.folder + "/ctl.conf";
         std::ofstream(path) << text;
-        return run([](const auto& a, auto& out, auto& err) { return dispatch(all_commands(), a, out, err); }, {"whoami", "--config", path});
+        return LiveApi::type(words_of("whoami --config " + path));
     };
     const std::string good = "# here\nserver = " + live.url() + "\n ca=" + live.folder + "/cert.pem\ntoken-file = " + live.folder + "/ana\n\n";
     EXPECT_EQ(run_with(good).out, "account  ana\nrole     analyst\n");

@@ -23,6 +23,27 @@
 
 namespace bailiff::test {
 
+/// A command line's words, as a shell splits them: at blanks, except between single quotes. (Lists of texts in braces
+/// make GCC work for many minutes on a test of some size.)
+inline std::vector<std::string> words_of(const std::string& line) {
+    std::vector<std::string> out;
+    bool quoted = false, open = false;
+    for (const char c : line) {
+        if (c == '\'') {
+            quoted = !quoted;
+            if (!open) out.emplace_back();
+            open = true;
+        } else if (c == ' ' && !quoted) {
+            open = false;
+        } else {
+            if (!open) out.emplace_back();
+            open = true;
+            out.back() += c;
+        }
+    }
+    return out;
+}
+
 class NoHosts : public HostDoor {
   public:
     bool connected(const HostId&) override { return true; }
@@ -102,12 +123,13 @@ class LiveApi {
         EXPECT_TRUE(made);
         return std::move(*made);
     }
-    /// bailiffctl with these words, as this account.
-    Seen ctl(std::vector<std::string> words, const std::string& account = "ada") const {
-        for (const auto& word : {std::string("--server"), url(), std::string("--ca"), folder + "/cert.pem", std::string("--token-file"),
-                                 folder + "/" + account, std::string("--config"), std::string("/dev/null")})
-            words.push_back(word);
+    /// bailiffctl as a shell would start it.
+    static Seen type(const std::vector<std::string>& words) {
         return run([](const auto& a, auto& out, auto& err) { return dispatch(all_commands(), a, out, err); }, words);
+    }
+    /// One command line, as this account.
+    Seen ctl(const std::string& line, const std::string& account = "ada") const {
+        return type(words_of(line + " --server " + url() + " --ca " + folder + "/cert.pem --token-file " + folder + "/" + account + " --config /dev/null"));
     }
     /// Moves the clock; the desk's thread takes what is due.
     void advance(Seconds by) {
