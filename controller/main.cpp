@@ -59,7 +59,10 @@ class Door : public HostDoor {
 /// Gateway and desk need each other; the desk sends through this once the gateway is there.
 class LateHosts : public Hosts {
   public:
-    Hosts* real = nullptr;
+    Gateway* real = nullptr;
+    void cut(const HostId& host) {
+        if (real) real->close(host, "the storage is away; come back");
+    }
     bool send(const HostId& host, const Frame& frame) override { return real && real->send(host, frame); }
     bool connected(const HostId& host) override { return real && real->connected(host); }
 };
@@ -179,7 +182,16 @@ int run(const ControllerOptions& options) {
                         return loop.post(DeskTurn{[turn](Desk&) { return turn.work(); }, [turn](const std::string&) { turn.failed(); }});
                     },
                     {[&](const HostId& host) { loop.post([host](Desk& d) { d.host_connected(host); }); },
-                     [&](const HostId& host, Frame frame) { loop.post([host, frame = std::move(frame)](Desk& d) { d.on_frame(host, frame); }); },
+                     [&](const HostId& host, Frame frame) {
+                         // A frame that could not be stored is not acknowledged; a new connection makes the host send it again.
+                         const auto again = [&hosts, host] { hosts.cut(host); };
+                         const bool taken = loop.post(DeskTurn{[host, frame = std::move(frame)](Desk& d) {
+                                                                   d.on_frame(host, frame);
+                                                                   return std::function<void()>();
+                                                               },
+                                                               [again](const std::string&) { again(); }});
+                         if (!taken) again();
+                     },
                      [&](const HostId& host) { loop.post([host](Desk& d) { d.host_disconnected(host); }); }});
     hosts.real = &gateway;
     Door door(gateway, enrolment);

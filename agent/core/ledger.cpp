@@ -100,6 +100,10 @@ void Ledger::accept(const JournalEntry& entry, bool refused) {
 void Ledger::act_begun(const JournalEntry& entry, const KnownOperation& operation) {
     const auto act = entry.body.at("act").get<std::string>();
     if (act == "clean" || act == "start_quarantined") cases_[{operation.vm, operation.case_id}].last_write = entry.position;
+    // From the intent on, links may be down or up. They are kept down only once the cut is known to be done, and no
+    // longer from the moment they are to be raised: a crash in between must not cut a VM that was given back.
+    if (act == "links_down" || act == "links_up") cut_begun_.insert(operation.vm);
+    if (act == "links_up") isolated_.erase(operation.vm);
 }
 
 void Ledger::act_done(const JournalEntry& entry, const KnownOperation& operation) {
@@ -120,6 +124,7 @@ void Ledger::act_done(const JournalEntry& entry, const KnownOperation& operation
         isolated_.insert(operation.vm);
     } else if (act == "links_up") {
         isolated_.erase(operation.vm);
+        cut_begun_.erase(operation.vm);
     }
 }
 
@@ -161,6 +166,7 @@ CaseFacts Ledger::describe(const VmId& vm, const CaseId& case_id) const {
         if (scan.vm == vm) out.scans[id] = scan;
     out.bypassed = bypassed_.contains(vm);
     out.isolated = isolated_.contains(vm);
+    out.cut_begun = cut_begun_.contains(vm);
     if (const auto newest = generations_.find(vm); newest != generations_.end()) out.newest_generation = newest->second;
     return out;
 }

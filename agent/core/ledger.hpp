@@ -74,6 +74,7 @@ class Ledger {
     std::map<std::pair<VmId, CaseId>, CaseHistory> cases_;
     std::map<std::string, ScanFact> scans_;                // by job
     std::set<VmId> isolated_, bypassed_;
+    std::set<VmId> cut_begun_;     ///< an intent to cut links stands: after a crash nobody knows whether it was done
 };
 
 }  // namespace bailiff::agent

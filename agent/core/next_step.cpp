@@ -65,6 +65,11 @@ Step power_down(const View& v) {
     return act(v, Act::kill);
 }
 
+/// Links that are down because we cut them, or may have before a crash: whoever gives the VM back raises them.
+bool links_are_ours(const View& v) {
+    return (v.seen.history.isolated || v.seen.history.cut_begun) && !v.vm().nics.empty() && links_down(v.vm());
+}
+
 Step off_step(const View& v) {
     if (!v.seen.lock) return act(v, Act::lock);
     // The proof is not remembered over a restart: it says something of now only.
@@ -74,7 +79,7 @@ Step off_step(const View& v) {
     if (v.vm().autostart) return act(v, Act::autostart_off);
     if (!v.off()) return power_down(v);
     // Locked and off, cut links protect nobody, and the stored definition is to be as the panel left it.
-    if (v.seen.history.isolated && links_down(v.vm()) && !v.vm().nics.empty()) return act(v, Act::links_up);
+    if (links_are_ours(v)) return act(v, Act::links_up);
     return finished(v, "the VM is off and locked");
 }
 
@@ -114,7 +119,7 @@ Step running_step(const View& v) {
         return act(v, Act::drop, v.seen.overlays.front().target);
     }
     if (v.op.commit_begun && v.seen.evidence && !v.op.definition_compared) return act(v, Act::compare_definition);
-    if (v.seen.history.isolated && !v.vm().nics.empty() && links_down(v.vm())) return act(v, Act::links_up);
+    if (links_are_ours(v)) return act(v, Act::links_up);
     if (v.seen.lock) {
         if (v.seen.lock->had_autostart && !v.vm().autostart) return act(v, Act::autostart_on);
         return act(v, Act::unlock);

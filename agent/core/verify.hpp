@@ -75,6 +75,7 @@ struct CaseFacts {
     int64_t last_write = 0;    ///< position of the last clean or quarantine run on the overlays, or bypass of the lock
     bool bypassed = false;     ///< the VM ran on its own disks, past the lock, while overlays may have existed
     bool isolated = false;     ///< we cut its links and have not restored them
+    bool cut_begun = false;    ///< we may have: the intent stands, the outcome is not known
     int64_t newest_generation = 0;
 };
 

@@ -87,10 +87,14 @@ struct Case {
     StateDemanded demanded;
     bool demand_met = true;
     Instant demanded_at{};
+    Instant held_vm_since{};           ///< the first demand: among cases of one VM the earliest has hold of it
     bool sanctioned_once = false;      ///< the customer was told of a sanction: the end of it must be told too
     Stage stage = Stage::none;
     int64_t round = 0;                 ///< of cleaning, from 1
     int64_t attempt = 1;               ///< of the current job
+    int64_t jobs = 0;                  ///< ever asked for: makes each job's key unlike any other's
+    bool overlays = false;             ///< cleaning has begun: changes may lie beside the disks
+    bool giving_back = false;          ///< a person decided that the VM goes back as it was
     EvidenceId evidence;
     std::optional<ScanVerdict> verdict;
     JobId scan_job;                    ///< the last scan

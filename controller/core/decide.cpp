@@ -198,11 +198,11 @@ Result<Facts> on(const Situation& d, const Decide& in) {
                 return fail(Errc::forbidden, "The policy " + d.policy.id.text() + " restores a VM only when it is verified clean; "
                                              "resume the treatment, or dismiss the case if the report was false.");
             } else {
-                restore(d, facts, EvidenceRule::not_required, in.reason);
+                give_back(d, facts, in.reason);
             }
             return facts;
         case Decision::dismiss:
-            if (touched(c)) restore(d, facts, EvidenceRule::not_required, "false positive: " + in.reason);
+            if (touched(c)) give_back(d, facts, "false positive: " + in.reason);
             else facts.push_back(CaseClosed{Outcome::false_positive, in.reason});
             return facts;
         case Decision::treat: begin_treatment(d, facts, in.reason); return facts;

@@ -82,7 +82,10 @@ Result<Facts> on(const Situation& d, const JobAnswered& in) {
                     facts.push_back(StateDemanded{VmState::quarantined, EvidenceRule::required, Expect::off, false, "boot the cleaned VM in isolation"});
                     facts.push_back(StageEntered{Stage::quarantine, c.round, 1});
                     break;
-                case JobKind::revert: break;
+                case JobKind::revert:
+                    if (c.giving_back) restore(d, facts, EvidenceRule::not_required, "the disks are as they were at power-off");
+                    else facts.push_back(StageEntered{d.policy.evidence ? Stage::evidence : Stage::scan, 1, 1});
+                    break;
             }
             return facts;
         }

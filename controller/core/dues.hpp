@@ -43,7 +43,7 @@ struct OrderDue {
     friend bool operator==(const OrderDue&, const OrderDue&) = default;
 };
 
-/// Work on the VM's disks. `key` is unique within the case ("scan/1.1": round and attempt).
+/// Work on the VM's disks. `key` is unique within the case ("scan/2": the second job of the case).
 struct JobDue {
     JobKind kind = JobKind::scan;
     std::string key;

@@ -97,6 +97,7 @@ void fold(Case& c, const HistoryItem&, const ReviewDecided& f) {
     owe_no_more(c, {Notice::review_needed});
     c.review_reason.clear();
     if (f.decision == Decision::resume) c.phase = c.before_review;
+    else c.giving_back = f.decision == Decision::accept || f.decision == Decision::dismiss;
     if (f.decision == Decision::accept) c.outcome_if_restored = Outcome::accepted;
     if (f.decision == Decision::dismiss) c.outcome_if_restored = Outcome::false_positive;
 }
@@ -107,6 +108,7 @@ void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
     c.demanded = f;
     c.demand_met = false;
     c.demanded_at = item.at;
+    if (c.demand == 1) c.held_vm_since = item.at;
     if (f.desired == VmState::running) {
         c.phase = Phase::restoring;
         c.stage = Stage::none;
@@ -126,6 +128,8 @@ void fold(Case& c, const HistoryItem&, const StageEntered& f) {
     c.stage = f.stage;
     c.round = f.round;
     c.attempt = f.attempt;
+    if (awaited_job(c)) ++c.jobs;
+    if (f.stage == Stage::clean) c.overlays = true;
 }
 void fold(Case& c, const HistoryItem&, const JobFinished& f) {
     if (f.kind == JobKind::evidence) c.evidence = f.evidence;
@@ -133,6 +137,10 @@ void fold(Case& c, const HistoryItem&, const JobFinished& f) {
         c.verdict = f.verdict;
         c.scan_job = f.job_id;
         c.hits = f.hits;
+    }
+    if (f.kind == JobKind::revert) {
+        c.overlays = false;
+        c.verdict.reset();
     }
     if (f.kind == JobKind::clean) {
         c.cleaned += f.files;
@@ -164,7 +172,7 @@ void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
     c.stage = Stage::none;
     c.closed_at = item.at;
     c.outcome = f.outcome;
-    c.held = false;
+    c.held = c.overlays = false;
     c.ladder.running = c.resolution.running = false;
     // What was not sent by now would only confuse; the last word says how it ended.
     c.notices.clear();

@@ -65,8 +65,9 @@ template <class A> void fields(A& a, Case& f) {
     a("rung", f.rung), a("ladder", f.ladder), a("resolution", f.resolution), a("call_level", f.call_level), a("calls", f.calls);
     a("replies", f.replies), a("missing", f.missing), a("tokens", f.tokens), a("held", f.held), a("hold_reason", f.hold_reason);
     a("before_review", f.before_review), a("review_reason", f.review_reason), a("reviews", f.reviews), a("desired", f.desired);
-    a("demand", f.demand), a("demanded", f.demanded), a("demand_met", f.demand_met), a("demanded_at", f.demanded_at);
+    a("demand", f.demand), a("demanded", f.demanded), a("demand_met", f.demand_met), a("demanded_at", f.demanded_at), a("held_vm_since", f.held_vm_since);
     a("sanctioned_once", f.sanctioned_once), a("stage", f.stage), a("round", f.round), a("attempt", f.attempt), a("evidence", f.evidence);
+    a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back);
     a("verdict", f.verdict), a("scan_job", f.scan_job), a("hits", f.hits), a("cleaned", f.cleaned), a("notices", f.notices);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
 }

@@ -65,6 +65,8 @@ enum class Stage {
     quarantine_end,  ///< that run going off again
     rescan,          ///< job
     restore_decision,///< verified clean: policy (or staff) accepts
+    revert_off,      ///< a quarantine run ending, since its changes are to be dropped
+    revert,          ///< job: the disks as they were at power-off
 };
 
 /// The party, and the person we write to and phone.
@@ -275,7 +277,8 @@ struct Names<core::Stage> {
     static constexpr std::array table{
         BAILIFF_WORD(Stage, none), BAILIFF_WORD(Stage, power_off), BAILIFF_WORD(Stage, evidence), BAILIFF_WORD(Stage, scan),
         BAILIFF_WORD(Stage, clean_decision), BAILIFF_WORD(Stage, clean), BAILIFF_WORD(Stage, quarantine),
-        BAILIFF_WORD(Stage, quarantine_end), BAILIFF_WORD(Stage, rescan), BAILIFF_WORD(Stage, restore_decision)};
+        BAILIFF_WORD(Stage, quarantine_end), BAILIFF_WORD(Stage, rescan), BAILIFF_WORD(Stage, restore_decision),
+        BAILIFF_WORD(Stage, revert_off), BAILIFF_WORD(Stage, revert)};
 };
 #undef BAILIFF_WORD
 

@@ -25,7 +25,8 @@ Deadline end_of(const Countdown& count, StepClock clock, const Calendar& calenda
 
 std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Calendar& calendar) {
     if (c.held) return std::nullopt;
-    if (c.phase == Phase::answered && policy.resolution && c.resolution.running)
+    // A resolution clock that ran out before the answer came is due at once: an answer never waits for nothing.
+    if (c.phase == Phase::answered && policy.resolution)
         return end_of(c.resolution, policy.resolution->clock, calendar, policy, "resolution");
     if (c.phase != Phase::open || !c.ladder.running) return std::nullopt;
     assert(c.rung >= 0 && size_t(c.rung) < policy.ladder.size());
@@ -38,8 +39,7 @@ std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Cale
 
 std::optional<JobDue> awaited_job(const Case& c) {
     const auto due = [&](JobKind kind, const char* word) {
-        return JobDue{kind, std::string(word) + "/" + std::to_string(c.round) + "." + std::to_string(c.attempt),
-                      kind == JobKind::clean ? c.scan_job : JobId()};
+        return JobDue{kind, std::string(word) + "/" + std::to_string(c.jobs), kind == JobKind::clean ? c.scan_job : JobId()};
     };
     if (c.phase != Phase::treatment) return std::nullopt;
     switch (c.stage) {
@@ -47,6 +47,8 @@ std::optional<JobDue> awaited_job(const Case& c) {
         case Stage::scan: return due(JobKind::scan, "scan");
         case Stage::clean: return due(JobKind::clean, "clean");
         case Stage::rescan: return due(JobKind::scan, "rescan");
+        case Stage::revert: return due(JobKind::revert, "revert");
+        case Stage::revert_off:
         case Stage::none:
         case Stage::power_off:
         case Stage::clean_decision:

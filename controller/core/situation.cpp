@@ -61,6 +61,17 @@ void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std:
     facts.push_back(StateDemanded{VmState::running, evidence, Expect::any, false, reason});
 }
 
+void give_back(const Situation& d, Facts& facts, const std::string& reason) {
+    const bool verified = d.c.verdict == ScanVerdict::clean;
+    if (!d.c.overlays || verified) return restore(d, facts, verified && d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, reason);
+    if (d.c.desired == VmState::off && d.c.demand_met) {
+        facts.push_back(StageEntered{Stage::revert, d.c.round, 1});
+        return;
+    }
+    facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, "the changes made in cleaning are dropped"});
+    facts.push_back(StageEntered{Stage::revert_off, d.c.round, 1});
+}
+
 bool touched(const Case& c) { return c.demand > 0 && !(c.desired == VmState::running && c.demand_met); }
 
 void approve_restore(const Situation& d, Facts& facts, const std::string& reason) {
@@ -74,7 +85,7 @@ void approve_clean(const Situation& d, Facts& facts, const std::string& reason) 
 }
 
 bool waits_for_state(Stage stage) {
-    return stage == Stage::power_off || stage == Stage::quarantine || stage == Stage::quarantine_end;
+    return stage == Stage::power_off || stage == Stage::quarantine || stage == Stage::quarantine_end || stage == Stage::revert_off;
 }
 
 void after_state(const Situation& d, Facts& facts, Phase phase) {
@@ -84,7 +95,9 @@ void after_state(const Situation& d, Facts& facts, Phase phase) {
         return;
     }
     if (phase != Phase::treatment) return;
-    if (c.stage == Stage::power_off) {
+    if (c.stage == Stage::revert_off || (c.stage == Stage::power_off && c.overlays)) {
+        facts.push_back(StageEntered{Stage::revert, c.round, 1});
+    } else if (c.stage == Stage::power_off) {
         if (d.policy.evidence) facts.push_back(StageEntered{Stage::evidence, 1, 1});
         else facts.push_back(StageEntered{Stage::scan, 1, 1});
     } else if (c.stage == Stage::quarantine) {

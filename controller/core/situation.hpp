@@ -38,6 +38,8 @@ void sanction(const Situation& d, Facts& facts, VmState state, const std::string
 void begin_treatment(const Situation& d, Facts& facts, const std::string& reason);
 /// Release. Whether cleaned disks are committed is the host's to check: it does so only after a clean scan.
 void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std::string& reason);
+/// Back as a person decided. What was cleaned and never verified is dropped first: it must not reach the disks.
+void give_back(const Situation& d, Facts& facts, const std::string& reason);
 /// The VM, once touched, must be given back before the case can close.
 bool touched(const Case& c);
 void approve_restore(const Situation& d, Facts& facts, const std::string& reason);

@@ -52,6 +52,8 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
         return "<" + after.id.text() + "." + local + "." + ports_.random.hex128().substr(0, 12) + "@" + options_.mail_domain + ">";
     });
     dispatch(after, dues);
+    if (after.phase == core::Phase::closed && after.demand > 0)
+        for (const CaseId& sibling : ports_.storage.open_cases_of(after.vm)) dispatch_again(sibling);
     leaving_.push_back([this, id = after.id, items] { ports_.watchers.changed(id, items); });
     for (const auto& item : items)
         spdlog::info("case={} revision={} actor={} fact={} text=\"{}\"", after.id.text(), item.revision, item.actor, core::word_of(item.fact),

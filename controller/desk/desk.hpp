@@ -108,6 +108,7 @@ class Desk {
     void issue_order(const core::Case& c, const core::OrderDue& due);
     void issue_job(const core::Case& c, const core::JobDue& due);
     std::vector<StoredOrder> open_orders_of(const core::Case& c);
+    std::optional<CaseId> holder_of_vm(const core::Case& c);
     void dispatch_again(const CaseId& id);
     void reissue();
     void send_mails();

@@ -39,11 +39,29 @@ void Desk::dispatch(const Case& c, const core::Dues& dues) {
                 ports_.storage.put_order(order);
             }
         }
+    if (!dues.order && !dues.job) return;
+    if (const auto holder = holder_of_vm(c)) {
+        spdlog::info("case={} waits: case {} has hold of VM {}", c.id.text(), holder->text(), c.vm.text());
+        return;
+    }
     if (dues.order && !order_stands) issue_order(c, *dues.order);
     if (!dues.job) return;
     const auto jobs = ports_.storage.jobs_of(c.id);
     const bool job_stands = std::any_of(jobs.begin(), jobs.end(), [&](const StoredJob& job) { return job.key == dues.job->key && job.state != DispatchState::void_; });
     if (!job_stands) issue_job(c, *dues.job);
+}
+
+/// Of several open cases of one VM, one at a time has hold of it: from the state it demands until the VM runs as it was.
+/// The others wait, first come first served: two cases that clean, cut and restore the same disks would undo each other.
+std::optional<CaseId> Desk::holder_of_vm(const Case& c) {
+    const auto holds = [](const Case& other) { return other.demand > 0 && !(other.desired == VmState::running && other.demand_met); };
+    for (const CaseId& id : ports_.storage.open_cases_of(c.vm)) {
+        if (id == c.id) continue;
+        const auto other = ports_.storage.find_case(id);
+        if (!other || !holds(*other)) continue;
+        if (std::pair(other->held_vm_since, other->id) < std::pair(c.held_vm_since, c.id)) return other->id;
+    }
+    return std::nullopt;
 }
 
 std::vector<StoredOrder> Desk::open_orders_of(const Case& c) {

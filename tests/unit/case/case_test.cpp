@@ -48,7 +48,7 @@ TEST(Case, a_job_that_ends_during_a_hold_is_not_lost) {
     EXPECT_EQ(walk.c.stage, Stage::scan);
     EXPECT_FALSE(owed(walk.c, walk.policy, walk.calendar).job);
     walk.then(LiftHold{"go"});
-    EXPECT_EQ(owed(walk.c, walk.policy, walk.calendar).job->key, "scan/1.1");
+    EXPECT_EQ(owed(walk.c, walk.policy, walk.calendar).job->key, "scan/2");
 }
 
 TEST(Case, an_order_obeyed_during_a_review_leads_on_when_resumed) {

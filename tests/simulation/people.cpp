@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people do in the simulated provider: reporters, customers, staff, and whoever starts a machine by hand.
+
+#include "tests/simulation/world.hpp"
+
+#include <array>
+
+namespace bailiff::test {
+
+void SimWorld::act(const CaseId& id, const core::Input& input, const std::string& actor) {
+    turn([&](Desk& desk) { (void)desk.act(id, input, actor); });  // a refusal is as legitimate here as at a real desk
+}
+
+void SimWorld::reports() {
+    static constexpr std::array types{"content/malware", "content/malware", "content/malware", "messaging/spam", "connection/ddos", "content/phishing"};
+    const VmId vm = vms_[random_.below(vms_.size())];
+    ReportInput report;
+    report.type = types[random_.below(types.size())];
+    report.vm = vm.text();
+    report.reporter = "cert@reporter.example";
+    report.summary = "seen";
+    // Malware is often really there; sometimes the report is wrong.
+    SimHost& home = *home_[vm];
+    if (report.type.starts_with("content/malware") && chance(700) && home.host.vm(vm).power == Power::running && !home.host.locks.contains(vm))
+        home.host.plant(vm, "/var/www/bad" + std::to_string(random_.below(3)) + ".php", "<?php EICAR");
+    turn([&](Desk& desk) { (void)desk.report(report, "staff:ravi"); });
+}
+
+void SimWorld::customers(const core::Case& c) {
+    if (!chance(quiet_ ? 2 : 6)) return;
+    static constexpr std::array kinds{core::ReplyKind::acknowledged, core::ReplyKind::fixed, core::ReplyKind::fixed, core::ReplyKind::fix_request, core::ReplyKind::dispute};
+    core::Reply reply;
+    reply.kind = kinds[random_.below(kinds.size())];
+    if (reply.kind == core::ReplyKind::fixed) {
+        reply.steps = "removed it";
+        if (random_.below(2)) reply.root_cause = reply.prevention = "a weak password";
+    }
+    act(c.id, core::RecordReply{reply}, "customer");
+}
+
+void SimWorld::staff(const core::Case& c, const core::Dues& dues) {
+    const int64_t zeal = quiet_ ? 300 : 60;
+    if (dues.call && chance(zeal)) {
+        static constexpr std::array outcomes{core::CallOutcome::no_answer, core::CallOutcome::voicemail, core::CallOutcome::reached, core::CallOutcome::wrong_number};
+        act(c.id, core::LogCall{"Asha", "+91", outcomes[random_.below(outcomes.size())], ""}, "staff:ravi");
+    }
+    if (c.phase == core::Phase::review && chance(zeal)) {
+        static constexpr std::array decisions{core::Decision::resume, core::Decision::enforce, core::Decision::accept, core::Decision::dismiss, core::Decision::treat};
+        act(c.id, core::Decide{decisions[random_.below(decisions.size())], "looked at it"}, "staff:meera");
+    }
+    if (c.phase == core::Phase::treatment && (c.stage == core::Stage::clean_decision || c.stage == core::Stage::restore_decision) && chance(zeal))
+        act(c.id, core::Approve{c.stage, "go on"}, "staff:meera");
+    if (c.phase == core::Phase::sanctioned && c.demand_met && chance(quiet_ ? 50 : 5)) act(c.id, core::AskReview{"it has been long"}, "staff:ravi");
+    if (c.held) {
+        if (chance(quiet_ ? 500 : 20)) act(c.id, core::LiftHold{"go"}, "staff:ravi");
+    } else if (!quiet_ && chance(2)) {
+        act(c.id, core::PlaceHold{"wait"}, "staff:ravi");
+    }
+    if (!quiet_ && chance(2)) act(c.id, core::Extend{Seconds(3600), "asked for it"}, "staff:ravi");
+    if (!quiet_ && chance(1)) act(c.id, core::Close{"nothing to do"}, "staff:meera");
+}
+
+/// Somebody with virsh, a guest that dies, a connection that breaks, a mail server that goes away.
+void SimWorld::mischief() {
+    if (!faults_) return;
+    if (chance(5)) break_connection(*hosts_[random_.below(hosts_.size())]);
+    if (chance(3)) mailer_.away = !mailer_.away;
+    mailer_.lost_answers_percent = 5;
+    if (chance(10)) {
+        const VmId vm = vms_[random_.below(vms_.size())];
+        home_[vm]->host.start_by_hand(vm);
+    }
+}
+
+void SimWorld::people() {
+    if (!quiet_ && chance(15)) reports();
+    mischief();
+    for (const auto& c : storage_->list_cases({std::nullopt, true, VmId(), CustomerId(), CaseId(), 1000})) {
+        const auto view = desk_->view(c.id);
+        if (!view) continue;
+        customers(view->c);
+        if (const auto again = desk_->view(c.id); again && again->c.phase != core::Phase::closed) staff(again->c, again->dues);
+    }
+}
+
+}  // namespace bailiff::test
