@@ -111,7 +111,11 @@ Why check_supported(const Order& order) {
         return refuse(Refusal::unsupported, "closing single ports is not built on this host yet; order 'isolated' or act by hand");
     return std::nullopt;
 }
-Why check_supported(const Job&) { return std::nullopt; }
+Why check_supported(const Job& job) {
+    if (job.kind == JobKind::guard || job.kind == JobKind::unguard)
+        return refuse(Refusal::unsupported, "guarding another host's VM is not built on this host yet");
+    return std::nullopt;
+}
 
 template <class Document>
 Why check_host(const Document& d, const HostFacts& host) {

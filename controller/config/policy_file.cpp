@@ -36,6 +36,20 @@ std::set<core::Need> read_needs(JsonReader& answer, std::vector<Mistake>& mistak
     return needs;
 }
 
+/// Ports as a list in the file, as one text in orders: "25,465,587".
+Limit read_limit(JsonReader& limit, std::vector<Mistake>& mistakes) {
+    Limit out;
+    std::set<int64_t> ports;
+    limit.each("closed_ports", false, 16, [&](const Json& item, const std::string& at) {
+        const bool fits = item.is_number_integer() && item.get<int64_t>() >= 1 && item.get<int64_t>() <= 65535;
+        if (fits) ports.insert(item.get<int64_t>());
+        else mistakes.push_back({at, "must be a port from 1 to 65535"});
+    });
+    for (const int64_t port : ports) out.closed_ports += (out.closed_ports.empty() ? "" : ",") + std::to_string(port);
+    out.rate_kbit = limit.integer("rate_kbit", 0, 100'000'000, false);
+    return out;
+}
+
 void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes) {
     if (auto resolution = root.object("resolution", false)) {
         core::Resolution r;
@@ -51,6 +65,9 @@ void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes)
     if (auto restore = root.object("restore")) {
         policy.restore_when = restore->word("when", policy.restore_when);
         policy.restore_by = restore->word("by", policy.restore_by);
+        policy.health = restore->word("health", policy.health, false);
+        policy.health_within = restore->duration("health_within", false);
+        policy.signatures_within = restore->duration("signatures_within", false);
         restore->finish();
     }
     if (auto treatment = root.object("treatment", false)) {
@@ -58,7 +75,17 @@ void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes)
         policy.scan = treatment->boolean("scan", false, policy.scan);
         policy.clean_by = treatment->word("clean_by", policy.clean_by, false);
         policy.clean_rounds = treatment->integer("clean_rounds", 1, 10, false, policy.clean_rounds);
+        policy.evidence_first = treatment->boolean("evidence_first", false);
+        policy.memory = treatment->boolean("memory", false);
         treatment->finish();
+    }
+    if (auto limit = root.object("limit", false)) {
+        policy.limit = read_limit(*limit, mistakes);
+        limit->finish();
+    }
+    if (auto lock = root.object("lock", false)) {
+        policy.gate = lock->word("gate", policy.gate, false);
+        lock->finish();
     }
     policy.support_tokens = root.integer("support_tokens", 0, 1000, false, 0);
     policy.remedies = root.texts("remedies", false, 50);
@@ -121,6 +148,9 @@ std::string policy_json(const Policy& policy) {
     }
     Json needs = Json::array();
     for (const auto need : policy.needs) needs.push_back(name(need));
+    Json restore{{"when", name(policy.restore_when)}, {"by", name(policy.restore_by)}, {"health", name(policy.health)}};
+    if (policy.health != Health::unchecked) restore["health_within"] = format_duration(policy.health_within);
+    if (policy.signatures_within > Seconds(0)) restore["signatures_within"] = format_duration(policy.signatures_within);
     Json out{{"id", policy.id.text()},
              {"revision", policy.revision},
              {"title", policy.title},
@@ -131,17 +161,25 @@ std::string policy_json(const Policy& policy) {
              {"ladder", std::move(ladder)},
              {"without_call", policy.without_call},
              {"answer", {{"needs", std::move(needs)}}},
-             {"restore", {{"when", name(policy.restore_when)}, {"by", name(policy.restore_by)}}},
+             {"restore", std::move(restore)},
+             {"lock", {{"gate", name(policy.gate)}}},
              {"treatment",
               {{"evidence", policy.evidence},
                {"scan", policy.scan},
                {"clean_by", name(policy.clean_by)},
-               {"clean_rounds", policy.clean_rounds}}},
+               {"clean_rounds", policy.clean_rounds},
+               {"evidence_first", policy.evidence_first},
+               {"memory", policy.memory}}},
              {"support_tokens", policy.support_tokens},
              {"remedies", policy.remedies}};
     if (policy.resolution)
         out["resolution"] = {{"within", format_duration(policy.resolution->within)},
                              {"clock", name(policy.resolution->clock)}};
+    if (!policy.limit.empty()) {
+        Json ports = Json::array();
+        for (const auto port : parse_ports(policy.limit.closed_ports).value_or(std::vector<uint16_t>())) ports.push_back(port);
+        out["limit"] = {{"closed_ports", std::move(ports)}, {"rate_kbit", policy.limit.rate_kbit}};
+    }
     return dump_json(out);
 }
 

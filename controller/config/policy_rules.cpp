@@ -129,6 +129,15 @@ class Rules {
             mistake("/calendar", "must be the name of a file in calendars/ without .json, such as \"asia-kolkata\"");
         if (policy_.resolution && (policy_.resolution->within < shortest || policy_.resolution->within > longest))
             mistake("/resolution/within", "must be from PT1M to 90 days");
+        const bool limits = !policy_.ladder.empty() && policy_.ladder.back().then == VmState::limited;
+        if (limits && policy_.limit.empty())
+            mistake("/limit", "is missing, but silence leads to \"limited\"; say which \"closed_ports\" or what \"rate_kbit\"");
+        if (!limits && !policy_.limit.empty()) mistake("/limit", "is given, but no step leads to \"limited\"; remove it");
+        if (policy_.memory && !policy_.evidence_first)
+            mistake("/treatment/memory", "is true, but memory is only there while the VM runs; make \"evidence_first\" true as well");
+        if ((policy_.health == Health::unchecked) != (policy_.health_within == Seconds(0)))
+            mistake("/restore/health_within", "goes with \"health\"; give both or neither");
+        if (policy_.health_within > Seconds(longest_health_seconds)) mistake("/restore/health_within", "is longer than PT15M; write less");
         using core::RestoreWhen;
         if (policy_.restore_when == RestoreWhen::verified_clean && !policy_.scan)
             mistake("/treatment/scan", "is false, but only a scan can verify that the VM is clean; make it true, or "

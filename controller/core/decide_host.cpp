@@ -86,6 +86,8 @@ Result<Facts> on(const Situation& d, const JobAnswered& in) {
                     if (c.giving_back) restore(d, facts, EvidenceRule::not_required, "the disks are as they were at power-off");
                     else facts.push_back(StageEntered{d.policy.evidence ? Stage::evidence : Stage::scan, 1, 1});
                     break;
+                case JobKind::guard:
+                case JobKind::unguard: break;   // the desk's own: no case awaits them
             }
             return facts;
         }

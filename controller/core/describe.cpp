@@ -51,6 +51,8 @@ std::string say(const JobFinished& f) {
         }
         case JobKind::clean: return "cleaned: " + std::to_string(f.files) + " files moved away";
         case JobKind::revert: return "overlays dropped: disks as at power-off";
+        case JobKind::guard: return "lock held on a host that could run the VM";
+        case JobKind::unguard: return "lock let go on a host that could run the VM";
     }
     return {};
 }

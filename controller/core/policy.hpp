@@ -4,6 +4,7 @@
 
 #include <bailiff/id.hpp>
 #include <bailiff/names.hpp>
+#include <bailiff/order.hpp>
 #include <bailiff/time.hpp>
 #include <bailiff/vm.hpp>
 #include "controller/core/calendar.hpp"
@@ -67,6 +68,13 @@ struct Policy {
     std::set<Need> needs;               ///< what a customer's own fix must contain
     RestoreWhen restore_when = RestoreWhen::verified_clean;
     DecidedBy restore_by = DecidedBy::policy;   ///< who accepts a cleaned overlay
+    Health health = Health::unchecked;  ///< what must hold after the VM was given back
+    Seconds health_within{0};
+    Seconds signatures_within{0};       ///< how old the signatures of the clean scan may be; 0 = any age
+    Limit limit;                        ///< what `limited` closes; empty when no step leads to it
+    GateRule gate = GateRule::required; ///< whether a power-off waits until every candidate host holds the lock
+    bool evidence_first = false;        ///< freeze evidence of the running VM before it is cut or ended
+    bool memory = false;                ///< that evidence holds the guest's memory too
     bool evidence = true;               ///< freeze evidence after power-off, before anything else
     bool scan = true;                   ///< scan after evidence
     DecidedBy clean_by = DecidedBy::staff;      ///< whether an infected disk is cleaned without a person's act

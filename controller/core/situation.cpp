@@ -45,7 +45,8 @@ void review(const Situation& d, Facts& facts, const std::string& reason) {
 
 void sanction(const Situation& d, Facts& facts, VmState state, const std::string& reason) {
     stop_clocks(d, facts, "sanction");
-    facts.push_back(StateDemanded{state, EvidenceRule::not_required, Expect::any, true, reason});
+    const auto evidence = d.policy.evidence_first ? EvidenceRule::first : EvidenceRule::not_required;
+    facts.push_back(StateDemanded{state, evidence, Expect::any, true, reason});
     if (state == VmState::off && d.policy.restore_when == RestoreWhen::verified_clean)
         facts.push_back(StageEntered{Stage::power_off, 1, 1});
 }

@@ -71,6 +71,7 @@ std::vector<StoredOrder> Desk::open_orders_of(const Case& c) {
 }
 
 void Desk::issue_order(const Case& c, const core::OrderDue& due) {
+    const core::Policy& policy = policy_of(c);
     StoredOrder stored;
     Order& order = stored.order;
     order.order_id = OrderId(ports_.random.hex128());
@@ -87,6 +88,14 @@ void Desk::issue_order(const Case& c, const core::OrderDue& due) {
     order.issued_at = now();
     order.not_after = now() + options_.order_life;
     order.reason = due.reason.substr(0, 500);
+    order.gate = policy.gate;
+    if (due.desired == VmState::limited) order.limit = policy.limit;
+    if (due.evidence == EvidenceRule::first) order.memory = policy.memory;
+    if (due.desired == VmState::running) {
+        order.health = policy.health;
+        order.health_seconds = policy.health_within.count();
+        order.signatures_seconds = policy.signatures_within.count();
+    }
     stored.demand = due.demand;
     const auto envelope = ports_.signer.seal(order_payload_type, dump_json(to_json(order)));
     if (!envelope) throw StorageOutage("The order of case " + c.id.text() + " could not be signed: " + envelope.error().text);

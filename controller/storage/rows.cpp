@@ -94,6 +94,13 @@ Order order_from(std::string_view text) {
     out.desired = read.word("desired", VmState::running);
     out.evidence = read.word("evidence", EvidenceRule::required);
     out.expect = read.word("expect", Expect::any);
+    // Fields that came later: an order stored before them has their nothing.
+    out.limit = {read.optional_text("closed_ports"), read.integer("rate_kbit", 0, codec::any, false)};
+    out.gate = read.word("gate", GateRule::required, false);
+    out.memory = read.boolean("memory", false);
+    out.health = read.word("health", Health::unchecked, false);
+    out.health_seconds = read.integer("health_seconds", 0, codec::any, false);
+    out.signatures_seconds = read.integer("signatures_seconds", 0, codec::any, false);
     refuse_mistakes("an order", mistakes);
     return out;
 }
@@ -108,6 +115,7 @@ Job job_from(std::string_view text) {
     out.job_id = JobId(read.optional_text("job_id"));
     out.kind = read.word("kind", JobKind::scan);
     out.scan_job = JobId(read.optional_text("scan_job"));
+    out.memory = read.boolean("memory", false);
     refuse_mistakes("a job", mistakes);
     return out;
 }

@@ -111,6 +111,15 @@ struct StepTime {
     friend bool operator==(const StepTime&, const StepTime&) = default;
 };
 
+/// How a person reaches the screen or serial line of a VM whose network is cut.
+struct Console {
+    std::string kind;          ///< vnc, spice, serial
+    std::string address;       ///< "127.0.0.1:5901" on the host, or the device of a serial line
+    std::string password;      ///< one-time; empty when the console has none
+    Instant until{};           ///< when the password ends; 0 = it has no end
+    friend bool operator==(const Console&, const Console&) = default;
+};
+
 /// agent -> controller.
 struct OrderAnswer {
     OrderId order_id;
@@ -121,6 +130,8 @@ struct OrderAnswer {
     Power power = Power::unknown;
     Instant at{};
     std::vector<StepTime> steps;
+    std::vector<Console> consoles;     ///< isolated and quarantined: how the VM is still reached
+    std::vector<std::string> plan;     ///< dry-run: the acts that it would take, in order
     friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 
@@ -147,6 +158,7 @@ struct JobAnswer {
     int64_t skipped = 0;                               ///< scan: named as not scanned
     std::vector<ScanHit> hits;                         ///< scan: at most 200 of them. clean: what was moved away
     std::vector<StepTime> steps;
+    Instant signatures_at{};                           ///< scan: when the engine's signatures were made; 0 = it does not say
     friend bool operator==(const JobAnswer&, const JobAnswer&) = default;
 };
 
@@ -173,6 +185,9 @@ inline Json json_of(const VmDisk& d) {
 }
 inline Json json_of(const VmNic& n) { return {{"mac", n.mac}, {"network", n.network}, {"link_up", n.link_up}}; }
 inline Json json_of(const StepTime& s) { return {{"step", s.step}, {"ms", s.milliseconds}}; }
+inline Json json_of(const Console& c) {
+    return {{"kind", c.kind}, {"address", c.address}, {"password", c.password}, {"until", format_rfc3339(c.until)}};
+}
 inline Json json_of(const ScanHit& h) {
     return {{"path", h.path}, {"signature", h.signature}, {"engine", h.engine}, {"sha256", h.sha256}};
 }
@@ -205,13 +220,15 @@ inline Json json_of(const OrderFrame& m) { return {{"envelope", m.envelope}}; }
 inline Json json_of(const JobFrame& m) { return {{"envelope", m.envelope}}; }
 inline Json json_of(const OrderAnswer& m) {
     return {{"order_id", m.order_id.text()}, {"status", name(m.status)}, {"refusal", name(m.refusal)}, {"text", m.text},
-            {"state", name(m.state)}, {"power", name(m.power)}, {"at", format_rfc3339(m.at)}, {"steps", list_of(m.steps)}};
+            {"state", name(m.state)}, {"power", name(m.power)}, {"at", format_rfc3339(m.at)}, {"steps", list_of(m.steps)},
+            {"consoles", list_of(m.consoles)}, {"plan", m.plan}};
 }
 inline Json json_of(const JobAnswer& m) {
     return {{"job_id", m.job_id.text()}, {"kind", name(m.kind)}, {"status", name(m.status)}, {"refusal", name(m.refusal)},
             {"text", m.text}, {"at", format_rfc3339(m.at)}, {"percent", m.percent}, {"evidence", m.evidence.text()},
             {"manifest_sha256", m.manifest_sha256}, {"verdict", name(m.verdict)}, {"files", m.files}, {"bytes", m.bytes},
-            {"skipped", m.skipped}, {"hits", list_of(m.hits)}, {"steps", list_of(m.steps)}};
+            {"skipped", m.skipped}, {"hits", list_of(m.hits)}, {"steps", list_of(m.steps)},
+            {"signatures_at", format_rfc3339(m.signatures_at)}};
 }
 inline Json json_of(const Ack& m) { return {{"ids", m.ids}}; }
 
@@ -233,6 +250,9 @@ inline void read(JsonReader& r, VmDisk& d) {
 }
 inline void read(JsonReader& r, VmNic& n) { n = {r.text("mac", 32), r.optional_text("network", 256), r.boolean("link_up", false, true)}; }
 inline void read(JsonReader& r, StepTime& s) { s = {r.text("step", 64), r.integer("ms", 0, any)}; }
+inline void read(JsonReader& r, Console& c) {
+    c = {r.text("kind", 16), r.text("address", 256), r.optional_text("password", 64), r.instant("until", false)};
+}
 inline void read(JsonReader& r, ScanHit& h) {
     h = {r.text("path", 32768), r.text("signature", 512), r.text("engine", 64), r.optional_text("sha256", 64)};
 }
@@ -277,6 +297,8 @@ inline Message read_message(std::string_view type, JsonReader& r, std::vector<Mi
         m.power = r.word("power", Power::unknown);
         m.at = r.instant("at");
         m.steps = read_steps(r, mistakes);
+        m.consoles = read_list<Console>(r, "consoles", 16, mistakes, [](JsonReader& one, Console& c) { read(one, c); });
+        m.plan = r.texts("plan", false, 256);
         return m;
     }
     if (type == "job_answer") {
@@ -296,6 +318,7 @@ inline Message read_message(std::string_view type, JsonReader& r, std::vector<Mi
         m.skipped = r.integer("skipped", 0, any, false);
         m.hits = read_list<ScanHit>(r, "hits", 1000, mistakes, [](JsonReader& one, ScanHit& h) { read(one, h); });
         m.steps = read_steps(r, mistakes);
+        m.signatures_at = r.instant("signatures_at", false);
         return m;
     }
     if (type == "ack") return Ack{r.texts("ids", true, 10'000)};

@@ -9,8 +9,11 @@
 #include <bailiff/time.hpp>
 #include <bailiff/vm.hpp>
 
+#include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bailiff {
 
@@ -18,8 +21,23 @@ namespace bailiff {
 inline constexpr std::string_view order_payload_type = "application/vnd.bailiff.order.v1+json";
 inline constexpr std::string_view job_payload_type = "application/vnd.bailiff.job.v1+json";
 
-/// Whether the host must hold a verified evidence set of the case before it obeys.
-enum class EvidenceRule { required, not_required };
+/// What evidence the order asks of the host.
+enum class EvidenceRule {
+    required,      ///< a verified set of the case must lie on the host before it obeys
+    not_required,
+    first,         ///< the host freezes a set of the running VM before it cuts or ends it: a wiper may watch the link
+};
+
+/// Whether a power-off needs the start gate to hold. Without a gate anyone can start the VM again.
+enum class GateRule { required, not_required };
+
+/// What tells that a VM given back is well.
+enum class Health {
+    unchecked,
+    steady,        ///< it runs, and did not crash or stop, for the whole span
+    guest_agent,   ///< its guest agent answers within the span
+    network,       ///< its address shows in a lease or in the neighbour table within the span
+};
 
 /// What the agent must find for the order to apply; anything else means that the world moved since it was signed.
 enum class Expect { any, running, off, isolated, limited, quarantined };
@@ -30,6 +48,8 @@ enum class JobKind {
     scan,      ///< scan the VM's disks, or their overlays where they exist
     clean,     ///< move what scan `scan_job` found out of an overlay, into the evidence set
     revert,    ///< drop the overlays; the disks are as they were at power-off
+    guard,     ///< hold the lock of a VM that lives on another host, so that it cannot be started on this one
+    unguard,   ///< let go of it
 };
 
 /// Why an agent does not obey. Each check has its own word; the order of the words is the order of the checks.
@@ -69,7 +89,21 @@ template <>
 struct Names<EvidenceRule> {
     static constexpr std::string_view what = "evidence rule";
     static constexpr std::array table{std::pair{EvidenceRule::required, std::string_view("required")},
-                                      std::pair{EvidenceRule::not_required, std::string_view("not_required")}};
+                                      std::pair{EvidenceRule::not_required, std::string_view("not_required")},
+                                      std::pair{EvidenceRule::first, std::string_view("first")}};
+};
+template <>
+struct Names<GateRule> {
+    static constexpr std::string_view what = "gate rule";
+    static constexpr std::array table{std::pair{GateRule::required, std::string_view("required")},
+                                      std::pair{GateRule::not_required, std::string_view("not_required")}};
+};
+template <>
+struct Names<Health> {
+    static constexpr std::string_view what = "health check";
+    static constexpr std::array table{
+        std::pair{Health::unchecked, std::string_view("unchecked")}, std::pair{Health::steady, std::string_view("steady")},
+        std::pair{Health::guest_agent, std::string_view("guest_agent")}, std::pair{Health::network, std::string_view("network")}};
 };
 template <>
 struct Names<Expect> {
@@ -84,7 +118,8 @@ struct Names<JobKind> {
     static constexpr std::string_view what = "job kind";
     static constexpr std::array table{
         std::pair{JobKind::evidence, std::string_view("evidence")}, std::pair{JobKind::scan, std::string_view("scan")},
-        std::pair{JobKind::clean, std::string_view("clean")}, std::pair{JobKind::revert, std::string_view("revert")}};
+        std::pair{JobKind::clean, std::string_view("clean")}, std::pair{JobKind::revert, std::string_view("revert")},
+        std::pair{JobKind::guard, std::string_view("guard")}, std::pair{JobKind::unguard, std::string_view("unguard")}};
 };
 template <>
 struct Names<Refusal> {
@@ -126,6 +161,35 @@ inline constexpr Seconds longest_order_life{15 * 60};
 /// How far two hosts' clocks may differ.
 inline constexpr Seconds clock_tolerance{60};
 
+/// What `limited` closes. Plain scalars, since an order has no lists.
+struct Limit {
+    std::string closed_ports;  ///< "25,465,587": destination ports, TCP and UDP, that the VM cannot reach; ascending, at most 16
+    int64_t rate_kbit = 0;     ///< kilobits a second, in and out together for each NIC; 0 = no cap
+    bool empty() const { return closed_ports.empty() && rate_kbit == 0; }
+    friend bool operator==(const Limit&, const Limit&) = default;
+};
+
+/// The ports of `Limit::closed_ports`; nothing when the text is not ascending numbers from 1 to 65535, at most 16.
+inline std::optional<std::vector<uint16_t>> parse_ports(std::string_view text) {
+    std::vector<uint16_t> out;
+    while (!text.empty()) {
+        uint16_t port = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+        const size_t used = size_t(end - text.data());
+        if (error != std::errc{} || port == 0 || text.front() == '0' || (!out.empty() && port <= out.back()) || out.size() == 16)
+            return std::nullopt;
+        out.push_back(port);
+        text.remove_prefix(used);
+        if (text.empty()) break;
+        if (text.front() != ',' || text.size() == 1) return std::nullopt;
+        text.remove_prefix(1);
+    }
+    return out;
+}
+
+/// The longest that a health check may wait.
+inline constexpr int64_t longest_health_seconds = 900;
+
 /// Times are UTC seconds. `vm_generation` fences: a host never obeys a lower one than it has seen for the VM.
 struct Order {
     OrderId order_id;         ///< 32 hex digits; the same id acts once
@@ -142,6 +206,12 @@ struct Order {
     Instant issued_at{};
     Instant not_after{};
     std::string reason;       ///< one sentence for the host admin
+    Limit limit;                            ///< limited: what is closed; empty for every other state
+    GateRule gate = GateRule::required;     ///< off, quarantined
+    bool memory = false;                    ///< evidence first: the guest's memory too
+    Health health = Health::unchecked;      ///< running: what must hold after the release
+    int64_t health_seconds = 0;
+    int64_t signatures_seconds = 0;         ///< running: how old the clean scan's signatures may be; 0 = any age
     friend bool operator==(const Order&, const Order&) = default;
 };
 
@@ -159,6 +229,7 @@ struct Job {
     Instant issued_at{};
     Instant not_after{};
     std::string reason;
+    bool memory = false;      ///< evidence of a running VM: its memory too, at the same instant as its disks
     friend bool operator==(const Job&, const Job&) = default;
 };
 
@@ -219,20 +290,23 @@ inline Json to_json(const Order& o) {
                 {"vm_uuid", o.vm_uuid.text()}, {"vm_generation", o.vm_generation}, {"case", o.case_id.text()},
                 {"desired", name(o.desired)}, {"evidence", name(o.evidence)}, {"expect", name(o.expect)},
                 {"policy", o.policy}, {"issued_at", format_rfc3339(o.issued_at)}, {"not_after", format_rfc3339(o.not_after)},
-                {"reason", o.reason}};
+                {"reason", o.reason}, {"closed_ports", o.limit.closed_ports}, {"rate_kbit", o.limit.rate_kbit},
+                {"gate", name(o.gate)}, {"memory", o.memory}, {"health", name(o.health)},
+                {"health_seconds", o.health_seconds}, {"signatures_seconds", o.signatures_seconds}};
 }
 
 inline Json to_json(const Job& j) {
     return Json{{"job_id", j.job_id.text()}, {"epoch", j.epoch}, {"host", j.host.text()}, {"seq", j.seq},
                 {"vm_uuid", j.vm_uuid.text()}, {"case", j.case_id.text()}, {"kind", name(j.kind)},
                 {"scan_job", j.scan_job.text()}, {"policy", j.policy}, {"issued_at", format_rfc3339(j.issued_at)},
-                {"not_after", format_rfc3339(j.not_after)}, {"reason", j.reason}};
+                {"not_after", format_rfc3339(j.not_after)}, {"reason", j.reason}, {"memory", j.memory}};
 }
 
 /// Every field present, known, typed and in range; anything else is refused with its own code.
 inline tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     static constexpr std::array fields{"order_id", "epoch", "host", "seq", "vm_uuid", "vm_generation", "case",
-                                       "desired", "evidence", "expect", "policy", "issued_at", "not_after", "reason"};
+                                       "desired", "evidence", "expect", "policy", "issued_at", "not_after", "reason",
+                                       "closed_ports", "rate_kbit", "gate", "memory", "health", "health_seconds", "signatures_seconds"};
     const auto json = detail::read_exactly(text, fields);
     if (!json) return tl::unexpected(json.error());
     std::vector<Mistake> mistakes;
@@ -245,13 +319,27 @@ inline tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     out.desired = read.word("desired", VmState::running);
     out.evidence = read.word("evidence", EvidenceRule::required);
     out.expect = read.word("expect", Expect::any);
+    out.gate = read.word("gate", GateRule::required);
+    out.memory = read.boolean("memory");
+    out.health = read.word("health", Health::unchecked);
+    out.health_seconds = read.integer("health_seconds", 0, longest_health_seconds);
+    out.signatures_seconds = read.integer("signatures_seconds", 0, detail::largest_number);
+    out.limit.closed_ports = read.text("closed_ports", 128, false);
+    out.limit.rate_kbit = read.integer("rate_kbit", 0, 100'000'000);
+    if (!parse_ports(out.limit.closed_ports)) read.mistake("closed_ports", "must be ascending ports like 25,465,587, at most 16");
+    if (out.limit.empty() != (out.desired != VmState::limited))
+        read.mistake("closed_ports", "ports or a rate must stand in an order for 'limited', and in no other");
+    if (out.memory && out.evidence != EvidenceRule::first) read.mistake("memory", "goes with evidence 'first' only");
+    if (out.evidence == EvidenceRule::first && (out.desired == VmState::running || out.desired == VmState::quarantined))
+        read.mistake("evidence", "'first' goes with a state that cuts or ends a running VM");
+    if ((out.health == Health::unchecked) != (out.health_seconds == 0)) read.mistake("health_seconds", "must be given with a health check, and only then");
     if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
     return out;
 }
 
 inline tl::expected<Job, RefusedPayload> parse_job(std::string_view text) {
     static constexpr std::array fields{"job_id", "epoch", "host", "seq", "vm_uuid", "case",
-                                       "kind", "scan_job", "policy", "issued_at", "not_after", "reason"};
+                                       "kind", "scan_job", "policy", "issued_at", "not_after", "reason", "memory"};
     const auto json = detail::read_exactly(text, fields);
     if (!json) return tl::unexpected(json.error());
     std::vector<Mistake> mistakes;
@@ -264,6 +352,8 @@ inline tl::expected<Job, RefusedPayload> parse_job(std::string_view text) {
     out.scan_job = JobId(read.text("scan_job", 32, false));
     if (out.kind == JobKind::clean ? !is_hex(out.scan_job.text(), 32) : !out.scan_job.empty())
         read.mistake("scan_job", "must name the scan for a clean job and be empty for any other");
+    out.memory = read.boolean("memory");
+    if (out.memory && out.kind != JobKind::evidence) read.mistake("memory", "goes with evidence only");
     if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
     return out;
 }

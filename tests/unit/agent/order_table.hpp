@@ -93,6 +93,16 @@ struct TableMaker {
 };
 
 inline Json wrong_type_for(const Json& value) { return value.is_string() ? Json(7) : Json("seven"); }
+/// Another value of the same type.
+inline Json other_value(const Json& value) {
+    if (value.is_string()) return value.get<std::string>() + "1";
+    if (value.is_boolean()) return !value.get<bool>();
+    return value.get<int64_t>() + 1;
+}
+/// Fields that may be empty or zero in the table's good documents.
+inline bool may_be_nothing(const std::string& field) {
+    return field == "scan_job" || field == "closed_ports" || field == "rate_kbit" || field == "health_seconds" || field == "signatures_seconds";
+}
 
 inline void every_field(TableMaker& t) {
     for (const auto& [field, value] : t.good.items()) {
@@ -104,13 +114,13 @@ inline void every_field(TableMaker& t) {
         t.with(field, "a list", Json::array({value}), Refusal::bad_field);
         t.with(field, "an object", Json::object({{"is", value}}), Refusal::bad_field);
         t.with(field, "a float", 1.5, Refusal::bad_field);
-        t.with(field, "true", true, Refusal::bad_field);
+        if (!value.is_boolean()) t.with(field, "true", true, Refusal::bad_field);
         if (value.is_string()) {
-            if (field != "scan_job") t.with(field, "empty", "", Refusal::bad_field);
+            if (!may_be_nothing(field)) t.with(field, "empty", "", Refusal::bad_field);
             t.with(field, "too long", std::string(600, 'x'), Refusal::bad_field);
         } else {
             t.with(field, "negative", -1, Refusal::bad_field);
-            t.with(field, "zero", 0, Refusal::bad_field);
+            if (!may_be_nothing(field)) t.with(field, "zero", 0, Refusal::bad_field);
             t.with(field, "too large", (int64_t{1} << 53) + 1, Refusal::bad_field);
             t.with(field, "beyond 64 bits", 18446744073709551615u, Refusal::bad_field);
             t.with(field, "a whole float", 3.0, Refusal::bad_field);
@@ -123,7 +133,7 @@ inline void every_field(TableMaker& t) {
 
         // The signature covers every field: a changed value under the old signature does not pass.
         Json tampered = t.good;
-        tampered[field] = value.is_string() ? Json(value.get<std::string>() + "1") : Json(value.get<int64_t>() + 1);
+        tampered[field] = other_value(value);
         Json envelope = *parse_json(seal(trusted_key(), t.type, text));
         envelope["payload"] = base64(dump_json(tampered));
         t.rows.push_back({field + " tampered", dump_json(envelope), Refusal::bad_signature});
@@ -223,7 +233,17 @@ inline std::vector<OrderRow> order_table() {
     t.with("vm_generation", "the newest seen", 6, Refusal::stale_generation);
     t.with("vm_generation", "old", 1, Refusal::stale_generation);
     t.with("desired", "an unknown word", "destroyed", Refusal::bad_field);
-    t.with("desired", "not built", "limited", Refusal::unsupported);
+    t.with("desired", "limited without a limit", "limited", Refusal::bad_field);
+    t.with("closed_ports", "for another state", "25", Refusal::bad_field);
+    t.with("closed_ports", "out of order", "465,25", Refusal::bad_field);
+    t.with("closed_ports", "out of range", "70000", Refusal::bad_field);
+    t.with("rate_kbit", "for another state", 100, Refusal::bad_field);
+    t.with("gate", "an unknown word", "perhaps", Refusal::bad_field);
+    t.with("memory", "without evidence first", true, Refusal::bad_field);
+    t.with("health", "without a span", "steady", Refusal::bad_field);
+    t.with("health", "an unknown word", "fine", Refusal::bad_field);
+    t.with("health_seconds", "without a check", 30, Refusal::bad_field);
+    t.with("health_seconds", "too long", 901, Refusal::bad_field);
     t.with("evidence", "an unknown word", "maybe", Refusal::bad_field);
     t.with("expect", "an unknown word", "crashed", Refusal::bad_field);
     t.with("vm_uuid", "an exempt VM's", "33333333-3333-4333-8333-333333333333", Refusal::exempt);
@@ -239,6 +259,7 @@ inline std::vector<OrderRow> job_table() {
     t.with("kind", "clean without a scan", "clean", Refusal::bad_field);
     t.with("scan_job", "named for another kind", id_number(9), Refusal::bad_field);
     t.with("scan_job", "no id", "x", Refusal::bad_field);
+    t.with("memory", "for another kind", true, Refusal::bad_field);
     t.with("vm_uuid", "an exempt VM's", "33333333-3333-4333-8333-333333333333", Refusal::exempt);
     return std::move(t.rows);
 }

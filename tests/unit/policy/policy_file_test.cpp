@@ -56,6 +56,29 @@ TEST(PolicyFile, CanonicalJsonIsReadBackEqual) {
     }
 }
 
+TEST(PolicyFile, WhatHostsAreToldBesides) {
+    Json policy = shipped_json("high-bandwidth.json");
+    policy["limit"] = {{"closed_ports", {465, 25, 587}}, {"rate_kbit", 512}};
+    policy["lock"] = {{"gate", "not_required"}};
+    policy["restore"] = {{"when", "confirmed"}, {"by", "staff"}, {"health", "steady"}, {"health_within", "PT30S"}, {"signatures_within", "P2D"}};
+    policy["treatment"]["evidence_first"] = policy["treatment"]["memory"] = true;
+    std::vector<Mistake> mistakes;
+    const auto read = parse_policy(dump_json(policy), mistakes);
+    ASSERT_TRUE(read) << describe(mistakes);
+    EXPECT_EQ(read->limit, (Limit{"25,465,587", 512})) << "in the order that hosts expect";
+    EXPECT_EQ(read->gate, GateRule::not_required);
+    EXPECT_EQ(read->health, Health::steady);
+    EXPECT_EQ(read->health_within, Seconds(30));
+    EXPECT_EQ(read->signatures_within, Seconds(172800));
+    EXPECT_TRUE(read->evidence_first && read->memory);
+    EXPECT_EQ(*parse_policy(policy_json(*read), mistakes), *read);
+    policy.erase("limit");
+    EXPECT_NE(describe(mistakes_of(dump_json(policy))).find("/limit: is missing"), std::string::npos);
+    EXPECT_NE(after("/limit", Json{{"rate_kbit", 5}}).find("no step leads to"), std::string::npos);
+    EXPECT_NE(after("/restore/health", "steady").find("give both or neither"), std::string::npos);
+    EXPECT_NE(after("/treatment/memory", true).find("evidence_first"), std::string::npos);
+}
+
 TEST(PolicyFile, EveryMistakeAtOnce) {
     const auto mistakes = mistakes_of(R"({
         "id": "x", "revison": 1, "title": "", "nature": "n", "calendar": "c", "types": ["content/malwear", "smtp/spam"],

@@ -55,7 +55,7 @@ TEST(Schema, PoliciesAgree) {
         {"/ladder/0/waits_for", "", false}, {"/ladder/0/within", R"("PT90M")", true}, {"/ladder/0/within", R"("1h")", false},
         {"/ladder/0/within", R"("P1M")", false}, {"/ladder/0/within", R"("P")", false}, {"/ladder/0/within", "60", false},
         {"/ladder/0/clock", R"("elapsed")", true}, {"/ladder/0/clock", R"("wall")", false}, {"/ladder/0/clock", "", false},
-        {"/ladder/2/then", R"("limited")", true}, {"/ladder/2/then", R"("running")", false},
+        {"/ladder/2/then", R"("isolated")", true}, {"/ladder/2/then", R"("running")", false},
         {"/ladder/2/then", R"("quarantined")", false}, {"/ladder/0/extra", "1", false},
         {"/ladder/1/escalate_after", "", true}, {"/without_call", "false", true}, {"/without_call", R"("no")", false},
         {"/resolution", "", true}, {"/resolution/within", "", false}, {"/resolution/clock", "", false},
@@ -65,6 +65,9 @@ TEST(Schema, PoliciesAgree) {
         {"/restore/by", R"("nobody")", false}, {"/restore/extra", "1", false}, {"/treatment", "", true},
         {"/treatment/clean_by", R"("policy")", true}, {"/treatment/clean_by", R"("robot")", false},
         {"/treatment/clean_rounds", "11", false}, {"/treatment/scan", "1", false}, {"/treatment/extra", "1", false},
+        {"/treatment/evidence_first", "true", true}, {"/treatment/memory", "1", false}, {"/limit", R"({"closed_ports":[0]})", false},
+        {"/limit", R"({"extra":1})", false}, {"/limit", R"({"rate_kbit":-1})", false}, {"/lock", R"({"gate":"not_required"})", true},
+        {"/lock", R"({"gate":"perhaps"})", false}, {"/restore/health", R"("fine")", false}, {"/restore/signatures_within", R"("P2D")", true},
         {"/support_tokens", "0", true}, {"/support_tokens", "-1", false}, {"/support_tokens", "1001", false},
         {"/remedies", "[]", true}, {"/remedies", "", true}, {"/remedies/0", R"("")", false}, {"/remedies/0", "1", false},
         {"/$schema", "", true}, {"/$schema", "1", false}, {"/extra", "1", false}};
