@@ -16,11 +16,13 @@
 #include "controller/storage/sql_storage.hpp"
 #include "controller/storage/sqlite.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -111,6 +113,10 @@ NoticeTexts load_notices(const ControllerOptions& options) {
     std::vector<Mistake> mistakes;
     auto texts = NoticeTexts::load(options.policies + "/notices", mistakes);
     if (!texts) stop_with("the notices are not sound: " + texts.error().text);
+    const auto languages = texts->languages();
+    if (std::find(languages.begin(), languages.end(), options.staff_language) == languages.end())
+        stop_with("--staff-language: there are no notices in '" + options.staff_language + "'; " + options.policies + "/notices has " +
+                  fmt::format("{}", fmt::join(languages, ", ")));
     return std::move(*texts);
 }
 
@@ -170,6 +176,7 @@ int run(const ControllerOptions& options) {
     desk_options.staff_address = options.staff_address;
     desk_options.supervisor_address = options.supervisor_address;
     desk_options.answer_to = options.answer_to;
+    desk_options.staff_language = options.staff_language;
     desk_options.mail_domain = mail_domain(options.mail_from);
     desk_options.order_life = options.order_life;
     Desk desk({*storage, clock, random, signer, mailer, notices, hosts, feed}, load_policies_in_force(options, storage.get()), desk_options);
@@ -209,6 +216,7 @@ int run(const ControllerOptions& options) {
         return mistakes;
     };
     parts.lab_clock_file = options.lab_clock;
+    parts.public_key = authority.order_key().public_pem();
     Api api(std::move(parts), [](const ApiLogLine& line) {
         spdlog::info("api method={} path={} status={} account={} peer={} ms={}", line.method, line.path, line.status, line.account, line.peer, line.took.count());
     });
@@ -236,6 +244,24 @@ int run(const ControllerOptions& options) {
     return 0;
 }
 
+/// The database is a restored backup: what was signed after it is known to hosts and not to us, so that orders would
+/// carry numbers anew. A new epoch stands above all of them.
+int begin_epoch(const ControllerOptions& options) {
+    const SystemClock clock;
+    auto storage = open_storage(options, clock);
+    const int64_t before = storage->epoch();
+    int64_t began = 0;
+    const auto done = storage->transaction([&]() -> Result<void> {
+        began = storage->begin_epoch(clock.now());
+        return {};
+    });
+    if (!done) stop_with("the epoch could not be begun: " + done.error().text);
+    fmt::print("epoch {} began (it was {}): hosts that have had an order of it refuse every order signed before.\n"
+               "Orders that lay open in the backup are issued anew as the hosts connect. Start the controllers again.\n",
+               began, before);
+    return 0;
+}
+
 }  // namespace
 }  // namespace bailiff
 
@@ -252,6 +278,7 @@ int main(int argc, char** argv) {
             (void)bailiff::load_notices(command.options);
             fmt::print("options, policies and notices are sound\n");
             return 0;
+        case ControllerCommand::Do::begin_epoch:
         case ControllerCommand::Do::run: break;
     }
     // Signals are waited for by the main thread alone, so they are blocked before any other begins.
@@ -265,6 +292,7 @@ int main(int argc, char** argv) {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     spdlog::set_level(spdlog::level::from_str(command.options.log_level));
     try {
+        if (command.what == ControllerCommand::Do::begin_epoch) return bailiff::begin_epoch(command.options);
         return bailiff::run(command.options);
     } catch (const std::exception& outage) {
         spdlog::critical("{}", outage.what());

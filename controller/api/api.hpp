@@ -51,6 +51,7 @@ struct ApiParts {
     std::function<void(std::vector<Metric>&)> more_metrics;
     std::string lab_clock_file;                      ///< of --lab-clock; empty: /clock does not exist
     std::string version = BAILIFF_VERSION;
+    std::string public_key;                          ///< PEM: what checkpoints are signed with; exports carry it
 };
 
 /// One answer of the API in one line of the log.

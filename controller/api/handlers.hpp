@@ -24,6 +24,7 @@ HttpResponse resolve_report(ApiCall& call);
 HttpResponse list_vms(ApiCall& call);
 HttpResponse show_vm(ApiCall& call);
 HttpResponse put_vm(ApiCall& call);
+HttpResponse put_host(ApiCall& call);
 HttpResponse list_customers(ApiCall& call);
 HttpResponse show_customer(ApiCall& call);
 HttpResponse put_customer(ApiCall& call);

@@ -64,6 +64,7 @@ HttpResponse export_audit(ApiCall& call) {
             filter.before = cases.back().id;
         }
         out.body += dump_json({{"cases", std::move(revisions)}}) + "\n";
+        if (!call.parts.public_key.empty()) out.body += dump_json({{"key", call.parts.public_key}}) + "\n";
     }
     return out;
 }

@@ -129,6 +129,22 @@ HttpResponse show_host(ApiCall& call) {
     return host ? json_answer(200, host_json(*host, call.parts.hosts->connected(host->id))) : missing("host", call.values[0]);
 }
 
+/// What staff say of a host; the rest is observed.
+HttpResponse put_host(ApiCall& call) {
+    std::vector<Mistake> mistakes;
+    JsonReader read(call.body, mistakes);
+    auto host = call.storage().find_host(HostId(call.values[0]));
+    if (!host) return missing("host", call.values[0]);
+    if (read.value("cluster")) host->cluster = read.text("cluster", 64, false);
+    read.finish();
+    if (!host->cluster.empty() && !is_name(host->cluster))
+        read.mistake("cluster", "is 1 to 64 letters, digits, dots, hyphens or underscores, or empty for a host that stands alone");
+    if (!mistakes.empty()) return problem(mistakes);
+    call.storage().put_host(*host);
+    call.desk.hosts_changed();
+    return json_answer(200, host_json(*host, call.parts.hosts->connected(host->id)));
+}
+
 HttpResponse make_enrolment_token(ApiCall& call) {
     const HostId id(call.values[0]);
     if (!is_name(id.text()))
@@ -147,6 +163,7 @@ HttpResponse ban_host(ApiCall& call) {
     if (!host) return missing("host", id.text());
     host->banned = true;
     call.storage().put_host(*host);
+    call.desk.hosts_changed();
     call.after_commit.emplace_back([hosts = call.parts.hosts, id] { hosts->shut_out(id); });
     return json_answer(200, host_json(*host, false));
 }
@@ -156,6 +173,7 @@ HttpResponse unban_host(ApiCall& call) {
     if (!host) return missing("host", call.values[0]);
     host->banned = false;
     call.storage().put_host(*host);
+    call.desk.hosts_changed();
     return json_answer(200, host_json(*host, call.parts.hosts->connected(host->id)));
 }
 

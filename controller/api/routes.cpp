@@ -64,6 +64,7 @@ constexpr Route table[] = {
     put("/api/v1/customers/{id}", analyst, put_customer, "Set a customer and the authorised contact"),
     get("/api/v1/hosts", analyst, list_hosts, "Hosts with their state"),
     get("/api/v1/hosts/{id}", analyst, show_host, "One host"),
+    put("/api/v1/hosts/{id}", admin, put_host, "Say which cluster a host belongs to"),
     secret_post("/api/v1/hosts/{id}/enrolment-tokens", admin, none, make_enrolment_token, "Make a one-time token for a host"),
     post("/api/v1/hosts/{id}/ban", admin, none, ban_host, "Shut a host out"),
     post("/api/v1/hosts/{id}/unban", admin, none, unban_host, "Let a banned host enrol again"),

@@ -112,6 +112,8 @@ Json case_json(Desk& desk, const CaseView& view) {
     const core::Case& c = view.c;
     const auto* calendar = calendar_of(desk, c);
     Json out = head_json(desk, c);
+    // While its host cannot do what the case demands, who looks at the case reads why.
+    if (const auto host = desk.storage().find_host(c.host); host && !host->trouble.empty()) out["vm"]["host_trouble"] = host->trouble;
     out["policy"]["title"] = view.policy_title;
     out["customer"]["contact"] = contact_json(c.contact);
     out["hold_reason"] = c.hold_reason;

@@ -38,6 +38,7 @@ po::options_description file_options() {
         ("mail-from", text("abuse@localhost"), "sender of every notice")
         ("staff-address", text("abuse@localhost"), "where staff notices go")
         ("supervisor-address", text(""), "where overdue calls go; default the staff's address")
+        ("staff-language", text("en"), "language of the notices to staff and supervisor: a folder of POLICIES/notices")
         ("answer-to", text(""), "address that notices name for answers; default mail-from")
         ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
         ("tick", po::value<int64_t>()->default_value(1000), "milliseconds between two looks at the clock")
@@ -53,7 +54,8 @@ po::options_description flag_options() {
         ("version", "the version")
         ("config", po::value<std::string>(), "ini file; default /etc/bailiff/controller.conf if it exists")
         ("print-config", "the options in force, as an ini file")
-        ("check", "read options and policies, say what is wrong, end");
+        ("check", "read options and policies, say what is wrong, end")
+        ("begin-epoch", "after a backup of the database was restored: make the hosts refuse every order signed before, end");
     return o;
 }
 
@@ -99,6 +101,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.staff_address = text("staff-address");
     o.supervisor_address = text("supervisor-address").empty() ? o.staff_address : text("supervisor-address");
     o.answer_to = text("answer-to").empty() ? o.mail_from : text("answer-to");
+    o.staff_language = text("staff-language");
     o.tick_milliseconds = v["tick"].as<int64_t>();
     o.lab_clock = text("lab-clock");
     o.log_level = text("log-level");
@@ -185,6 +188,7 @@ ControllerCommand read_controller_command(int argc, const char* const* argv) {
         command.what = ControllerCommand::Do::print_config;
     }
     if (values.count("check")) command.what = ControllerCommand::Do::check;
+    if (values.count("begin-epoch")) command.what = ControllerCommand::Do::begin_epoch;
     return command;
 }
 

@@ -29,6 +29,7 @@ struct ControllerOptions {
     std::vector<std::string> agents_names;  ///< DNS names and addresses under which hosts reach us
     std::string smtp, smtp_starttls, smtp_user, smtp_password_file, smtp_ca;
     std::string mail_from, staff_address, supervisor_address, answer_to;
+    std::string staff_language;         ///< of staff notices; checked against the folders when the notices are read
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production
@@ -37,7 +38,7 @@ struct ControllerOptions {
 
 /// What the command line asks for.
 struct ControllerCommand {
-    enum class Do { run, help, version, print_config, check, usage_error } what = Do::run;
+    enum class Do { run, help, version, print_config, check, begin_epoch, usage_error } what = Do::run;
     ControllerOptions options;
     std::string text;                   ///< help, configuration, or every mistake with its remedy
 };

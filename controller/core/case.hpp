@@ -94,6 +94,7 @@ struct Case {
     int64_t attempt = 1;               ///< of the current job
     int64_t jobs = 0;                  ///< ever asked for: makes each job's key unlike any other's
     bool overlays = false;             ///< cleaning has begun: changes may lie beside the disks
+    int64_t lock_waived = 0;           ///< the demand whose order may leave though not every host holds the lock
     bool giving_back = false;          ///< a person decided that the VM goes back as it was
     EvidenceId evidence;
     std::optional<ScanVerdict> verdict;

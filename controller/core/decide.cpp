@@ -82,11 +82,19 @@ Result<Facts> on(const Situation& d, const AddReport& in) {
 
 Result<Facts> on(const Situation& d, const LogCall& in) {
     if (d.c.phase == Phase::closed) return conflict(d.c, "a call can be logged only while the case is open");
-    Facts facts{CallLogged{in.contact, in.number, in.outcome, in.note}};
-    // A wrong number is no attempt to reach the contact: the call stays due.
+    const CallLogged logged{in.contact, in.number, in.outcome, in.note};
+    Facts facts;
+    size_t rung = size_t(d.c.rung);
+    // The call may be logged in the moment between the end of the hour and the clock's next look at it.
+    const auto deadline = owed(d.c, d.policy, d.calendar).deadline;
+    if (deadline && deadline->what == "reply" && deadline->at <= d.now && d.policy.ladder.at(rung + 1).waits_for == WaitsFor::call)
+        facts.push_back(start_rung(d.policy, ++rung));
+    facts.push_back(logged);
+    // A wrong number is no attempt to reach the contact: the call stays due. So does it after an early call: who was
+    // phoned while there still was time to answer has not been silent yet.
     const bool attempt = in.outcome != CallOutcome::wrong_number;
-    if (attempt && d.c.phase == Phase::open && !d.c.held && d.rung().waits_for == WaitsFor::call)
-        facts.push_back(start_rung(d.policy, size_t(d.c.rung) + 1));
+    if (attempt && d.c.phase == Phase::open && !d.c.held && d.policy.ladder.at(rung).waits_for == WaitsFor::call)
+        facts.push_back(start_rung(d.policy, rung + 1));
     return facts;
 }
 

@@ -52,6 +52,13 @@ Result<Facts> on(const Situation& d, const OrderAnswered& in) {
         case AnswerStatus::refused:
         case AnswerStatus::failed:
         case AnswerStatus::needs_operator:
+            if (a.refusal == Refusal::unhealthy) {
+                // The VM is given back, which no further order changes: what is left is for a person, before the case closes.
+                facts.push_back(StateReached{a.order_id, a.state, false, a.steps});
+                facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
+                if (d.c.phase != Phase::review) review(d, facts, "the VM was given back and is not well: " + a.text);
+                return facts;
+            }
             facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
             if (d.c.phase != Phase::review)
                 review(d, facts, "host " + d.c.host.text() + " did not bring the VM to " + std::string(name(d.c.desired)) + ": " + a.text);
@@ -106,9 +113,37 @@ Result<Facts> on(const Situation& d, const VmReported& in) {
     if (d.c.phase == Phase::closed) return Facts{};
     return Facts{VmTrouble{in.what, in.text}};
 }
+/// A lock, an evidence set and an overlay lie on the host that made them. Where the VM turns up, what the case demands of
+/// it is demanded anew, and a treatment begins again: the VM may have run meanwhile, so nothing found before still counts.
 Result<Facts> on(const Situation& d, const VmSeenOn& in) {
-    if (d.c.phase == Phase::closed || in.host == d.c.host) return Facts{};
-    return Facts{VmMoved{in.host}};
+    const Case& c = d.c;
+    if (c.phase == Phase::closed || in.host == c.host) return Facts{};
+    Facts facts{VmMoved{in.host}};
+    const std::string reason = "the VM moved to host " + in.host.text();
+    // What is demanded and not yet reached needs no second demand: the desk issues it to the new host.
+    if (c.phase == Phase::sanctioned && c.demand_met) {
+        facts.push_back(StateDemanded{c.desired, c.demanded.evidence, Expect::any, false, reason});
+    } else if (c.phase == Phase::treatment && (c.demand_met || c.desired != VmState::off)) {
+        facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, reason});
+        facts.push_back(StageEntered{Stage::power_off, 1, 1});
+    }
+    return facts;
+}
+
+/// A power-off that any other host can undo is none: without the policy's leave nothing is sent, and a person decides.
+Result<Facts> on(const Situation& d, const HostsWithoutLock& in) {
+    const Case& c = d.c;
+    const bool needs_lock = c.desired == VmState::off || c.desired == VmState::quarantined;
+    if (c.phase == Phase::closed || in.demand != c.demand || !needs_lock) return Facts{};
+    // The VM is off already: a host that came to its cluster later, say. It stays off where it is.
+    if (c.demand_met) return Facts{VmTrouble{"lock_incomplete", in.text}};
+    if (c.phase == Phase::review || c.lock_waived == c.demand) return Facts{};
+    if (d.policy.gate == GateRule::not_required) return Facts{LockIncomplete{in.text, true}};
+    Facts facts{LockIncomplete{in.text, false}};
+    review(d, facts, "the VM was not ordered " + std::string(name(c.desired)) + ", since it could be started elsewhere: " + in.text +
+                         ". Mend these hosts (`bailiff-agent status` on each says what is wrong), or take out of the cluster what can never "
+                         "run the VM (`bailiffctl host set HOST --cluster ''`), then decide resume");
+    return facts;
 }
 
 }  // namespace bailiff::core

@@ -65,6 +65,8 @@ std::string say(const VmMoved& f) { return "VM moved to host " + f.host.text(); 
 std::string say(const NoteAdded& f) { return "note" + with(f.text); }
 std::string say(const CaseClosed& f) { return "case closed: " + std::string(name(f.outcome)) + with(f.reason); }
 
+std::string say(const LockIncomplete& f) { return "lock incomplete" + with(f.text) + (f.goes_on ? "; the policy lets the VM go off all the same" : ""); }
+
 }  // namespace
 
 std::string describe(const Fact& fact) {

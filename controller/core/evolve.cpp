@@ -120,7 +120,9 @@ void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
     }
 }
 void fold(Case& c, const HistoryItem&, const StateReached&) { c.demand_met = true; }
-void fold(Case& c, const HistoryItem& item, const OrderFailed&) {
+void fold(Case& c, const HistoryItem& item, const OrderFailed& f) {
+    // The host knows better than the last scan: it scans again after a commit, and asks for new signatures.
+    if (f.refusal == Refusal::not_verified_clean) c.verdict.reset();
     owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
 }
 void fold(Case& c, const HistoryItem&, const StageEntered& f) {
@@ -177,6 +179,10 @@ void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
     // What was not sent by now would only confuse; the last word says how it ended.
     c.notices.clear();
     owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
+}
+
+void fold(Case& c, const HistoryItem&, const LockIncomplete& f) {
+    if (f.goes_on) c.lock_waived = c.demand;
 }
 
 }  // namespace

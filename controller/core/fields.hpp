@@ -58,6 +58,8 @@ template <class A> void fields(A& a, VmMoved& f) { a("host", f.host); }
 template <class A> void fields(A& a, NoteAdded& f) { a("text", f.text); }
 template <class A> void fields(A& a, CaseClosed& f) { a("outcome", f.outcome), a("reason", f.reason); }
 
+template <class A> void fields(A& a, LockIncomplete& f) { a("text", f.text), a("goes_on", f.goes_on); }
+
 template <class A> void fields(A& a, Case& f) {
     a("case", f.id), a("revision", f.revision), a("phase", f.phase), a("vm", f.vm), a("vm_name", f.vm_name), a("vm_address", f.vm_address);
     a("host", f.host), a("customer", f.customer), a("customer_name", f.customer_name), a("contact", f.contact), a("policy", f.policy);
@@ -67,7 +69,7 @@ template <class A> void fields(A& a, Case& f) {
     a("before_review", f.before_review), a("review_reason", f.review_reason), a("reviews", f.reviews), a("desired", f.desired);
     a("demand", f.demand), a("demanded", f.demanded), a("demand_met", f.demand_met), a("demanded_at", f.demanded_at), a("held_vm_since", f.held_vm_since);
     a("sanctioned_once", f.sanctioned_once), a("stage", f.stage), a("round", f.round), a("attempt", f.attempt), a("evidence", f.evidence);
-    a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back);
+    a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back), a("lock_waived", f.lock_waived);
     a("verdict", f.verdict), a("scan_job", f.scan_job), a("hits", f.hits), a("cleaned", f.cleaned), a("notices", f.notices);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
 }

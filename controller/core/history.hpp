@@ -196,10 +196,14 @@ struct NoteAdded { std::string text; friend bool operator==(const NoteAdded&, co
 struct CaseClosed { Outcome outcome = Outcome::closed_by_staff; std::string reason;
     friend bool operator==(const CaseClosed&, const CaseClosed&) = default; };
 
+/// Hosts that could run the VM do not hold its lock: `text` names them with their reasons. `goes_on`: the policy lets the
+/// VM go off all the same.
+struct LockIncomplete { std::string text; bool goes_on = false; friend bool operator==(const LockIncomplete&, const LockIncomplete&) = default; };
+
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
-                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed>;
+                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {

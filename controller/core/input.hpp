@@ -44,9 +44,12 @@ struct OrderAnswered { int64_t demand = 0; OrderAnswer answer; };
 struct JobAnswered { std::string key; JobAnswer answer; };
 struct VmReported { std::string what, text; };
 struct VmSeenOn { HostId host; };
+/// Hosts that could run the VM do not hold its lock: what they answered, or that they do not answer. `demand` is the one
+/// whose order waits for them.
+struct HostsWithoutLock { int64_t demand = 0; std::string text; };
 
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
-                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn>;
+                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

@@ -46,6 +46,7 @@ std::string sanction_text(VmState state) {
 
 }  // namespace
 
+/// A call before the call was due is no answer to silence and does not count, here as in `decide`.
 Timeline timeline(const Policy& policy, const Calendar& calendar, Instant opened, std::optional<Instant> called) {
     Timeline out;
     auto& why = out.why;
@@ -64,14 +65,19 @@ Timeline timeline(const Policy& policy, const Calendar& calendar, Instant opened
                 out.call_due = reached;
                 why.push_back("call due " + calendar.local(reached) + ": no answer by then");
             }
+            if (called && *called < reached) {
+                // Whoever was phoned while there still was time to answer has not been silent yet.
+                why.push_back("called " + calendar.local(*called) + ", before the call was due: it does not count as the call of step '" +
+                              step.id + "', which is still due");
+                called.reset();
+            }
             if (!called || after_call) {
                 why.push_back("step '" + step.id + "' ends with a logged call attempt and never by time alone");
                 break;
             }
             after_call = true;
-            why.push_back("called " + calendar.local(*called) +
-                          (*called < reached ? ", before the call was due: the next step starts when it was due" : ""));
-            reached = std::max(reached, *called);
+            why.push_back("called " + calendar.local(*called));
+            reached = *called;
             continue;
         }
         if (step.then && step.within == Seconds(0)) {

@@ -53,7 +53,9 @@ void sanction(const Situation& d, Facts& facts, VmState state, const std::string
 
 void begin_treatment(const Situation& d, Facts& facts, const std::string& reason) {
     stop_clocks(d, facts, "treatment");
-    facts.push_back(StateDemanded{VmState::off, EvidenceRule::not_required, Expect::any, false, reason});
+    // A shutdown lets the guest run once more, so it is no better for a wiper than the cut of a sanction.
+    const auto evidence = d.policy.evidence_first ? EvidenceRule::first : EvidenceRule::not_required;
+    facts.push_back(StateDemanded{VmState::off, evidence, Expect::any, false, reason});
     facts.push_back(StageEntered{Stage::power_off, 1, 1});
 }
 

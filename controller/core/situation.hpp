@@ -67,5 +67,6 @@ Result<Facts> on(const Situation& d, const OrderAnswered& in);
 Result<Facts> on(const Situation& d, const JobAnswered& in);
 Result<Facts> on(const Situation& d, const VmReported& in);
 Result<Facts> on(const Situation& d, const VmSeenOn& in);
+Result<Facts> on(const Situation& d, const HostsWithoutLock& in);
 
 }  // namespace bailiff::core

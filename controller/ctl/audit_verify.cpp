@@ -58,7 +58,8 @@ ExitCode audit_verify(const std::vector<std::string>& arguments, std::ostream& o
                 "the controller at URL.\n"
                 "Finds any item that was edited, deleted, inserted, reordered or cut off. Exit code 0 when it is intact, 1 when\n"
                 "it is not, 2 when it cannot be verified.\n");
-    a.value("key", "FILE.pub", "the controller's public keys in PEM: with them the checkpoints' signatures count too")
+    a.value("key", "FILE.pub", "the controller's public keys in PEM; else the key that the export carries or that stands beside the database, "
+                               "and a note says which")
         .flag("json", "print {\"ok\", \"items\", \"cases\", \"checkpoints\", \"head\", \"notes\", \"position\", \"text\"}")
         .value("token-file", "FILE", "with a URL: the token")
         .value("ca", "FILE", "with a URL: the CA that signed the controller's certificate")

@@ -42,6 +42,7 @@ constexpr Command table[] = {
     {"customer set", "set a customer and the authorised contact", customer_set},
     {"host list", "hosts with their state", host_list},
     {"host show", "one host", host_show},
+    {"host set", "say which cluster a host belongs to", host_set},
     {"host enrol-token", "make a host's one-time token", host_enrol_token},
     {"host ban", "shut a host out", host_ban},
     {"host unban", "let a banned host come back", host_unban},

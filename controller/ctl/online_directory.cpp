@@ -50,7 +50,7 @@ constexpr Column vm_columns[] = {{"VM", "id"}, {"NAME", "name"}, {"HOST", "host"
 constexpr Column customer_columns[] = {{"CUSTOMER", "id"}, {"NAME", "name"}, {"CONTACT", "contact", "name"}, {"E-MAIL", "contact", "email"},
                                        {"PHONE", "contact", "phone"}, {"LANGUAGE", "contact", "language"}, {"ZONE", "contact", "zone"},
                                        {"TOKENS", "tokens_charged"}};
-constexpr Column host_columns[] = {{"HOST", "id"}, {"CONNECTED", "connected"}, {"GATE", "gate_up"}, {"BANNED", "banned"},
+constexpr Column host_columns[] = {{"HOST", "id"}, {"CONNECTED", "connected"}, {"GATE", "gate_up"}, {"CLUSTER", "cluster"}, {"BANNED", "banned"},
                                    {"VERSION", "version"}, {"SEEN", "seen_at"}, {"TROUBLE", "trouble"}};
 constexpr Column order_columns[] = {{"ORDER", "order_id"}, {"CASE", "case"}, {"HOST", "host"}, {"VM", "vm_uuid"}, {"DESIRED", "desired"},
                                     {"DISPATCH", "dispatch"}, {"ISSUED", "issued_at"}, {"ANSWER", "answer", "status"}, {"TEXT", "answer", "text"}};
@@ -134,6 +134,17 @@ ExitCode host_show(const std::vector<std::string>& arguments, std::ostream& out,
     Arguments a("Usage: bailiffctl host show HOST [OPTIONS]\nOne host.\n");
     return online(a, arguments, {"HOST"}, out, err,
                   [](Session& s) { return show_one(s, s.ask("GET", "/api/v1/hosts/" + url_escaped(s.words[0])), host_columns); });
+}
+ExitCode host_set(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    Arguments a("Usage: bailiffctl host set HOST --cluster WORD [OPTIONS]\n"
+                "Says which hosts can run each other's VMs: those with the same word. Before a VM is powered off, its lock is\n"
+                "held on every host of its cluster. An empty word lets the host stand alone.\n");
+    a.value("cluster", "WORD", "the host's cluster: west");
+    return online(a, arguments, {"HOST"}, out, err, [](Session& s) {
+        Json body = Json::object();
+        if (s.args.has("cluster")) body["cluster"] = s.args.text("cluster");
+        return show_one(s, s.ask("PUT", "/api/v1/hosts/" + url_escaped(s.words[0]), body), host_columns);
+    });
 }
 ExitCode host_enrol_token(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl host enrol-token HOST [OPTIONS]\nMakes the one-time token with which this host enrols. It is shown this once.\n");

@@ -45,13 +45,8 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     core::Dues dues = core::owed(after, policy, calendar_of(policy));
     if (items.empty()) return CaseView{std::move(after), std::move(dues), policy.title};
     if (auto saved = ports_.storage.save(stored, after, items, dues.deadline); !saved) return fail(saved.error());
-    ports_.storage.owe(after.id, dues.notices, now(), [&](const std::string& key) {
-        std::string local = key;
-        for (char& ch : local)
-            if (ch == '/') ch = '-';
-        return "<" + after.id.text() + "." + local + "." + ports_.random.hex128().substr(0, 12) + "@" + options_.mail_domain + ">";
-    });
     dispatch(after, dues);
+    owe_notices(after, dues);
     if (after.phase == core::Phase::closed && after.demand > 0)
         for (const CaseId& sibling : ports_.storage.open_cases_of(after.vm)) dispatch_again(sibling);
     leaving_.push_back([this, id = after.id, items] { ports_.watchers.changed(id, items); });
@@ -202,8 +197,10 @@ size_t Desk::tick() {
         else if (acted.error().code != Errc::conflict) spdlog::error("case={} deadline not taken: {}", due.id.text(), acted.error().text);
     }
     reissue();
+    settle_locks();
     send_mails();
     checkpoint();
+    forget_old();
     return taken;
 }
 
@@ -233,6 +230,18 @@ void Desk::checkpoint() {
     point.envelope = *sealed;
     ports_.storage.put_checkpoint(point);
     leaving_.push_back([this, position = point.position] { last_checkpoint_ = position; });
+}
+
+namespace {
+/// As long as an agent keeps an answer that was not acknowledged; and longer than any client repeats a request.
+constexpr Seconds frames_kept{30 * 86400}, answers_kept{7 * 86400}, between_forgettings{3600};
+}  // namespace
+
+/// What grows with every frame and every request is forgotten by age, in small portions.
+void Desk::forget_old() {
+    if (now() < next_forget_) return;
+    const bool more = ports_.storage.forget_before(now() - frames_kept, now() - answers_kept) >= Storage::forget_at_once;
+    leaving_.push_back([this, next = more ? now() : now() + between_forgettings] { next_forget_ = next; });
 }
 
 }  // namespace bailiff

@@ -23,10 +23,13 @@ struct DeskOptions {
     std::string staff_address = "abuse@localhost";        ///< staff notices go here
     std::string supervisor_address = "abuse@localhost";
     std::string answer_to = "abuse@localhost";            ///< what notices name for answers
+    std::string staff_language = "en";                    ///< of staff and supervisor notices: a folder of policies/notices
     std::string mail_domain = "bailiff.invalid";          ///< right half of Message-IDs
     Seconds order_life{10 * 60};                          ///< not_after - issued_at; at most 15 minutes
     int64_t mails_per_tick = 50;
+    Seconds guard_patience{120};                          ///< how long hosts of a cluster may take to hold a VM's lock
     int64_t checkpoint_every = 100;                       ///< items
+    Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
 };
 
 /// A report as intake, staff or a program hands it in. The VM is named by id, by address or by name.
@@ -49,6 +52,9 @@ struct CaseView {
     core::Dues dues;
     std::string policy_title;
 };
+
+/// Jobs that the desk asks of hosts for itself; no case awaits their answers.
+bool is_guard(JobKind kind);
 
 /// Not thread-safe: DeskLoop owns it. All ports outlive it.
 class Desk {
@@ -84,6 +90,8 @@ class Desk {
     void host_connected(const HostId& host);
     void host_disconnected(const HostId& host);
     void on_frame(const HostId& host, const Frame& frame);
+    /// After a host's cluster or ban was changed in the storage: asks and lets go of guards accordingly.
+    void hosts_changed();
 
     // -- views -----------------------------------------------------------------------------------------------------
     Result<CaseView> view(const CaseId& id);
@@ -104,21 +112,45 @@ class Desk {
     const core::Policy& policy_of(const core::Case& c) const;
     const core::Calendar& calendar_of(const core::Policy& policy) const;
     Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor);
-    void dispatch(const core::Case& c, const core::Dues& dues);
+    void dispatch(const core::Case& c, const core::Dues& dues, bool ask_again = false);
     void issue_order(const core::Case& c, const core::OrderDue& due);
-    void issue_job(const core::Case& c, const core::JobDue& due);
+    void issue_job(const core::Case& c, const core::JobDue& due, const HostId& host);
     std::vector<StoredOrder> open_orders_of(const core::Case& c);
     std::optional<CaseId> holder_of_vm(const core::Case& c);
-    void dispatch_again(const CaseId& id);
+    void dispatch_again(const CaseId& id, bool ask_again = false);
     void reissue();
+    // desk_guards.cpp: the lock on the other hosts of a VM's cluster.
+    struct LockCount {
+        std::vector<HostId> waiting;        ///< asked, and within the patience
+        std::vector<std::string> missing;   ///< "h2 answered gate_down (…)"
+    };
+    std::vector<HostId> candidates_of(const core::Case& c);
+    LockCount keep_guards(const core::Case& c, bool ask, bool again);
+    bool locked_everywhere(const core::Case& c, const core::Dues& dues, bool again);
+    void settle_lock(const CaseId& id);
+    void settle_locks();
+    void tell_missing(const core::Case& c, const std::vector<std::string>& missing);
+    void guard_answered(const StoredJob& job);
+    void host_may_hold(const HostId& host);
+    std::vector<CaseId> cases_with_lock();
     void send_mails();
     void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
+    void settle_mail(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
+    void owe_notices(const core::Case& c, const core::Dues& dues);
+    bool waits_for_its_order(const core::Case& c, const core::NoticeDue& due);
+    std::optional<Instant> sanction_ordered_at(const core::Case& c, const core::NoticeDue& due);
     void checkpoint();
+    void forget_old();
     void resend(const HostId& host);
+    void note_epoch(Host& host, const Hello& hello);
     void on_inventory(const HostId& host, const InventoryPart& part);
+    void take_record(const HostId& host, const VmRecord& record);
+    void runs_twice(const Vm& vm, const HostId& also);
+    void ask_again(const HostId& host);
     void on_event(const HostId& host, const VmEvent& event);
     void on_order_answer(const HostId& host, const OrderAnswer& answer);
     void on_job_answer(const HostId& host, const JobAnswer& answer);
+    void give_up_search();
     Json notice_context(const core::Case& c, const core::NoticeDue& due);
 
     Ports ports_;
@@ -126,8 +158,19 @@ class Desk {
     DeskOptions options_;
     std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
     std::set<int64_t> mails_under_way_;
+    struct Answered {
+        OutboxMail mail;
+        std::string to;
+        MailAnswer answer;
+    };
+    std::map<int64_t, Answered> mails_answered_;     ///< what the server said, until that is committed
+    std::map<HostId, std::string> ahead_;            ///< hosts that have seen more than this database has given out
     std::map<HostId, std::pair<int64_t, std::set<VmId>>> inventory_seen_;   ///< generation and VMs named so far
+    std::map<VmId, std::map<HostId, Power>> seen_on_;         ///< what each host said last; told anew at every connection
+    std::set<VmId> told_twice_;                               ///< doubles that were reported, until one of them ends
+    std::map<std::string, Instant> missing_since_;            ///< orders and jobs whose host does not have the VM
     int64_t last_checkpoint_ = -1;
+    Instant next_forget_{};
     std::function<void(std::function<void(Desk&)>)> come_back_;   ///< posts to the desk's own thread; inline when unset
 
   public:

@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace bailiff {
 
 namespace {
@@ -68,10 +70,21 @@ void DeskLoop::run() {
         }
         if (clock_.monotonic() - last_tick >= tick_every_) {
             last_tick = clock_.monotonic();
+            // A turn that only reads succeeds on a full disk too, so only a write shows that the trouble is over.
+            if (!healthy_) batch.push_back({[this](Desk&) { return prove(); }, [](const std::string&) {}});
             batch.push_back({[](Desk& desk) { desk.tick(); return std::function<void()>(); }, [](const std::string&) {}});
         }
         if (!batch.empty()) take(batch);
     }
+}
+
+std::function<void()> DeskLoop::prove() {
+    storage_.prove_writable();
+    return [this] {
+        healthy_ = true;
+        outage_.clear();
+        spdlog::info("the storage takes writes again");
+    };
 }
 
 /// An exception in one turn must not cost the others theirs: when the shared transaction breaks, each turn is tried
@@ -95,7 +108,6 @@ void DeskLoop::take(std::deque<DeskTurn>& batch) {
         desk_.flush();
         for (auto& answer : answers)
             if (answer) answer();
-        healthy_ = true;
     };
     std::vector<DeskTurn> turns(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
     if (attempt(turns.data(), turns.size()).empty()) return finish();
@@ -108,7 +120,8 @@ void DeskLoop::take(std::deque<DeskTurn>& batch) {
         }
         desk_.discard();
         healthy_ = false;
-        spdlog::error("a turn was rolled back: {}", outage);
+        // Once per kind of trouble, or a full disk would fill the log too.
+        if (std::exchange(outage_, outage) != outage) spdlog::error("a turn was rolled back: {}", outage);
         turn.failed(outage);
     }
 }

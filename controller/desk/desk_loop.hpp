@@ -31,13 +31,14 @@ class DeskLoop {
     /// A turn without an answer.
     bool post(std::function<void(Desk&)> work);
     void stop();
-    /// Whether the last transaction succeeded: for /readyz.
+    /// Whether the storage takes writes, as far as known: false from a turn that broke until a write succeeded. For /readyz.
     bool healthy() const { return healthy_; }
     size_t waiting() const;
 
   private:
     void run();
     void take(std::deque<DeskTurn>& batch);
+    std::function<void()> prove();
     Desk& desk_;
     Storage& storage_;
     const Clock& clock_;
@@ -48,6 +49,7 @@ class DeskLoop {
     std::deque<DeskTurn> queue_;
     bool stopping_ = false;
     std::atomic<bool> healthy_{true};
+    std::string outage_;   ///< the last one told in the log
     std::thread thread_;
 };
 

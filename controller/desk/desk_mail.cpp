@@ -4,6 +4,7 @@
 #include "controller/desk/desk.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <spdlog/spdlog.h>
 
 namespace bailiff {
@@ -15,7 +16,41 @@ Seconds patience(int64_t attempts) { return std::min(Seconds(1800), Seconds(60) 
 
 }  // namespace
 
+/// When the order that a notice tells of was first given out; nothing before that.
+std::optional<Instant> Desk::sanction_ordered_at(const core::Case& c, const core::NoticeDue& due) {
+    // The key's number is the demand at which the notice fell due; the same sanction, demanded again, is not told again.
+    const auto slash = due.key.find('/');
+    const int64_t demand = slash == std::string::npos ? 0 : std::strtoll(due.key.c_str() + slash + 1, nullptr, 10);
+    for (const StoredOrder& order : ports_.storage.orders_of(c.id)) {
+        const bool off = order.order.desired == VmState::off;
+        const bool cut = order.order.desired == VmState::isolated || order.order.desired == VmState::limited;
+        if (order.demand >= demand && (due.notice == core::Notice::switched_off ? off : cut)) return order.order.issued_at;
+    }
+    return std::nullopt;
+}
+
+/// "We have switched it off" is true only once the order is out: a case that waits for another one's hold of the VM
+/// tells its customer when its turn comes.
+bool Desk::waits_for_its_order(const core::Case& c, const core::NoticeDue& due) {
+    const bool sanction = due.notice == core::Notice::switched_off || due.notice == core::Notice::network_cut;
+    return sanction && !sanction_ordered_at(c, due);
+}
+
+void Desk::owe_notices(const core::Case& c, const core::Dues& dues) {
+    std::vector<core::NoticeDue> due_now;
+    for (const auto& due : dues.notices)
+        if (!waits_for_its_order(c, due)) due_now.push_back(due);
+    ports_.storage.owe(c.id, due_now, now(), [&](const std::string& key) {
+        std::string local = key;
+        for (char& ch : local)
+            if (ch == '/') ch = '-';
+        return "<" + c.id.text() + "." + local + "." + ports_.random.hex128().substr(0, 12) + "@" + options_.mail_domain + ">";
+    });
+}
+
 void Desk::send_mails() {
+    // What could not be committed when the server answered: tried again, and until then the mail is not sent again.
+    for (const auto& [id, known] : std::map(mails_answered_)) settle_mail(known.mail, known.to, known.answer);
     for (const OutboxMail& mail : ports_.storage.to_send(now(), size_t(options_.mails_per_tick))) {
         if (mails_under_way_.contains(mail.id)) continue;
         const auto c = ports_.storage.find_case(mail.case_id);
@@ -28,7 +63,7 @@ void Desk::send_mails() {
             case core::Audience::staff: out.to = options_.staff_address; break;
             case core::Audience::supervisor: out.to = options_.supervisor_address; break;
         }
-        const std::string language = mail.due.audience == core::Audience::customer ? c->contact.language : "en";
+        const std::string language = mail.due.audience == core::Audience::customer ? c->contact.language : options_.staff_language;
         auto text = ports_.writer.write(mail.due.notice, language, notice_context(*c, mail.due));
         if (!text) {
             spdlog::error("case={} notice {} cannot be written: {}", c->id.text(), name(mail.due.notice), text.error().text);
@@ -54,8 +89,18 @@ void Desk::send_mails() {
     }
 }
 
+/// The server's answer is kept until it is committed: were it forgotten when the disk is full, the customer would get
+/// the same mail at every tick.
 void Desk::mail_answered(const OutboxMail& sent, const std::string& to, const MailAnswer& answer) {
-    mails_under_way_.erase(sent.id);
+    mails_answered_.insert_or_assign(sent.id, Answered{sent, to, answer});
+    settle_mail(sent, to, answer);
+}
+
+void Desk::settle_mail(const OutboxMail& sent, const std::string& to, const MailAnswer& answer) {
+    leaving_.push_back([this, id = sent.id] {
+        mails_answered_.erase(id);
+        mails_under_way_.erase(id);
+    });
     OutboxMail mail = sent;
     mail.last_reply = std::to_string(answer.reply_code) + " " + answer.text;
     const auto settle = [&](MailState state, const core::Input& input) {

@@ -114,8 +114,11 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["reports"] = std::move(reports);
     if (c.phase != core::Phase::closed) out["remedies"] = texts(policy.remedies);
 
-    const std::optional<Instant> called = c.calls.empty() ? std::nullopt : std::optional(c.calls.back().at);
-    const core::Timeline times = core::timeline(policy, calendar, c.opened_at, called);
+    core::Timeline times = core::timeline(policy, calendar, c.opened_at, std::nullopt);
+    // What stands is told, not what the policy would make of an opening time and a call: holds and extensions count.
+    const auto standing = core::owed(c, policy, calendar).deadline;
+    if (standing && standing->what == "enforce") times.enforce_due = standing->at;
+    else if (c.phase != core::Phase::open || c.held) times.enforce_due.reset();
     instant("reply_due", times.reply_due);
     instant("call_due", times.call_due);
     instant("enforce_due", times.enforce_due);
@@ -145,7 +148,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["facts"] = texts(facts);
     if (c.desired != VmState::running) {
         out["sanction"] = sanction_words(c.desired, c.vm_name);
-        instant("sanction_at", c.demanded_at);
+        instant("sanction_at", sanction_ordered_at(c, due).value_or(c.demanded_at));
     }
     out["ground"] = policy.title + ", revision " + std::to_string(policy.revision);
     out["automated"] = c.reviews == 0;

@@ -54,6 +54,7 @@ struct Host {
     int64_t seq = 0;                      ///< of the last order or job issued to it
     std::string version, trouble;
     Instant seen_at{};
+    std::string cluster{};                ///< hosts that can run each other's VMs share a word; empty: it stands alone
     friend bool operator==(const Host&, const Host&) = default;
 };
 
@@ -184,6 +185,8 @@ class Outbox {
 
 /// issued -> accepted -> finished; `void_` when it expired unanswered or was withdrawn (another one may follow).
 enum class DispatchState { issued, accepted, finished, void_ };
+/// Still to be answered for good.
+constexpr bool is_open(DispatchState state) { return state == DispatchState::issued || state == DispatchState::accepted; }
 
 /// A signed order with its fate. `envelope` is sent unchanged however often.
 struct StoredOrder {
@@ -269,6 +272,12 @@ class Storage : public Directory, public Cases, public Outbox, public Dispatch, 
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.
     virtual Result<void> transaction(const std::function<Result<void>()>& work) = 0;
+    /// Writes something small and changes nothing: when its transaction commits, the storage takes writes.
+    virtual void prove_writable() = 0;
+    /// Forgets frames handled before `frames` and idempotency answers given before `answers`, the oldest first and so
+    /// many at most that a turn stays short; returns how many. At `forget_at_once` of them there may be more.
+    virtual int64_t forget_before(Instant frames, Instant answers) = 0;
+    static constexpr int64_t forget_at_once = 5000;
 };
 
 struct StorageOutage : std::runtime_error {

@@ -7,6 +7,7 @@
 #include "controller/storage/rows.hpp"
 #include "controller/storage/sqlite.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -92,6 +93,24 @@ AuditVerdict verify_database(SqlConnection& db, const TrustedKeys& keys) {
     return verdict;
 }
 
+/// The key came with what it vouches for: a forger of the whole would have brought his own. What the reader can compare
+/// is said, so that nobody takes the one for the other.
+void note_where_the_key_is_from(AuditVerdict& verdict, const SignatureKey& key, const std::string& from) {
+    if (verdict.fault || verdict.checkpoints == 0) return;
+    verdict.notes.push_back("The checkpoints are signed with the key sha256:" + sha256_hex(key.public_pem()) + ", taken from " + from +
+                            ": compare it with sha256sum STATE/authority/order.pub on the controller, or give that file with --key.");
+}
+
+/// The order key that stands beside a database in the controller's state folder.
+std::optional<SignatureKey> key_beside(const std::string& database, std::string& path) {
+    path = (std::filesystem::path(database).parent_path() / "authority/order.pub").string();
+    std::ifstream in(path);
+    if (!in) return std::nullopt;
+    auto key = SignatureKey::from_public_pem(std::string(std::istreambuf_iterator<char>(in), {}));
+    if (!key) return std::nullopt;
+    return std::move(*key);
+}
+
 /// Calls `use(line number, object)` for every line that is not empty.
 template <class Use>
 std::optional<Error> each_line(std::string_view lines, Use use) {
@@ -113,14 +132,20 @@ std::optional<Error> each_line(std::string_view lines, Use use) {
 
 }  // namespace
 
-Result<AuditVerdict> verify_audit_database(const std::string& path, const TrustedKeys& keys) {
+Result<AuditVerdict> verify_audit_database(const std::string& path, const TrustedKeys& given) {
+    TrustedKeys keys = given;
+    std::string key_path;
+    const auto found = given.empty() ? key_beside(path, key_path) : std::nullopt;
+    if (found) keys.emplace(found->key_id(), *found);
     auto db = open_sqlite(path, SqliteOptions{.read_only = true});
     if (!db) return fail(db.error());
     try {
         const int64_t version = schema_version(**db);
         if (version == 0) return fail(Errc::invalid, "'" + path + "' is a SQLite database, but not one of Bailiff's");
         if (auto fits = check_schema_version(**db, embedded_migrations().back().number); !fits) return fail(fits.error());
-        return verify_database(**db, keys);
+        AuditVerdict verdict = verify_database(**db, keys);
+        if (found) note_where_the_key_is_from(verdict, *found, key_path + " beside the database");
+        return verdict;
     } catch (const StorageOutage& outage) {
         return fail(Errc::unavailable, outage.what());
     }
@@ -130,11 +155,20 @@ Result<AuditVerdict> verify_audit_export(std::string_view lines, const TrustedKe
     // Checkpoints and the cases' revisions stand at the end, but are needed with the items: two passes.
     AuditAnchors anchors;
     anchors.keys = keys;
+    std::optional<SignatureKey> carried;
     auto error = each_line(lines, [&](JsonReader& read, std::vector<Mistake>& mistakes) {
         if (read.has("checkpoint")) {
             if (auto one = read.object("checkpoint"))
                 anchors.checkpoints.push_back(Checkpoint{one->integer("position", 0, codec::any), one->text("hash", 64), one->instant("at"),
                                                          one->text("envelope", 64 * 1024)});
+        } else if (read.has("key")) {
+            auto key = SignatureKey::from_public_pem(read.text("key", 4096));
+            if (!key) {
+                mistakes.push_back({"/key", key.error().text});
+            } else if (keys.empty() && !carried) {
+                carried = std::move(*key);
+                anchors.keys.emplace(carried->key_id(), *carried);
+            }
         } else if (const Json* revisions = read.value("cases", false)) {
             anchors.cases.emplace();
             for (const auto& [id, revision] : revisions->items()) {
@@ -149,7 +183,7 @@ Result<AuditVerdict> verify_audit_export(std::string_view lines, const TrustedKe
     note_what_was_not_verified(verdict, anchors);
     ChainVerifier verifier(std::move(anchors));
     error = each_line(lines, [&](JsonReader& read, std::vector<Mistake>& mistakes) {
-        if (verdict.fault || read.has("checkpoint") || read.has("cases")) return;
+        if (verdict.fault || read.has("checkpoint") || read.has("cases") || read.has("key")) return;
         const ChainedItem item{read.integer("position", 0, codec::any), CaseId(read.optional_text("case")),
                                read.integer("revision", 0, codec::any), read.optional_text("text", line_limits.bytes),
                                read.optional_text("hash")};
@@ -158,6 +192,7 @@ Result<AuditVerdict> verify_audit_export(std::string_view lines, const TrustedKe
     if (error) return fail(*error);
     if (!verdict.fault) verdict.fault = verifier.finish();
     conclude(verdict, verifier);
+    if (carried) note_where_the_key_is_from(verdict, *carried, "the export itself");
     return verdict;
 }
 
@@ -173,7 +208,7 @@ Result<AuditVerdict> verify_audit_file(const std::string& path, const TrustedKey
     return verify_audit_export(text, keys);
 }
 
-void export_audit(Cases& cases, const std::function<void(const std::string& line)>& write) {
+void export_audit(Cases& cases, const std::string& public_key, const std::function<void(const std::string& line)>& write) {
     constexpr size_t page = 1000;
     for (int64_t after = 0;;) {
         const auto items = cases.chain(after, page);
@@ -192,6 +227,7 @@ void export_audit(Cases& cases, const std::function<void(const std::string& line
         filter.before = listed.back().id;
     }
     write(export_line(revisions));
+    if (!public_key.empty()) write(dump_json({{"key", public_key}}));
 }
 
 }  // namespace bailiff

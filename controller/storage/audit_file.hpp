@@ -25,17 +25,21 @@ struct AuditVerdict {
     std::vector<std::string> notes;  ///< what could not be verified and why: whole sentences
 };
 
-/// A database file: the chain, its head, every case's row against the fold of its history, the checkpoints.
+/// A database file: the chain, its head, every case's row against the fold of its history, the checkpoints. Without keys
+/// the controller's own is used if it stands beside the database, and a note says so.
 /// Errors: not_found, invalid, unavailable when it cannot be read at all.
 Result<AuditVerdict> verify_audit_database(const std::string& path, const TrustedKeys& keys);
 
-/// An export (JSON lines). Errors: invalid when a line is no part of an export.
+/// An export (JSON lines). Without keys the one that it carries is used, and a note says so: that shows what was altered
+/// since by somebody without the key, and not an export that was forged as a whole. Errors: invalid when a line is no part of
+/// an export.
 Result<AuditVerdict> verify_audit_export(std::string_view lines, const TrustedKeys& keys);
 
 /// Either, told apart by the file's first bytes.
 Result<AuditVerdict> verify_audit_file(const std::string& path, const TrustedKeys& keys);
 
 /// Writes an export line by line, without newlines. Call it within one turn, so that nothing is written meanwhile.
-void export_audit(Cases& cases, const std::function<void(const std::string& line)>& write);
+/// `public_key` (PEM) is what checkpoints are signed with; empty: the export carries none.
+void export_audit(Cases& cases, const std::string& public_key, const std::function<void(const std::string& line)>& write);
 
 }  // namespace bailiff

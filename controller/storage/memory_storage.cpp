@@ -2,6 +2,8 @@
 // Transactions, directory, enrolment and access in memory.
 #include "controller/storage/memory_storage.hpp"
 
+#include <algorithm>
+
 namespace bailiff {
 
 Result<void> MemoryStorage::transaction(const std::function<Result<void>()>& work) {
@@ -29,10 +31,28 @@ int64_t MemoryStorage::epoch() {
     return found == sequences_.end() ? 1 : found->second;
 }
 
-int64_t MemoryStorage::begin_epoch() {
-    const int64_t value = epoch() + 1;
+int64_t MemoryStorage::begin_epoch(Instant now) {
+    const int64_t value = std::max(epoch() + 1, int64_t(now.time_since_epoch().count()));
     log_.assign(sequences_, "epoch", value);
     return value;
+}
+
+int64_t MemoryStorage::forget_before(Instant frames, Instant answers) {
+    int64_t forgotten = 0;
+    const auto forget = [&](auto& map, Instant before, auto at_of) {
+        std::vector<std::pair<Instant, typename std::decay_t<decltype(map)>::key_type>> old;
+        for (const auto& [key, value] : map)
+            if (at_of(value) < before) old.emplace_back(at_of(value), key);
+        std::sort(old.begin(), old.end());
+        for (const auto& [at, key] : old) {
+            if (forgotten == forget_at_once) return;
+            log_.forget(map, key);
+            ++forgotten;
+        }
+    };
+    forget(handled_, frames, [](Instant at) { return at; });
+    forget(answers_, answers, [](const auto& answer) { return answer.second; });
+    return forgotten;
 }
 
 // ---- directory ------------------------------------------------------------------------------------------------------
@@ -176,11 +196,11 @@ std::vector<Account> MemoryStorage::accounts() {
 std::optional<std::string> MemoryStorage::recall(const std::string& account, const std::string& key) {
     const auto found = answers_.find({account, key});
     if (found == answers_.end()) return std::nullopt;
-    return found->second;
+    return found->second.first;
 }
 
-void MemoryStorage::remember(const std::string& account, const std::string& key, const std::string& answer, Instant) {
-    if (!answers_.contains({account, key})) log_.assign(answers_, {account, key}, answer);
+void MemoryStorage::remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) {
+    if (!answers_.contains({account, key})) log_.assign(answers_, {account, key}, {answer, now});
 }
 
 }  // namespace bailiff

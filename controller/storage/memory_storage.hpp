@@ -22,7 +22,10 @@ namespace bailiff {
 class MemoryStorage : public Storage, public EnrolmentStore {
   public:
     Result<void> transaction(const std::function<Result<void>()>& work) override;
-    int64_t begin_epoch();
+    void prove_writable() override {}
+    int64_t forget_before(Instant frames, Instant answers) override;
+    /// See SqlStorage.
+    int64_t begin_epoch(Instant now);
 
     // -- Directory
     void put_vm(const Vm& vm) override;
@@ -135,12 +138,12 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::set<std::pair<CaseId, JobId>> jobs_by_case_;
     std::set<std::pair<OrderKey, OrderId>> open_orders_;
     std::set<std::pair<OrderKey, JobId>> open_jobs_;
-    std::set<std::pair<HostId, MessageId>> handled_;
+    std::map<std::pair<HostId, MessageId>, Instant> handled_;
 
     std::map<std::string, PendingEnrolment> enrolments_;
     std::map<std::pair<HostId, std::string>, Instant> certificates_;
     std::map<std::string, Account> accounts_;
-    std::map<std::pair<std::string, std::string>, std::string> answers_;
+    std::map<std::pair<std::string, std::string>, std::pair<std::string, Instant>> answers_;
 };
 
 }  // namespace bailiff

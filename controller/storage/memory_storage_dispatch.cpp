@@ -66,10 +66,6 @@ void MemoryStorage::update(const OutboxMail& mail) {
 
 // ---- dispatch ---------------------------------------------------------------------------------------------------------
 
-namespace {
-bool is_open(DispatchState state) { return state == DispatchState::issued || state == DispatchState::accepted; }
-}  // namespace
-
 int64_t MemoryStorage::next_seq(const HostId& host) {
     Host unseen;
     unseen.id = host;
@@ -79,7 +75,13 @@ int64_t MemoryStorage::next_seq(const HostId& host) {
     return seq;
 }
 
-int64_t MemoryStorage::next_generation(const VmId& vm) { return next("generation/" + vm.text()); }
+int64_t MemoryStorage::next_generation(const VmId& vm) {
+    const std::string sequence = "generation/" + vm.text();
+    const auto found = sequences_.find(sequence);
+    const int64_t value = std::max(found == sequences_.end() ? 1 : found->second + 1, epoch());
+    log_.assign(sequences_, sequence, value);
+    return value;
+}
 
 void MemoryStorage::put_order(const StoredOrder& order) {
     const OrderId& id = order.order.order_id;
@@ -149,9 +151,9 @@ std::vector<StoredJob> MemoryStorage::open_jobs(const HostId& host) {
     return out;
 }
 
-bool MemoryStorage::first_time(const HostId& host, const MessageId& id, Instant) {
+bool MemoryStorage::first_time(const HostId& host, const MessageId& id, Instant now) {
     if (handled_.contains({host, id})) return false;
-    log_.insert(handled_, {host, id});
+    log_.assign(handled_, {host, id}, now);
     return true;
 }
 

@@ -2,6 +2,8 @@
 // Opening, transactions and counters.
 #include "controller/storage/sql_storage.hpp"
 
+#include <algorithm>
+
 namespace bailiff {
 
 Result<std::unique_ptr<SqlStorage>> SqlStorage::open(std::unique_ptr<SqlConnection> connection) {
@@ -42,6 +44,20 @@ int64_t SqlStorage::epoch() {
     return rows.next() ? rows.column<int64_t>(0) : 1;
 }
 
-int64_t SqlStorage::begin_epoch() { return next("epoch"); }
+int64_t SqlStorage::begin_epoch(Instant now) {
+    const int64_t value = std::max(epoch() + 1, int64_t(now.time_since_epoch().count()));
+    db_->run("insert into sequences (name, value) values ('epoch', $1) on conflict (name) do update set value = $1", value);
+    return value;
+}
+
+void SqlStorage::prove_writable() { next("write_probe"); }
+
+int64_t SqlStorage::forget_before(Instant frames, Instant answers) {
+    const int64_t gone = db_->run(
+        "delete from handled_frames where (host, id) in (select host, id from handled_frames where at < $1 order by at limit $2)", frames,
+        forget_at_once);
+    return gone + db_->run("delete from answers where (account, key) in (select account, key from answers where at < $1 order by at limit $2)",
+                           answers, forget_at_once - gone);
+}
 
 }  // namespace bailiff

@@ -27,8 +27,12 @@ class SqlStorage : public Storage, public EnrolmentStore {
     Result<void> transaction(const std::function<Result<void>()>& work) override;
     /// What open() migrated, for the log.
     const Migrated& migrated() const { return migrated_; }
-    /// Starts a new epoch: after a backup was restored, so that hosts tell old orders from new ones. Returns it.
-    int64_t begin_epoch();
+    void prove_writable() override;
+    int64_t forget_before(Instant frames, Instant answers) override;
+    /// Starts a new epoch: after a backup was restored, so that hosts tell old orders from new ones. Returns it. An
+    /// epoch is the second in which it began: the same old backup, restored twice, still begins two different ones,
+    /// and generations that begin with it lie above all that the lost database ever gave out.
+    int64_t begin_epoch(Instant now);
 
     // -- Directory
     void put_vm(const Vm& vm) override;

@@ -50,7 +50,15 @@ int64_t SqlStorage::next_seq(const HostId& host) {
     return rows.column<int64_t>(0);
 }
 
-int64_t SqlStorage::next_generation(const VmId& vm) { return next("generation/" + vm.text()); }
+int64_t SqlStorage::next_generation(const VmId& vm) {
+    // Never below the epoch: what the hosts saw before a backup was restored lies below it.
+    auto rows = db_->query(
+        "insert into sequences (name, value) values ($1, $2) on conflict (name) do update set "
+        "value = case when sequences.value + 1 > $2 then sequences.value + 1 else $2 end returning value",
+        "generation/" + vm.text(), epoch());
+    rows.next();
+    return rows.column<int64_t>(0);
+}
 
 void SqlStorage::put_order(const StoredOrder& o) {
     db_->run(

@@ -94,6 +94,10 @@ std::vector<StepTime> read_steps(JsonReader& r, std::vector<Mistake>& mistakes) 
 
 }  // namespace
 
+std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes) {
+    return read_list<Console>(r, "consoles", 16, mistakes, [](JsonReader& one, Console& c) { read(one, c); });
+}
+
 Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>& mistakes) {
     if (type == "hello")
         return Hello{HostId(r.text("host", 64)), r.text("version", 64), r.integer("epoch", 0, any), r.integer("seq", 0, any),
@@ -120,7 +124,7 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.power = r.word("power", Power::unknown);
         m.at = r.instant("at");
         m.steps = read_steps(r, mistakes);
-        m.consoles = read_list<Console>(r, "consoles", 16, mistakes, [](JsonReader& one, Console& c) { read(one, c); });
+        m.consoles = read_consoles(r, mistakes);
         m.plan = r.texts("plan", false, 256);
         return m;
     }

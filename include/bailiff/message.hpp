@@ -130,8 +130,8 @@ struct OrderAnswer {
     Power power = Power::unknown;
     Instant at{};
     std::vector<StepTime> steps;
-    std::vector<Console> consoles;     ///< isolated and quarantined: how the VM is still reached
-    std::vector<std::string> plan;     ///< dry-run: the acts that it would take, in order
+    std::vector<Console> consoles{};   ///< isolated and quarantined: how the VM is still reached
+    std::vector<std::string> plan{};   ///< dry-run: the acts that it would take, in order
     friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 
@@ -203,6 +203,8 @@ Json list_of(const std::vector<T>& items) {
     return out;
 }
 inline constexpr int64_t any = std::numeric_limits<int64_t>::max();
+/// The field `consoles` of an answer.
+std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes);
 /// A frame's body of the type `type`; what is wrong with it is added to `mistakes`.
 Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>& mistakes);
 

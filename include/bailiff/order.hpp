@@ -81,6 +81,7 @@ enum class Refusal {
     gate_down,           ///< the start gate does not hold: a power-off would not last
     no_evidence,         ///< evidence required, and no verified set of this case on the host
     not_verified_clean,  ///< restore demanded without a complete clean verdict newer than the last write
+    unhealthy,           ///< given back, and what the order asks of its health was not seen: the only word that comes with the state reached
     dry_run,             ///< the host is in dry-run: checked, planned, not done
 };
 
@@ -152,6 +153,7 @@ struct Names<Refusal> {
         std::pair{Refusal::gate_down, std::string_view("gate_down")},
         std::pair{Refusal::no_evidence, std::string_view("no_evidence")},
         std::pair{Refusal::not_verified_clean, std::string_view("not_verified_clean")},
+        std::pair{Refusal::unhealthy, std::string_view("unhealthy")},
         std::pair{Refusal::dry_run, std::string_view("dry_run")}};
 };
 
@@ -163,7 +165,7 @@ inline constexpr Seconds clock_tolerance{60};
 /// What `limited` closes. Plain scalars, since an order has no lists.
 struct Limit {
     std::string closed_ports;  ///< "25,465,587": destination ports, TCP and UDP, that the VM cannot reach; ascending, at most 16
-    int64_t rate_kbit = 0;     ///< kilobits a second, in and out together for each NIC; 0 = no cap
+    int64_t rate_kbit = 0;     ///< kilobits a second, in each direction, for every NIC; 0 = no cap
     bool empty() const { return closed_ports.empty() && rate_kbit == 0; }
     friend bool operator==(const Limit&, const Limit&) = default;
 };

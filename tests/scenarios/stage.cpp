@@ -71,7 +71,7 @@ Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<Mem
     options.mail_domain = "provider.example";
     desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(policies), options);
     storage_->put_customer({CustomerId("7"), "Lotus Textiles", {"Asha Rao", "asha@lotus.example", "+91 80 5550 0117", "en", ""}, 0});
-    storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now()});
+    storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now(), ""});
     storage_->put_vm({web1, "web1", HostId("h1"), CustomerId("7"), {"192.0.2.10"}, Power::running, VmState::running, false, false, clock_.now()});
     storage_->put_vm({db1, "db1", HostId("h1"), CustomerId("7"), {"192.0.2.11"}, Power::running, VmState::running, false, false, clock_.now()});
 }
@@ -113,6 +113,9 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"close", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Close{c.text}, "staff:meera"); }},
         {"note", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AddNote{c.text}, "staff:ravi"); }},
         {"host", [](Stage& s, const Command& c, Lines& out) { s.host(c, out); }},
+        {"cluster", [](Stage& s, const Command& c, Lines&) { s.cluster(c); }},
+        {"lock", [](Stage& s, const Command& c, Lines& out) { s.lock(c, out); }},
+        {"evidence", [](Stage& s, const Command& c, Lines& out) { s.evidence(c, out); }},
         {"mail", [](Stage& s, const Command& c, Lines& out) { s.mail(c, out); }},
         {"why", [](Stage& s, const Command& c, Lines& out) { s.why(c, out); }},
         {"show", [](Stage& s, const Command& c, Lines& out) { s.show(c, out); }},
@@ -217,10 +220,10 @@ void Stage::reply(const Command& c, Lines& out) {
 void Stage::host(const Command& c, Lines& out) {
     const std::string word = c.words.empty() ? "" : c.words[0];
     const std::string second = c.words.size() > 1 ? c.words[1] : "";
-    const HostId h1("h1");
+    const HostId h1(value(c, "on", "h1"));
     if (word == "down") return void(hosts_.down.insert(h1));
     if (word == "up") {
-        hosts_.down.clear();
+        hosts_.down.erase(h1);
         desk_->host_connected(h1);
         desk_->on_frame(h1, Frame{MessageId("hello"), Hello{h1, "0.1.0", 1, 0, "boot"}});
         return;
@@ -231,7 +234,10 @@ void Stage::host(const Command& c, Lines& out) {
     Refusal refusal = Refusal::none;
     if (word == "already") status = AnswerStatus::already;
     if (word == "fail") status = AnswerStatus::failed;
-    if (word == "needs_operator") status = AnswerStatus::needs_operator;
+    if (word == "needs_operator") {
+        status = AnswerStatus::needs_operator;
+        refusal = find_name<Refusal>(second).value_or(Refusal::none);
+    }
     if (word == "refuse") {
         status = AnswerStatus::refused;
         refusal = parse_name<Refusal>(second).value_or(Refusal::unexpected_state);
@@ -239,7 +245,7 @@ void Stage::host(const Command& c, Lines& out) {
     const auto orders = storage_->open_orders(h1);
     if (!orders.empty()) {
         const Order& order = orders.front().order;
-        desk_->on_frame(h1, Frame{id, OrderAnswer{order.order_id, status, refusal, c.text, order.desired, order.desired == VmState::off ? Power::off : Power::running, clock_.now(), {}}});
+        desk_->on_frame(h1, Frame{id, OrderAnswer{order.order_id, status, refusal, c.text, order.desired, order.desired == VmState::off ? Power::off : Power::running, clock_.now(), {}, {}, {}}});
         desk_->tick();
         return;
     }
@@ -261,6 +267,37 @@ void Stage::host(const Command& c, Lines& out) {
     if (job.kind == JobKind::clean) answer.files = 1;
     desk_->on_frame(h1, Frame{id, answer});
     desk_->tick();
+}
+
+/// "cluster west h1 h2": these hosts, enrolled, can run each other's VMs; "cluster - h2" lets one stand alone.
+void Stage::cluster(const Command& c) {
+    for (size_t i = 1; i < c.words.size(); ++i) {
+        Host host = storage_->find_host(HostId(c.words[i])).value_or(Host{HostId(c.words[i]), false, false, true, 0, "", "", clock_.now(), ""});
+        host.cluster = c.words[0] == "-" ? "" : c.words[0];
+        storage_->put_host(host);
+    }
+    desk_->hosts_changed();
+}
+
+/// "lock not_required": what every policy in force asks of the hosts' gates; for cases that are opened from now on.
+void Stage::lock(const Command& c, Lines& out) {
+    const auto rule = parse_name<GateRule>(c.words.empty() ? "" : c.words[0]);
+    if (!rule) return out.push_back("script: " + rule.error().text);
+    core::PolicySet policies = desk_->policies();
+    for (auto& [id, policy] : policies.in_force) policy.gate = *rule;
+    desk_->replace_policies(std::move(policies));
+}
+
+/// "evidence first [memory]": that every policy in force copies the running VM before it does anything to it.
+void Stage::evidence(const Command& c, Lines& out) {
+    const bool memory = c.words.size() == 2 && c.words[1] == "memory";
+    if (c.words.empty() || c.words[0] != "first" || (c.words.size() > 1 && !memory)) return out.push_back("script: evidence first, evidence first memory");
+    core::PolicySet policies = desk_->policies();
+    for (auto& [id, policy] : policies.in_force) {
+        policy.evidence_first = true;
+        policy.memory = memory;
+    }
+    desk_->replace_policies(std::move(policies));
 }
 
 void Stage::mail(const Command& c, Lines& out) {
@@ -305,7 +342,7 @@ void Stage::tell(Lines& out) {
         if (opened->type == order_payload_type) {
             const Order order = *parse_order(opened->payload);
             out.push_back("order " + host.text() + ": " + "VM " + std::string(name(order.desired)) + ", generation " + std::to_string(order.vm_generation) +
-                          ", evidence " + std::string(name(order.evidence)));
+                          ", evidence " + std::string(name(order.evidence)) + (order.memory ? " with memory" : ""));
         } else {
             const Job job = *parse_job(opened->payload);
             out.push_back("job   " + host.text() + ": " + job.reason);

@@ -42,6 +42,9 @@ class Stage {
     void reply(const Command& c, Lines& out);
     void act(const Command& c, Lines& out, const core::Input& input, const std::string& actor);
     void host(const Command& c, Lines& out);
+    void cluster(const Command& c);
+    void lock(const Command& c, Lines& out);
+    void evidence(const Command& c, Lines& out);
     void mail(const Command& c, Lines& out);
     void show(const Command& c, Lines& out);
     void why(const Command& c, Lines& out);

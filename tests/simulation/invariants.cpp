@@ -74,11 +74,15 @@ Broken closed_cases_leave_vms_as_found(SimWorld& w) {
             for (const auto& nic : vm.nics)
                 if (!nic.link_up) out.push_back(vm.name + " has a link that is down");
         }
+        for (const auto& [vm, lock] : host->host.locks)
+            if (lock.guard) out.push_back("a guard is left on " + host->id.text() + " for " + vm.text());
         for (const auto& path : host->host.overlay_paths()) out.push_back("an overlay is left: " + path);
         for (const auto& [vm, token] : host->host.permits) out.push_back("a permit through the gate is left for " + vm.text());
     }
     return out;
 }
+
+Broken off_means_off_on_every_host(SimWorld& w) { return w.started_elsewhere(); }
 
 Broken no_disk_written_without_evidence(SimWorld& w) {
     Broken out;
@@ -162,6 +166,7 @@ const std::vector<Invariant>& invariants() {
         {"The audit chain verifies, with its signed checkpoints and every case's revision.", chain_is_intact},
         {"No VM is sanctioned before its step's time has passed, nor without a logged call where the ladder has one.", no_sanction_before_its_deadline},
         {"Every closed case leaves its VM as found: running, unlocked, connected, autostart as before, nothing left behind.", closed_cases_leave_vms_as_found},
+        {"A VM ordered off is never started on any host of its cluster while the lock stands.", off_means_off_on_every_host},
         {"No customer's disk is written unless its original lies in evidence.", no_disk_written_without_evidence},
         {"A VM comes back as clean only after a clean scan newer than the last write.", restored_only_when_clean},
         {"An order is never applied after a newer one for the same VM.", orders_apply_in_their_order},

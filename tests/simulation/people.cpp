@@ -72,9 +72,24 @@ void SimWorld::mischief() {
     }
 }
 
+/// HA that finds a VM off starts it on another host of the cluster, as CloudStack and Masakari do: at any time, also
+/// while agents and controller are down. Only the start gate stands in its way.
+void SimWorld::high_availability() {
+    if (plan_.seed % 4 == 0) return;
+    for (const VmId& vm : vms_) {
+        const Power power = home_[vm]->host.vm(vm).power;
+        if ((power != Power::off && power != Power::crashed) || !chance(300)) continue;
+        const SimHost& other = *hosts_[random_.below(hosts_.size())];
+        if (&other == home_[vm]) continue;
+        if (other.host.lets_start(vm)) started_elsewhere_.push_back(format_rfc3339(clock_.now()) + ": " + vm.text() + " was started on " + other.id.text());
+        else ++refused_elsewhere_;
+    }
+}
+
 void SimWorld::people() {
     if (!quiet_ && chance(15)) reports();
     mischief();
+    high_availability();
     for (const auto& c : storage_->list_cases({std::nullopt, true, VmId(), CustomerId(), CaseId(), 1000})) {
         const auto view = desk_->view(c.id);
         if (!view) continue;

@@ -91,6 +91,9 @@ SimWorld::SimWorld(Plan plan)
             storage_->put_vm({vm, fake.name, hosts_.back()->id, customer, {}, Power::running, VmState::running, false, false, clock_.now()});
         }
     }
+    // In three worlds of four any host can run any VM, and HA tries.
+    if (plan_.seed % 4)
+        for (const auto& host : hosts_) storage_->put_host({host->id, false, false, true, 0, "", "", clock_.now(), "west"});
     end_ = clock_.now() + Seconds(plan_.days * 86400);
     start_controller();
 }
@@ -211,6 +214,8 @@ bool SimWorld::settled() const {
     for (const auto& c : storage_->list_cases({std::nullopt, true, VmId(), CustomerId(), CaseId(), 1000}))
         if (c.phase != core::Phase::closed) return false;
     if (!storage_->to_send(clock_.now() + Seconds(86400), 1).empty()) return false;
+    for (const auto& job : storage_->open_jobs(HostId()))
+        if (is_guard(job.job.kind)) return false;
     return std::all_of(hosts_.begin(), hosts_.end(), [](const auto& host) { return host->runner && host->connected && host->runner->idle(); });
 }
 
@@ -250,9 +255,9 @@ bool SimWorld::play() {
 std::string SimWorld::summary() const {
     int64_t agent_crashes = 0;
     for (const auto& host : hosts_) agent_crashes += host->crashes;
-    return fmt::format("{} steps, {} cases, {} mails, {} agent crashes, {} controller crashes, {} turns rolled back, {} connections broken", steps_,
+    return fmt::format("{} steps, {} cases, {} mails, {} agent crashes, {} controller crashes, {} turns rolled back, {} connections broken, {} starts elsewhere refused", steps_,
                        storage_->list_cases({std::nullopt, false, VmId(), CustomerId(), CaseId(), 100000}).size(), mailer_.delivered.size(), agent_crashes,
-                       controller_crashes_, outages_, breaks_);
+                       controller_crashes_, outages_, breaks_, refused_elsewhere_);
 }
 
 }  // namespace bailiff::test

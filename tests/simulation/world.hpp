@@ -97,6 +97,8 @@ class SimWorld : public Hosts {
     std::string summary() const;
     bool settled() const;
     const Plan& plan() const { return plan_; }
+    /// Starts of a VM on another host than its own, while it was off there: what HA and panels do.
+    const std::vector<std::string>& started_elsewhere() const { return started_elsewhere_; }
 
   private:
     void start_controller();
@@ -112,6 +114,7 @@ class SimWorld : public Hosts {
     void staff(const core::Case& c, const core::Dues& dues);
     void reports();
     void mischief();
+    void high_availability();
     void act(const CaseId& id, const core::Input& input, const std::string& actor);
     bool chance(int64_t per_mille) { return int64_t(random_.below(1000)) < per_mille; }
     void tell(const std::string& line);
@@ -133,6 +136,8 @@ class SimWorld : public Hosts {
     size_t told_ = 0;
     bool faults_ = true, quiet_ = false;
     Instant end_{};
+    std::vector<std::string> started_elsewhere_;
+    int64_t refused_elsewhere_ = 0;
     int64_t steps_ = 0, controller_crashes_ = 0, outages_ = 0, breaks_ = 0;
 };
 

@@ -87,7 +87,7 @@ TEST_P(TheOutbox, does_not_bring_withdrawn_mails_back) {
 StoredOrder order(const std::string& id, const std::string& host, int64_t seq, int64_t demand = 1) {
     StoredOrder out;
     out.order = Order{OrderId(id), 1, HostId(host), seq, VmId("vm"), 4, CaseId("C-1"), VmState::off, EvidenceRule::required, Expect::running,
-                      "virus/1", at(seq), at(seq + 600), "no answer \xE2\x80\x93 \"off\""};
+                      "virus/1", at(seq), at(seq + 600), "no answer \xE2\x80\x93 \"off\"", {}};
     out.demand = demand;
     out.envelope = "{\"payload\":\"" + id + "\"}";
     return out;
@@ -135,7 +135,7 @@ TEST_P(TheDispatch, keeps_orders_whole) {
     storage().put_order(one);
     EXPECT_EQ(storage().find_order(OrderId("o1")), one);
     one.state = DispatchState::finished;
-    one.answer = OrderAnswer{OrderId("o1"), AnswerStatus::refused, Refusal::over_budget, "7 of 7", VmState::running, Power::paused, at(3), {{"acpi", 12}}};
+    one.answer = OrderAnswer{OrderId("o1"), AnswerStatus::refused, Refusal::over_budget, "7 of 7", VmState::running, Power::paused, at(3), {{"acpi", 12}}, {}, {}};
     storage().put_order(one);
     EXPECT_EQ(storage().find_order(OrderId("o1")), one);
 }
@@ -193,6 +193,50 @@ TEST_P(TheDispatch, handles_each_frame_once) {
     EXPECT_FALSE(storage().first_time(HostId("h1"), MessageId("m"), at(99)));
     EXPECT_TRUE(storage().first_time(HostId("h2"), MessageId("m"), at(0))) << "ids are a host's own";
     EXPECT_TRUE(storage().first_time(HostId("h1"), MessageId("M"), at(0)));
+}
+
+TEST_P(TheDispatch, forgets_old_frames_and_answers_and_nothing_else) {
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_TRUE(storage().first_time(HostId("h1"), MessageId("m" + std::to_string(i)), at(i * 100)));
+        storage().remember("alice", "k" + std::to_string(i), "answer", at(i * 100));
+    }
+    EXPECT_EQ(storage().forget_before(at(0), at(0)), 0) << "what is as old as the limit stays";
+    EXPECT_EQ(storage().forget_before(at(101), at(201)), 2 + 3);
+    EXPECT_TRUE(storage().first_time(HostId("h1"), MessageId("m1"), at(500))) << "forgotten: it would be handled as new";
+    EXPECT_FALSE(storage().first_time(HostId("h1"), MessageId("m2"), at(500)));
+    EXPECT_FALSE(storage().recall("alice", "k2"));
+    EXPECT_EQ(storage().recall("alice", "k3"), "answer");
+    EXPECT_EQ(storage().forget_before(at(101), at(201)), 0);
+}
+
+TEST_P(TheDispatch, forgets_in_portions_and_the_oldest_first) {
+    const auto done = storage().transaction([&]() -> Result<void> {
+        for (int i = 0; i < Storage::forget_at_once + 10; ++i) storage().first_time(HostId("h1"), MessageId("m" + std::to_string(i)), at(i));
+        return {};
+    });
+    ASSERT_TRUE(done);
+    EXPECT_EQ(storage().forget_before(at(1'000'000), at(0)), Storage::forget_at_once);
+    EXPECT_FALSE(storage().first_time(HostId("h1"), MessageId("m" + std::to_string(Storage::forget_at_once + 9)), at(0)));
+    EXPECT_EQ(storage().forget_before(at(1'000'000), at(0)), 10);
+}
+
+TEST_P(TheDispatch, forgetting_is_undone_with_its_transaction) {
+    EXPECT_TRUE(storage().first_time(HostId("h1"), MessageId("m"), at(0)));
+    storage().remember("alice", "k", "answer", at(0));
+    EXPECT_FALSE(storage().transaction([&]() -> Result<void> {
+        EXPECT_EQ(storage().forget_before(at(1), at(1)), 2);
+        return fail(Errc::invalid, "no");
+    }));
+    EXPECT_FALSE(storage().first_time(HostId("h1"), MessageId("m"), at(0)));
+    EXPECT_EQ(storage().recall("alice", "k"), "answer");
+}
+
+TEST_P(TheDispatch, a_proof_that_it_can_be_written_changes_nothing_else) {
+    const auto c = saved_case(storage());
+    storage().prove_writable();
+    storage().prove_writable();
+    EXPECT_EQ(storage().find_case(c.id), c);
+    EXPECT_EQ(storage().next_generation(VmId("a")), 1);
 }
 
 }  // namespace

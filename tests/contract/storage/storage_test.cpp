@@ -37,7 +37,7 @@ TEST_P(Transactions, undo_everything_when_the_work_fails) {
         storage().put_customer(customer("1", "after"));
         storage().put_customer(customer("2"));
         storage().put_vm(vm("a", "web", {"192.0.2.1"}));
-        storage().put_host(Host{.id = HostId("h9"), .version = "1", .trouble = ""});
+        storage().put_host(Host{.id = HostId("h9"), .version = "1", .trouble = "", .cluster = ""});
         EXPECT_EQ(storage().next_case_id().text(), "C-2");
         EXPECT_EQ(storage().next_seq(HostId("h1")), 1);
         EXPECT_EQ(storage().next_generation(VmId("a")), 1);
@@ -191,11 +191,11 @@ TEST_P(TheDirectory, keeps_customers) {
 }
 
 TEST_P(TheDirectory, keeps_hosts_without_their_connection) {
-    Host host{HostId("h1"), true, true, true, 5, "0.1.0", "libvirt unreachable", at(9)};
+    Host host{HostId("h1"), true, true, true, 5, "0.1.0", "libvirt unreachable", at(9), ""};
     storage().put_host(host);
     host.connected = false;
     EXPECT_EQ(storage().find_host(HostId("h1")), host);
-    storage().put_host(Host{HostId("H0"), false, false, false, 0, "", "", at(0)});
+    storage().put_host(Host{HostId("H0"), false, false, false, 0, "", "", at(0), "west"});
     ASSERT_EQ(storage().hosts().size(), 2u);
     EXPECT_EQ(storage().hosts()[0].id, HostId("H0"));
     EXPECT_EQ(storage().hosts()[1], host);

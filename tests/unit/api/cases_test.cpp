@@ -190,6 +190,15 @@ TEST(Hosts, BannedOnesAreShutOutAfterTheCommit) {
     EXPECT_EQ(world.ask("POST", "/api/v1/hosts/h1/unban").json().at("banned"), false);
     EXPECT_EQ(world.ask("POST", "/api/v1/hosts/h2/ban").status, 404);
     EXPECT_EQ(world.ask("GET", "/api/v1/hosts/h1").json().at("connected"), true);
+    EXPECT_EQ(world.ask("GET", "/api/v1/hosts/h1").json().at("cluster"), "");
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "ada", {{"cluster", "west"}}).json().at("cluster"), "west");
+    EXPECT_EQ(world.storage.find_host(HostId("h1"))->cluster, "west");
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "ada", Json::object()).status, 422) << "what is not said is not cleared";
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "ada", {{"cluster", "the west"}}).status, 422);
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "ada", {{"cluster", "west"}, {"banned", true}}).status, 422);
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h2", "ada", {{"cluster", "west"}}).status, 404);
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "apu", {{"cluster", "west"}}).status, 403);
+    EXPECT_EQ(world.ask("PUT", "/api/v1/hosts/h1", "ada", {{"cluster", ""}}).json().at("cluster"), "");
 }
 
 TEST(Audit, IsExportedInPartsWithAnEnd) {

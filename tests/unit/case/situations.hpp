@@ -185,6 +185,8 @@ inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
         {"job_answered failed", job_answer(AnswerStatus::failed, ScanVerdict::incomplete)},
         {"vm_reported", VmReported{"lock_bypassed", "text"}},
         {"vm_seen_on", VmSeenOn{HostId("h2")}},
+        {"hosts_without_lock", HostsWithoutLock{c.demand, "h2 answered gate_down (no gate)"}},
+        {"hosts_without_lock, older demand", HostsWithoutLock{c.demand - 1, "h2"}},
     };
 }
 

@@ -143,10 +143,21 @@ TEST(Notices, every_notice_of_the_core_has_its_words) {
     }
 }
 
-TEST(Notices, a_language_that_lacks_a_notice_falls_back_to_english) {
+TEST(Notices, a_language_that_is_missing_falls_back_to_english) {
     const auto english = *texts().render("call_reminder", "en", texts().sample("call_reminder"));
-    for (const char* language : {"hi", "xx", "", "hi-IN", "en-GB"})
+    for (const char* language : {"xx", "", "en-GB"})
         EXPECT_EQ(texts().render("call_reminder", language, texts().sample("call_reminder"))->text, english.text) << language;
+}
+
+TEST(Notices, staff_too_can_be_written_to_in_every_language) {
+    for (const auto& language : texts().languages())
+        for (const auto& [name, notice] : texts().keys().notices) {
+            if (language == "en" || !notice.for_staff) continue;
+            const auto text = *texts().render(name, language, texts().sample(name));
+            EXPECT_NE(text.text, texts().render(name, "en", texts().sample(name))->text) << language << "/" << name;
+            EXPECT_NE(text.text.find("Lotus Textiles"), std::string::npos) << language << "/" << name;
+        }
+    EXPECT_NE(texts().render("call_reminder", "hi", texts().sample("call_reminder"))->text.find("+91 22 5550 0117"), std::string::npos);
 }
 
 TEST(Notices, strangers_text_stays_in_its_place) {
@@ -187,6 +198,17 @@ TEST_F(NoticeFolder, loads_and_renders) {
     const Json reports = Json::array({Json{{"type", "spam"}}, Json{{"note", "no type"}}});
     EXPECT_EQ(render({{"case_id", "C-1"}, {"type", "scan"}, {"reports", reports}}), "no hurry\n- spam\n- \nend\n")
         << "a report without a type must not show the case's";
+}
+
+TEST_F(NoticeFolder, a_language_may_lack_a_staff_notice_and_then_english_is_sent) {
+    write("context.json", R"({"values": {"case_id": "C-1"}, "blocks": [], "quoted": [],
+        "notices": {"ticket": {"to": "staff", "always": ["case_id"], "maybe": []}}})");
+    ticket("English\n");
+    fs::create_directories(dir_ / "fr");
+    std::vector<Mistake> mistakes;
+    const auto texts = NoticeTexts::load(dir_, mistakes);
+    ASSERT_TRUE(texts) << describe(mistakes);
+    EXPECT_EQ(texts->render("ticket", "fr", {{"case_id", "C-1"}})->text, "English\n");
 }
 
 TEST_F(NoticeFolder, html_is_escaped_and_plain_text_is_not) {

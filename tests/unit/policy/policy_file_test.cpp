@@ -75,7 +75,7 @@ TEST(PolicyFile, WhatHostsAreToldBesides) {
     policy.erase("limit");
     EXPECT_NE(describe(mistakes_of(dump_json(policy))).find("/limit: is missing"), std::string::npos);
     EXPECT_NE(after("/limit", Json{{"rate_kbit", 5}}).find("no step leads to"), std::string::npos);
-    EXPECT_NE(after("/restore/health", "steady").find("give both or neither"), std::string::npos);
+    EXPECT_NE(after("/restore/health", "unchecked").find("give both or neither"), std::string::npos);
     EXPECT_NE(after("/treatment/memory", true).find("evidence_first"), std::string::npos);
 }
 

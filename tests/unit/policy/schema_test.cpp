@@ -123,8 +123,11 @@ void document_fields(const Json& document, const std::string& prefix, std::set<s
 
 TEST(Schema, KnowsExactlyTheFieldsThatTheCanonicalJsonHas) {
     std::vector<Mistake> mistakes;
-    const auto policy = read_policy(shipped / "virus-content.json", mistakes);
+    auto policy = read_policy(shipped / "virus-content.json", mistakes);
     ASSERT_TRUE(policy) << describe(mistakes);
+    // What a policy need not say is written only where it does.
+    policy->limit = {"25", 512};
+    policy->signatures_within = Seconds(86400);
     std::set<std::string> in_schema, in_document;
     schema_fields(shipped_json("schema/policy.schema.json"), "", in_schema);
     document_fields(Json::parse(policy_json(*policy)), "", in_document);

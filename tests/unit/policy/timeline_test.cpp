@@ -48,8 +48,9 @@ TEST(Seed, ADeadlineAtClosingTimeIsDueThen) {
     EXPECT_EQ(line("virus-content", "14:00", "15:00"), "clock 14:00 reply 15:00 call 15:00 enforce 18:00 resolution 18:00");
 }
 
-TEST(Seed, AnEarlyCallTakesNothingFromTheCustomer) {
-    EXPECT_EQ(line("virus-content", "09:00", "09:20"), "clock 09:00 reply 10:00 call 10:00 enforce 13:00 resolution 13:00");
+TEST(Seed, AnEarlyCallIsNotTheCallThatFollowsSilence) {
+    EXPECT_EQ(line("virus-content", "09:00", "09:20"), "clock 09:00 reply 10:00 call 10:00 resolution 13:00");
+    EXPECT_EQ(line("virus-content", "09:00", "09:59"), "clock 09:00 reply 10:00 call 10:00 resolution 13:00");
 }
 
 TEST(Siblings, TheirNumbers) {

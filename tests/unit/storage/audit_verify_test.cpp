@@ -40,11 +40,11 @@ class AuditVerify : public testing::Test {
         fill(*storage);
         return path_;
     }
-    std::string sound_export() {
+    std::string sound_export(const std::string& carried = "") {
         MemoryStorage storage;
         fill(storage);
         std::string text;
-        export_audit(storage, [&](const std::string& line) { text += line + "\n"; });
+        export_audit(storage, carried, [&](const std::string& line) { text += line + "\n"; });
         return text;
     }
     Seen verify(const std::vector<std::string>& arguments) { return run(audit_verify_command, arguments); }
@@ -137,6 +137,38 @@ TEST_F(AuditVerify, reads_exports) {
         if (skip < 18) EXPECT_EQ(verdict.code, 1) << skip << verdict.out;
         else EXPECT_NE(verdict.out.find("note: "), std::string::npos) << "what cannot be verified any more is said";
     }
+}
+
+TEST_F(AuditVerify, takes_the_key_from_the_export_and_says_so) {
+    const std::string text = sound_export(key_.public_pem());
+    const TemporaryFile file("audit.jsonl", text), key("controller.pub", key_.public_pem());
+    const auto seen = verify({file.path()});
+    EXPECT_EQ(seen.code, 0) << seen.out << seen.err;
+    EXPECT_NE(seen.out.find("sha256:" + sha256_hex(key_.public_pem()) + ", taken from the export itself"), std::string::npos) << seen.out;
+    EXPECT_EQ(seen.out.find("were not verified"), std::string::npos) << seen.out;
+    EXPECT_EQ(verify({file.path(), "--key", key.path()}).out.find("note: "), std::string::npos) << "a given key needs no note";
+
+    // Who alters the export without the controller's key is found; a key of his own in its place is named by its sum.
+    const auto other = SignatureKey::from_seed(std::string(32, 'x'));
+    std::string swapped = sound_export(other.public_pem());
+    const TemporaryFile forged("audit.jsonl", swapped);
+    EXPECT_EQ(verify({forged.path()}).code, 1);
+    EXPECT_EQ(verify({forged.path(), "--key", key.path()}).code, 0) << "what an export brings along never counts beside a given key";
+    const TemporaryFile no_key("audit.jsonl", text.substr(0, text.rfind("{\"key\"")) + "{\"key\":\"none\"}\n");
+    EXPECT_EQ(verify({no_key.path()}).code, 2);
+}
+
+TEST_F(AuditVerify, takes_the_key_beside_the_database_and_says_so) {
+    sound_database();
+    const auto authority = std::filesystem::path(path_).parent_path() / "authority";
+    std::filesystem::create_directory(authority);
+    std::ofstream(authority / "order.pub") << key_.public_pem();
+    const auto seen = verify({path_});
+    EXPECT_EQ(seen.code, 0) << seen.out << seen.err;
+    EXPECT_NE(seen.out.find("order.pub beside the database"), std::string::npos) << seen.out;
+    std::ofstream(authority / "order.pub") << SignatureKey::from_seed(std::string(32, 'x')).public_pem();
+    EXPECT_EQ(verify({path_}).code, 1) << "a checkpoint that the controller's key did not sign";
+    std::filesystem::remove_all(authority);
 }
 
 TEST_F(AuditVerify, fetches_from_a_controller_by_the_given_function) {

@@ -217,7 +217,7 @@ TEST_F(OnSqlite, DISABLED_write_a_database_of_this_release) {
     storage->put_customer(Customer{CustomerId("7"), "Example", {"Asha Rao", "asha@example.net", "+91", "en", "Asia/Kolkata"}, 2});
     storage->put_vm(Vm{VmId("9f1f9d6e-0000-4000-8000-000000000001"), "web1", HostId("h1"), CustomerId("7"), {"192.0.2.1"}, Power::running,
                        VmState::running, false, false, start});
-    storage->put_host(Host{HostId("h1"), false, false, true, 3, "0.1.0", "", start});
+    storage->put_host(Host{HostId("h1"), false, false, true, 3, "0.1.0", "", start, ""});
     for (int i = 0; i < 3; ++i) {
         const auto id = storage->next_case_id();
         const auto report_id = storage->next_report_id();
@@ -268,7 +268,8 @@ TEST_F(OnSqlite, databases_of_every_release_are_upgraded) {
             for (const auto& item : (*storage)->history(c.id, 0, 10'000)) folded = core::evolve(std::move(folded), item);
             EXPECT_EQ(folded, c) << c.id.text();
         }
-        EXPECT_FALSE((*storage)->hosts().empty());
+        ASSERT_FALSE((*storage)->hosts().empty());
+        EXPECT_EQ((*storage)->hosts().front().cluster, "") << "a host of before there were clusters stands alone";
         EXPECT_FALSE((*storage)->reports(false, {}, 10).empty());
         EXPECT_FALSE((*storage)->mails_of(cases.front().id).empty());
         ++seen;
