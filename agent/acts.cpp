@@ -2,6 +2,7 @@
 // See acts.hpp.
 #include "agent/acts.hpp"
 
+#include "agent/copy_acts.hpp"
 #include "agent/core/records.hpp"
 
 #include <algorithm>
@@ -14,9 +15,14 @@ Result<Json> nothing_more(const Result<void>& result) {
     return Json::object();
 }
 
-LockRecord lock_record(const Operation& op, const VmObservation& vm, Instant now) {
+LockRecord lock_record(const Operation& op, const Observation& seen, Instant now) {
+    const VmObservation& vm = seen.vm;
+    // What stands on this host of a VM that lives on another one is not what is to be given back.
+    if (op.job()) return {op.vm(), op.case_id(), vm.name, {}, false, false, now, true};
     const bool off = vm.power == Power::off || vm.power == Power::crashed;
-    return {op.vm(), op.case_id(), vm.name, vm.disks, !off && !vm.quarantine_running, vm.autostart, now};
+    // A VM that came to this host and was stopped by our guard is off because of us: its release starts it.
+    const bool stopped_by_guard = seen.guard && seen.guard->was_running;
+    return {op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || stopped_by_guard, vm.autostart, now};
 }
 
 const Overlay* overlay_of(const Observation& seen, const std::string& target) {
@@ -48,7 +54,7 @@ QuarantineBoot quarantine_boot(const Operation& op, const Observation& seen) {
 Result<Json> freeze(const World& world, const Operation& op, const Observation& seen, Instant now, const std::function<void(int)>& percent) {
     auto definition = world.hypervisor.definition(op.vm(), false);
     if (!definition) return fail(definition.error());
-    auto set = world.evidence.freeze({EvidenceId(op.case_id().text() + "-" + op.id()), op.vm(), op.case_id(), seen.vm.disks, *definition, now},
+    auto set = world.evidence.freeze({op.set_id(), op.vm(), op.case_id(), seen.vm.disks, *definition, now, {}, {}, false},
                                      percent);
     if (!set) return fail(set.error());
     return Json{{"set", to_json(*set)}};
@@ -67,6 +73,8 @@ Result<Json> clean(const World& world, const Operation& op, const Observation& s
     if (!folder) return fail(folder.error());
     auto moved = world.scanner.clean(scan_targets(seen), found->second.outcome, *folder);
     if (!moved) return fail(moved.error());
+    // What was moved away is evidence too, and stands outside of the set's own manifest.
+    if (auto indexed = world.evidence.index_removed(*seen.evidence); !indexed) return fail(indexed.error());
     return Json{{"moved", to_json(*moved)}};
 }
 
@@ -82,16 +90,18 @@ Result<Json> compare_definition(const World& world, const Operation& op, const O
 
 }  // namespace
 
-Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id) {
+Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set) {
     Observation out;
     auto seen = world.hypervisor.observe(vm);
     if (!seen) return fail(seen.error());
     out.vm = std::move(*seen);
-    out.lock = world.guard.find(vm);
+    if (auto held = world.guard.find(vm)) (held->guard ? out.guard : out.lock) = std::move(held);
     auto overlays = world.overlays.find(vm, case_id);
     if (!overlays) return fail(overlays.error());
     out.overlays = std::move(*overlays);
     out.evidence = world.evidence.find(vm, case_id);
+    if (!set.empty())
+        if (auto looked = look_at_copy(world, vm, set, out); !looked) return fail(looked.error());
     return out;
 }
 
@@ -99,7 +109,7 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
                        const std::function<void(int)>& percent) {
     const VmId& vm = op.vm();
     switch (step.act) {
-        case Act::lock: return nothing_more(world.guard.lock(lock_record(op, seen.vm, now)));
+        case Act::lock: return nothing_more(world.guard.lock(lock_record(op, seen, now)));
         case Act::prove_gate: {
             const auto holds = world.hypervisor.prove_gate();
             if (!holds) return fail(holds.error());
@@ -113,8 +123,18 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
         case Act::kill: return nothing_more(world.hypervisor.power_off(vm, false));
         case Act::links_down: return nothing_more(world.hypervisor.set_links(vm, false));
         case Act::links_up: return nothing_more(world.hypervisor.set_links(vm, true));
+        case Act::limit_on: {
+            const auto limited = world.hypervisor.set_limit(vm, op.order()->limit);
+            if (!limited) return fail(limited.error());
+            return to_json(op.order()->limit);
+        }
+        case Act::open_console: {
+            auto consoles = world.hypervisor.open_consoles(vm, op.console_password, now + console_life);
+            if (!consoles) return fail(consoles.error());
+            return Json{{"consoles", codec::list_of(*consoles)}};
+        }
         case Act::freeze: return freeze(world, op, seen, now, percent);
-        case Act::verify_evidence: return nothing_more(world.evidence.verify(*seen.evidence));
+        case Act::verify_evidence: return nothing_more(world.evidence.verify(seen.own_set ? *seen.own_set : *seen.evidence));
         case Act::create_overlay:
             for (const auto& disk : seen.vm.disks)
                 if (disk.target == step.target) {
@@ -131,23 +151,51 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
         case Act::permit: return nothing_more(world.guard.permit(vm, op.token.value_or("")));
         case Act::revoke: return nothing_more(world.guard.revoke(vm));
         case Act::start_quarantined: return nothing_more(world.hypervisor.start_quarantined(vm, quarantine_boot(op, seen)));
-        case Act::scan: return scan(world, seen, percent);
+        case Act::scan:
+        case Act::rescan: return scan(world, seen, percent);
+        case Act::check_health: {
+            const auto sign = world.hypervisor.sign_of_health(vm, op.order()->health);
+            if (!sign) return fail(sign.error());
+            return Json{{"shows", sign->shows}, {"text", sign->text}, {"run", sign->run}};
+        }
+        case Act::put_back:
+            for (const auto& disk : seen.vm.disks)
+                if (disk.target == step.target) {
+                    if (auto let_go = world.guard.let_go(vm); !let_go) return fail(let_go.error());
+                    if (auto done = world.evidence.put_back(*seen.evidence, disk); !done) return fail(done.error());
+                    // The disk may be another file under its old name now, and the gate knows locked disks by their inode too.
+                    return nothing_more(world.guard.lock(*seen.lock));
+                }
+            return fail(Errc::not_found, "the VM has no disk " + step.target + " any more");
         case Act::clean: return clean(world, op, seen);
         case Act::commit:
         case Act::drop: {
             const auto* overlay = overlay_of(seen, step.target);
             if (!overlay) return Json::object();
+            // It writes to the customer's disks: the holder would refuse it as it refuses everybody.
+            if (step.act == Act::commit)
+                if (auto let_go = world.guard.let_go(vm); !let_go) return fail(let_go.error());
             return nothing_more(step.act == Act::commit ? world.overlays.commit(*overlay) : world.overlays.drop(*overlay));
         }
         case Act::compare_definition: return compare_definition(world, op, seen);
         case Act::unlock: return nothing_more(world.guard.unlock(vm));
         case Act::start: return nothing_more(world.hypervisor.start(vm));
+        case Act::prepare_backup: return prepare_backup(world, op, seen, now);
+        case Act::pause: return nothing_more(world.hypervisor.pause(vm));
+        case Act::resume: return nothing_more(world.hypervisor.resume(vm));
+        case Act::dump_memory: return dump_memory(world, op);
+        case Act::begin_backup: return begin_backup(world, op, seen, now);
+        case Act::thaw: return nothing_more(world.hypervisor.thaw(vm));
+        case Act::store_backup: return store_backup(world, op, percent);
+        case Act::abort_backup: return nothing_more(abort_backup(world, op));
     }
     return fail(Errc::invalid, "an act that this version does not know");
 }
 
 bool takes_long(Act act) {
-    return act == Act::freeze || act == Act::verify_evidence || act == Act::scan || act == Act::clean || act == Act::commit;
+    // A memory dump takes long too, but the guest stands still for it: it does not queue behind another VM's scan.
+    return act == Act::store_backup || act == Act::freeze || act == Act::verify_evidence || act == Act::scan || act == Act::clean ||
+           act == Act::commit || act == Act::rescan || act == Act::put_back;
 }
 
 }  // namespace bailiff::agent

@@ -18,8 +18,9 @@ struct World {
     Scanner& scanner;
 };
 
-/// Reads what is true of a VM. `history` is not filled in: it is the journal's.
-Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id);
+/// Reads what is true of a VM. `history` is not filled in: it is the journal's. `set`: the one that the operation makes,
+/// when it may copy a running VM.
+Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set = {});
 
 /// Carries out one act. The answer is what its `done` entry remembers beyond act, target and time.
 Result<Json> carry_out(const World& world, const Operation& operation, const Observation& seen, const Do& step, Instant now,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bailiff-agent: options -> adapters -> Runner -> loop. The only file of the agent that knows every concrete type.
+#include "agent/admin_commands.hpp"
 #include "agent/evidence/file_evidence.hpp"
+#include "agent/evidence/host_key.hpp"
 #include "agent/evidence/qemu_overlays.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/guard/file_guard.hpp"
 #include "agent/guard/gate_install.hpp"
+#include "agent/host_rules.hpp"
 #include "agent/hypervisor/libvirt_hypervisor.hpp"
 #include "agent/inspect.hpp"
 #include "agent/journal/sqlite_journal.hpp"
@@ -44,8 +47,8 @@ void claim(const std::string& state) {
 }
 
 void make_folders(const Options& o) {
-    // 0711: QEMU's user opens its overlay below and lists nothing.
-    for (const auto& [folder, mode] : {std::pair{o.state, mode_t(0711)}, {o.overlays, mode_t(0711)}, {o.evidence, mode_t(0700)}})
+    // 0711: QEMU's user opens its overlay, or the copy it is to write, below and lists nothing.
+    for (const auto& [folder, mode] : {std::pair{o.state, mode_t(0711)}, {o.overlays, mode_t(0711)}, {o.evidence, mode_t(0711)}})
         if (auto made = make_folder(folder, mode); !made) throw Outage(made.error().text);
 }
 
@@ -79,8 +82,10 @@ RunnerSettings runner_settings(const Options& o) {
     s.budget_per_hour = o.budget_per_hour;
     s.dry_run = o.dry_run;
     s.draining = o.draining;
+    s.keep_evidence = Seconds(o.evidence_days * 86400);
     s.patience.agent = std::chrono::seconds(o.agent_patience);
     s.patience.acpi = std::chrono::seconds(o.acpi_patience);
+    s.watch = std::chrono::seconds(o.watch_seconds);
     if (o.install_gate) s.repair_gate = [gate = gate_options(o)] { tell_gate("repair", repair_gate(gate)); };
     if (s.keys.empty()) spdlog::warn("event=no_keys text=\"no controller's key in {}: every order will be refused\"", o.controllers);
     return s;
@@ -95,9 +100,15 @@ struct Wakers {
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
         // Before any thread starts, so that none of them takes the signals.
         pthread_sigmask(SIG_BLOCK, &set, nullptr);
         signals = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    }
+    /// The signal that came; 0 when none did.
+    int signal() const {
+        signalfd_siginfo info{};
+        return ::read(signals, &info, sizeof info) == ssize_t(sizeof info) ? int(info.ssi_signo) : 0;
     }
     void wake() const {
         const uint64_t one = 1;
@@ -122,60 +133,185 @@ class Deaths {
     std::exception_ptr death_;
 };
 
-void loop(Runner& runner, LinkSocket& socket, const Wakers& wakers, Deaths& deaths, const Clock& clock) {
+/// What the admin may change beside the running agent: rules and forced releases.
+class Admin {
+  public:
+    Admin(const Options& options, const Clock& clock, Runner& runner, std::function<Result<Options>()> reread)
+        : folder_(options.state), watch_(options, clock, std::move(reread)), runner_(runner) {
+        runner_.change_rules(watch_.rules());
+    }
+    /// Before every order, and every second.
+    void look() {
+        if (watch_.look()) runner_.change_rules(watch_.rules());
+        for (const auto& request : folder_.asked()) runner_.release(request);
+    }
+    void reload() {
+        spdlog::info("event=reload");
+        if (watch_.reload()) runner_.change_rules(watch_.rules());
+    }
+    void released(const std::string& request, const Json& outcome) {
+        if (auto answered = folder_.answer(request, outcome); !answered) spdlog::error("event=admin text=\"{}\"", answered.error().text);
+    }
+
+  private:
+    AdminFolder folder_;
+    HostRulesWatch watch_;
+    Runner& runner_;
+};
+
+void loop(Runner& runner, LinkSocket& socket, const Wakers& wakers, Deaths& deaths, const Clock& clock, Admin& admin) {
     for (;;) {
+        admin.look();
         runner.tick();
         deaths.rethrow();
         std::vector<pollfd> descriptors{{wakers.event, POLLIN, 0}, {wakers.signals, POLLIN, 0}};
         socket.add_to(descriptors);
-        const auto wait = std::clamp<int64_t>((runner.next_tick() - clock.monotonic()).count(), 0, 10'000);
+        const auto wait = std::clamp<int64_t>((runner.next_tick() - clock.monotonic()).count(), 0, 1'000);
         if (::poll(descriptors.data(), descriptors.size(), int(wait)) < 0 && errno != EINTR) throw Outage("poll(2) failed");
         uint64_t count = 0;
         [[maybe_unused]] const auto n = ::read(wakers.event, &count, sizeof count);
-        if (descriptors[1].revents) return;
+        if (descriptors[1].revents) {
+            if (wakers.signal() != SIGHUP) return;
+            admin.reload();
+        }
         socket.serve(descriptors);
     }
 }
 
-int run(const Options& o) {
+std::unique_ptr<SystemClock> clock_of(const Options& o) {
+    if (o.lab_clock.empty()) return std::make_unique<SystemClock>();
+    return std::make_unique<LabClock>(o.lab_clock);
+}
+
+/// The ports but the guard, as the options say.
+struct Adapters {
+    Adapters(const Options& o, const Clock& clock)
+        : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
+          scanner(scanner_programs(o)) {}
+
+    static LibvirtOptions libvirt_options(const Options& o) {
+        LibvirtOptions libvirt;
+        libvirt.uri = o.libvirt_uri;
+        libvirt.run_folder = o.libvirt_run;
+        libvirt.definitions_folder = o.state + "/definitions";
+        libvirt.canary_type = o.canary_type;
+        libvirt.backup_mib_per_s = o.evidence_mib_per_s;
+        libvirt.notes_folder = o.state + "/networks";
+        libvirt.network_namespace = o.network_namespace;
+        libvirt.isolate_by = o.isolate_by == "network" ? IsolateBy::network : o.isolate_by == "filter" ? IsolateBy::filter : IsolateBy::link;
+        if (auto made = make_folder(libvirt.definitions_folder, 0700); !made) throw Outage(made.error().text);
+        return libvirt;
+    }
+    static SignatureKey host_key(const Options& o) {
+        auto key = load_or_make_host_key(o.host_key());
+        if (!key) throw Outage(key.error().text);
+        return std::move(*key);
+    }
+    static ScannerPrograms scanner_programs(const Options& o) {
+        ScannerPrograms programs;
+        programs.scan = o.scan_program;
+        programs.clean = o.clean_program;
+        programs.clamd = o.clamd;
+        programs.yara = o.yara;
+        programs.timeout = std::chrono::hours(o.scan_hours);
+        return programs;
+    }
+    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner}; }
+
+    LibvirtHypervisor hypervisor;
+    NvramOf nvram_of = [this](const VmId& vm) { return hypervisor.nvram_path(vm); };
+    QemuOverlays overlays;
+    FileEvidence evidence;
+    ProcessScanner scanner;
+};
+
+/// No agent runs: the admin's release is done here. What is open on the VM is marked as given up, so that the next agent
+/// takes it back and does not go on with it.
+Result<Json> release_here(const Options& o, const ReleaseRequest& request, const Clock& clock) {
+    make_folders(o);
+    claim(o.state);
+    SqliteJournal journal(o.journal());
+    Ledger ledger;
+    for (const auto& entry : journal.read_all()) ledger.apply(entry);
+    bool paused = false;
+    for (const auto& id : ledger.open()) {
+        const auto& one = *ledger.find(id);
+        if (one.vm.text() != request.vm) continue;
+        bool given_up = false;
+        for (const auto& entry : one.entries) {
+            if (entry.body.value("act", "") == "pause") paused = true;
+            const auto act = entry.body.value("act", "");
+            if (entry.kind == "intent" && (act == "commit" || act == "unlock"))
+                return fail(Errc::conflict, "A release of the VM has begun to write its disks; start the agent, which finishes that first.");
+            given_up = given_up || entry.kind == "gave_up";
+        }
+        if (!given_up)
+            journal.append(id, "gave_up", {{"refusal", "none"}, {"text", "the host's admin released the VM by force: " + request.reason}}, clock.now());
+    }
+    std::string damaged;
+    std::unique_ptr<FileGuard> guard;
+    try {
+        guard = std::make_unique<FileGuard>(o.locks());
+    } catch (const Outage& outage) {
+        // Its own record is damaged: exactly what a forced release is for. The file is kept aside.
+        const std::string record = o.locks() + "/" + request.vm + ".json";
+        if (std::string_view(outage.what()).find(record) == std::string_view::npos) throw;
+        damaged = outage.what();
+        if (auto moved = rename_durably(record, record + ".damaged"); !moved) return fail(moved.error());
+        guard = std::make_unique<FileGuard>(o.locks());
+    }
+    Adapters adapters(o, clock);
+    const World world = adapters.world(*guard);
+    Json before = before_release(world, request, ledger.describe(VmId(request.vm), CaseId()));
+    before["paused"] = paused;
+    if (!damaged.empty()) before.update({{"locked", true}, {"overlays", true}, {"damaged", damaged}});
+    std::vector<int64_t> begun{journal.append("", "admin_release", before, clock.now())};
+    Json outcome = force_release(world, before);
+    // One that a crash interrupted earlier has its end here too.
+    for (const auto& forced : ledger.forced_releases())
+        if (forced.outcome.is_null() && forced.request.value("vm", "") == request.vm) begun.push_back(forced.position);
+    for (const auto position : begun) {
+        outcome["release"] = position;
+        journal.append("", "admin_released", outcome, clock.now());
+    }
+    return outcome;
+}
+
+int release_by_force(const Command& command) {
+    const auto clock = clock_of(command.options);
+    SystemRandom random;
+    const auto request = release_request(command, random.hex128(), *clock);
+    if (!request) {
+        std::fprintf(stderr, "bailiff-agent: %s\n", request.error().text.c_str());
+        return 1;
+    }
+    spdlog::set_level(spdlog::level::err);
+    const int status = release(command, *request, [&] { return release_here(command.options, *request, *clock); }, *clock, std::chrono::seconds(120));
+    std::fflush(stdout);
+    // As at the agent's end: a call that hangs in libvirt is not waited for.
+    ::_exit(status);
+}
+
+int run(const Options& o, std::function<Result<Options>()> reread) {
     const Wakers wakers;
     make_folders(o);
     claim(o.state);
-    std::unique_ptr<SystemClock> clock = std::make_unique<SystemClock>();
-    if (!o.lab_clock.empty()) {
-        clock = std::make_unique<LabClock>(o.lab_clock);
-        spdlog::warn("event=lab_clock text=\"the clock is moved by {}: never in production\"", o.lab_clock);
-    }
+    const auto clock = clock_of(o);
+    if (!o.lab_clock.empty()) spdlog::warn("event=lab_clock text=\"the clock is moved by {}: never in production\"", o.lab_clock);
     SystemRandom random;
     SqliteJournal journal(o.journal());
-    FileGuard guard(o.locks());
+    FileGuard guard(o.locks(), o.hold_program);
     if (o.install_gate) tell_gate("install", install_gate(gate_options(o)));
 
-    LibvirtOptions libvirt;
-    libvirt.uri = o.libvirt_uri;
-    libvirt.run_folder = o.libvirt_run;
-    libvirt.definitions_folder = o.state + "/definitions";
-    libvirt.canary_type = o.canary_type;
-    if (auto made = make_folder(libvirt.definitions_folder, 0700); !made) throw Outage(made.error().text);
-    LibvirtHypervisor hypervisor(libvirt, *clock);
-    const NvramOf nvram_of = [&hypervisor](const VmId& vm) { return hypervisor.nvram_path(vm); };
-    QemuOverlays overlays(o.overlays, nvram_of);
-    FileEvidence evidence(o.evidence, nvram_of);
-    ScannerPrograms programs;
-    programs.scan = o.scan_program;
-    programs.clean = o.clean_program;
-    programs.clamd = o.clamd;
-    programs.yara = o.yara;
-    programs.timeout = std::chrono::hours(o.scan_hours);
-    ProcessScanner scanner(programs);
-
+    Adapters adapters(o, *clock);
     Deaths deaths;
     LinkSocket socket(o.socket, o.socket_group);
-    ThreadExecutor executor(6, 2, [&](std::exception_ptr death) {
+    // A call that hangs keeps its thread until its watchdog lets go: enough of them, so that others are not held up.
+    ThreadExecutor executor(16, 2, [&](std::exception_ptr death) {
         deaths.note(std::move(death));
         wakers.wake();
     });
-    Runner runner({hypervisor, guard, overlays, evidence, scanner}, journal, socket, executor, *clock, random, runner_settings(o));
+    Runner runner(adapters.world(guard), journal, socket, executor, *clock, random, runner_settings(o));
     runner.on_wake = [&] { wakers.wake(); };
     runner.on_log = log;
     socket.on_connected = [&] {
@@ -183,11 +319,16 @@ int run(const Options& o) {
         runner.connected();
     };
     socket.on_disconnected = [&] { runner.disconnected(); };
-    socket.on_frame = [&](const Frame& frame) { runner.on_frame(frame); };
+    Admin admin(o, *clock, runner, std::move(reread));
+    runner.on_released = [&](const std::string& request, const Json& outcome) { admin.released(request, outcome); };
+    socket.on_frame = [&](const Frame& frame) {
+        admin.look();   // what the admin has written before an order came counts for it
+        runner.on_frame(frame);
+    };
     socket.on_trouble = [](const std::string& text) { spdlog::info("event=link text=\"{}\"", text); };
     runner.start();
     spdlog::info("event=up host={} socket={} version={}", o.host, o.socket, BAILIFF_VERSION);
-    loop(runner, socket, wakers, deaths, *clock);
+    loop(runner, socket, wakers, deaths, *clock, admin);
     spdlog::info("event=stopped");
     spdlog::shutdown();
     ::unlink(o.socket.c_str());
@@ -223,8 +364,15 @@ int main(int argc, char** argv) {
         switch (command->kind) {
             case Command::Kind::print: std::fputs(command->text.c_str(), stdout); return 0;
             case Command::Kind::check: return check(options);
-            case Command::Kind::status: case Command::Kind::locks: case Command::Kind::journal: return inspect(*command);
-            case Command::Kind::run: return run(options);
+            case Command::Kind::status: case Command::Kind::locks: case Command::Kind::journal: case Command::Kind::evidence: return inspect(*command);
+            case Command::Kind::drain: return drain(*command, *clock_of(options));
+            case Command::Kind::release: return release_by_force(*command);
+            case Command::Kind::run:
+                return run(options, [argc, argv]() -> bailiff::Result<Options> {
+                    auto again = read_command(argc, argv);
+                    if (!again) return bailiff::fail(again.error());
+                    return std::move(again->options);
+                });
         }
     } catch (const std::exception& error) {
         spdlog::critical("event=died text=\"{}\"", error.what());

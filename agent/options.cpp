@@ -4,9 +4,12 @@
 
 #include <bailiff/id.hpp>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace bailiff::agent {
@@ -30,6 +33,9 @@ po::options_description run_options(Options& o) {
     option(out, "socket", o.socket, "Unix socket on which bailiff-link is awaited");
     option(out, "socket-group", o.socket_group, "group that may connect to it");
     option(out, "evidence", o.evidence, "folder of evidence sets; default STATE/evidence");
+    option(out, "evidence-days", o.evidence_days, "days that sets of closed cases are kept; 0: for ever");
+    option(out, "evidence-mib-per-s", o.evidence_mib_per_s, "speed of a running VM's copy; 0: as fast as it goes");
+    option(out, "tpm-state", o.tpm_state, "folder of swtpm's states by VM; empty: not kept as evidence");
     option(out, "overlays", o.overlays, "folder of overlays; default STATE/overlays");
     option(out, "never-touch", o.never_touch, "file of UUIDs and names that no order may touch");
     option(out, "budget-per-hour", o.budget_per_hour, "VMs that may be restricted within an hour");
@@ -40,10 +46,14 @@ po::options_description run_options(Options& o) {
     option(out, "libvirt-uri", o.libvirt_uri, "which libvirt");
     option(out, "libvirt-run", o.libvirt_run, "folder of QEMU's pid files");
     out.add_options()("libvirt-pid-file", po::value(&o.libvirt_pid_files)->composing(), "pid file of the daemon that reads hooks; may be repeated");
+    option(out, "isolate-by", o.isolate_by, "how a VM is isolated: link, network or filter");
+    option(out, "watch-seconds", o.watch_seconds, "seconds between looks at the network of isolated and limited VMs");
+    option(out, "network-namespace", o.network_namespace, "laboratory only: /proc/PID/ns/net of a libvirtd in another one");
     option(out, "canary-type", o.canary_type, "kvm or qemu; default: kvm where it works");
     option(out, "hooks", o.hooks, "libvirt's folder of hooks");
     option(out, "install-gate", o.install_gate, "install and repair the start gate");
     option(out, "gate-program", o.gate_program, "bailiff-gate; default: beside this program, then /usr/lib/bailiff");
+    option(out, "hold-program", o.hold_program, "bailiff-hold, which keeps locked disks from being written; likewise");
     option(out, "scan-program", o.scan_program, "bailiff-scan; default: beside this program, then /usr/bin");
     option(out, "clean-program", o.clean_program, "bailiff-clean; likewise");
     option(out, "clamd", o.clamd, "clamd's Unix socket; empty: no ClamAV");
@@ -80,6 +90,7 @@ void fill_in(Options& o) {
     if (o.evidence.empty()) o.evidence = o.state + "/evidence";
     if (o.overlays.empty()) o.overlays = o.state + "/overlays";
     if (o.gate_program.empty()) o.gate_program = find_program("bailiff-gate", "/usr/lib/bailiff");
+    if (o.hold_program.empty()) o.hold_program = find_program("bailiff-hold", "/usr/lib/bailiff");
     if (o.scan_program.empty()) o.scan_program = find_program("bailiff-scan", "/usr/bin");
     if (o.clean_program.empty()) o.clean_program = find_program("bailiff-clean", "/usr/bin");
 }
@@ -99,6 +110,10 @@ std::string mistakes_of(const Options& o) {
     mistake(o.agent_patience < 0 || o.agent_patience > 3600 || o.acpi_patience < 0 || o.acpi_patience > 3600,
             "agent-patience and acpi-patience are from 0 to 3600 seconds.");
     mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
+    mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
+    mistake(o.evidence_mib_per_s < 0 || o.evidence_mib_per_s > 100'000, "evidence-mib-per-s is from 0 (no limit) to 100000.");
+    mistake(o.isolate_by != "link" && o.isolate_by != "network" && o.isolate_by != "filter", "isolate-by is link, network or filter.");
+    mistake(o.watch_seconds < 1 || o.watch_seconds > 3600, "watch-seconds is from 1 to 3600.");
     mistake(!o.canary_type.empty() && o.canary_type != "kvm" && o.canary_type != "qemu", "canary-type is kvm or qemu.");
     mistake(o.log_level != "debug" && o.log_level != "info" && o.log_level != "warning" && o.log_level != "error",
             "log-level is debug, info, warning or error.");
@@ -107,16 +122,41 @@ std::string mistakes_of(const Options& o) {
     return out;
 }
 
+std::optional<Command::Kind> kind_of(const std::string& word) {
+    for (const auto& [name, kind] : {std::pair{"status", Command::Kind::status}, {"locks", Command::Kind::locks}, {"journal", Command::Kind::journal}, {"evidence", Command::Kind::evidence},
+                                     {"drain", Command::Kind::drain}, {"release", Command::Kind::release}})
+        if (word == name) return kind;
+    return std::nullopt;
+}
+
+/// The words after `drain` and `release`; a sentence when they do not do.
+std::string read_admin_words(Command& out, const Texts& words, bool force) {
+    if (out.reason.size() > 512) return "--reason takes at most 512 bytes.";
+    if (out.kind == Command::Kind::drain) {
+        if (words.size() != 1 || (words[0] != "on" && words[0] != "off")) return "Say `bailiff-agent drain on` or `bailiff-agent drain off`.";
+        out.on = words[0] == "on";
+        return "";
+    }
+    if (words.size() != 1) return "Name one VM, by UUID or name: `bailiff-agent release --force VM --reason TEXT`; `bailiff-agent locks` lists them.";
+    out.vm = words[0];
+    if (!force)
+        return "A VM is given back by the controller's order (`bailiffctl`). To do it without, from this host alone: "
+               "`bailiff-agent release --force " + out.vm + " --reason TEXT`.";
+    if (out.reason.empty()) return "Say why, for the journal and the controller: --reason TEXT.";
+    return "";
+}
+
 Result<Command> read(int argc, const char* const* argv) {
     Command out;
-    if (argc > 1 && argv[1][0] != '-') {
-        const std::string word = argv[1];
-        if (word == "status") out.kind = Command::Kind::status;
-        else if (word == "locks") out.kind = Command::Kind::locks;
-        else if (word == "journal") out.kind = Command::Kind::journal;
-        else return fail(Errc::invalid, "'" + word + "' is no command; there are status, locks and journal.");
+    const std::string word = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+    if (!word.empty()) {
+        const auto kind = kind_of(word);
+        if (!kind)
+            return fail(Errc::invalid, "'" + word.substr(0, 60) + "' is no command; there are status, locks, journal, evidence, drain and release.");
+        out.kind = *kind;
         --argc;
         ++argv;
+        for (; out.kind == Command::Kind::evidence && argc > 1 && argv[1][0] != '-'; --argc, ++argv) out.words.push_back(argv[1]);
     }
     std::string config = default_config;
     po::options_description general("Flags only");
@@ -124,14 +164,33 @@ Result<Command> read(int argc, const char* const* argv) {
         ("check", "read everything, say what is wrong, do nothing")
         ("config", po::value(&config)->default_value(config), "options file");
     const po::options_description shared = run_options(out.options);
-    po::options_description all("bailiff-agent: carries out signed orders on this hypervisor host\n"
-                                "       bailiff-agent status | locks | journal: what it knows, also without a controller");
-    all.add(general).add(shared);
+    po::options_description admin("Of the commands");
+    admin.add_options()("json", po::bool_switch(&out.json), "all commands: one JSON object instead of lines")
+        ("reason", po::value(&out.reason), "drain on, release: one sentence for the journal and the controller")
+        ("force", "release: yes, without an order of the controller")
+        ("start", po::bool_switch(&out.start), "release: start the VM when the lock is off");
+    po::options_description words;
+    Texts rest;
+    words.add_options()("words", po::value(&rest));
+    const char* const usage =
+        "bailiff-agent: carries out signed orders on this hypervisor host\n"
+        "  bailiff-agent status | locks | journal      what it knows, also without a controller\n"
+        "  bailiff-agent evidence list | verify SET [KEY.pub] | expire | key\n"
+        "                                              the evidence sets on this host\n"
+        "  bailiff-agent drain on | off                take nothing harmful any more, or again\n"
+        "  bailiff-agent release --force VM --reason TEXT [--start]\n"
+        "                                              give a VM back without the controller\n\n";
+    po::options_description all;
+    all.add(general).add(admin).add(shared);
+    po::options_description known;
+    known.add(all).add(words);
+    po::positional_options_description positions;
+    if (out.kind == Command::Kind::drain || out.kind == Command::Kind::release) positions.add("words", -1);
     po::variables_map values;
-    po::store(po::command_line_parser(argc, argv).options(all).positional({})
+    po::store(po::command_line_parser(argc, argv).options(known).positional(positions)
                   .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing).run(), values);
     std::ostringstream text;
-    if (values.count("help")) text << all;
+    if (values.count("help")) text << usage << all;
     if (values.count("version")) text << "bailiff-agent " BAILIFF_VERSION "\n";
     if (!text.str().empty()) return Command{Command::Kind::print, {}, text.str()};
     std::ifstream file(values["config"].as<std::string>());
@@ -140,7 +199,11 @@ Result<Command> read(int argc, const char* const* argv) {
     if (file) po::store(po::parse_config_file(file, shared), values);
     po::notify(values);
     fill_in(out.options);
-    if (out.kind != Command::Kind::run) return out;   // they only read the state folder
+    if (out.kind == Command::Kind::drain || out.kind == Command::Kind::release)
+        if (auto mistake = read_admin_words(out, rest, values.count("force") > 0); !mistake.empty()) return fail(Errc::invalid, mistake);
+    if (out.kind != Command::Kind::run) return out;   // they need the state folder only
+    if (out.json || out.start || values.count("force") || values.count("reason"))
+        return fail(Errc::invalid, "--json, --start, --force and --reason belong to a command; `bailiff-agent --help` lists them.");
     if (values.count("print-config")) return Command{Command::Kind::print, {}, as_file(shared, values)};
     if (const auto mistakes = mistakes_of(out.options); !mistakes.empty()) return fail(Errc::invalid, mistakes);
     if (values.count("check")) out.kind = Command::Kind::check;
@@ -163,12 +226,24 @@ Result<std::set<std::string>> read_never_touch(const std::string& path) {
     if (path.empty() || !std::filesystem::exists(path, error)) return out;
     std::ifstream file(path);
     // A list that cannot be read must not count as empty: somebody relies on it.
-    if (!file) return fail(Errc::invalid, "The never-touch file " + path + " cannot be read.");
+    if (!file || std::filesystem::is_directory(path, error)) return fail(Errc::invalid, "The never-touch file " + path + " cannot be read.");
+    int number = 0;
     for (std::string line; std::getline(file, line);) {
+        ++number;
         line.erase(std::min(line.find('#'), line.size()));
         const auto first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-        if (first != std::string::npos) out.insert(line.substr(first, last - first + 1));
+        if (first == std::string::npos) continue;
+        line = line.substr(first, last - first + 1);
+        // libvirt gives out UUIDs in lower case; a name may be anything that is printed and has no slash.
+        std::string lower = line;
+        std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+        const bool name = std::none_of(line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 127 || c == '/'; });
+        if (!name || line.size() > 256)
+            return fail(Errc::invalid, "Line " + std::to_string(number) + " of the never-touch file " + path +
+                                           " is no UUID or name of a VM; write one per line, and # before a comment.");
+        out.insert(is_uuid(lower) ? lower : line);
     }
+    if (file.bad()) return fail(Errc::invalid, "The never-touch file " + path + " cannot be read to its end.");
     return out;
 }
 

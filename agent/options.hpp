@@ -28,30 +28,44 @@ struct Options {
     std::string libvirt_uri = "qemu:///system";
     std::string libvirt_run = "/run/libvirt/qemu";
     std::vector<std::string> libvirt_pid_files{"/run/libvirtd.pid", "/run/libvirt/libvirtd.pid", "/run/virtqemud.pid"};
+    std::string isolate_by = "link";                    ///< link, network or filter
+    int64_t watch_seconds = 5;
+    std::string network_namespace;
     std::string canary_type;
     std::string hooks = "/etc/libvirt/hooks";
     bool install_gate = true;
-    std::string gate_program, scan_program, clean_program;   ///< default: beside this program, then /usr/lib/bailiff, /usr/bin
+    std::string gate_program, hold_program, scan_program, clean_program;   ///< default: beside this program, then /usr/lib/bailiff, /usr/bin
     std::string clamd, yara;
     int64_t scan_hours = 6;
+    int64_t evidence_days = 180;                        ///< 0: for ever
+    int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes
+    std::string tpm_state = "/var/lib/libvirt/swtpm";
     std::string lab_clock;
     std::string log_level = "info";
 
     std::string locks() const { return state + "/locks"; }
     std::string journal() const { return state + "/journal.sqlite"; }
+    std::string host_key() const { return state + "/host-key.pem"; }
 };
 
 /// What the command line asks for.
 struct Command {
-    enum class Kind { run, check, print, status, locks, journal } kind = Kind::run;
+    enum class Kind { run, check, print, status, locks, journal, evidence, drain, release } kind = Kind::run;
     Options options;
     std::string text;   ///< print
+    std::vector<std::string> words = {};   ///< evidence: list | verify SET [KEY.pub] | expire | key
+    bool json = false;  ///< status, locks, journal, drain, release: for programs
+    bool on = false;    ///< drain
+    std::string vm{};   ///< release: UUID, or a name that a lock knows
+    std::string reason{};   ///< drain on, release
+    bool start = false; ///< release: start the VM afterwards
 };
 
 /// All mistakes in one error.
 Result<Command> read_command(int argc, const char* const* argv);
 
-/// The never-touch file: a UUID or name per line, `#` begins a comment. A missing file is an empty list.
+/// The never-touch file: a UUID or name per line, `#` begins a comment. A missing file is an empty list; what is no name
+/// makes the whole file invalid, since half a list protects half.
 Result<std::set<std::string>> read_never_touch(const std::string& path);
 
 /// Every *.pub of the folder. An error names the file that is no key; an empty folder is no error, only useless.

@@ -50,26 +50,63 @@ class Hypervisor {
     virtual Result<void> start(const VmId& vm) = 0;
     virtual Result<void> start_quarantined(const VmId& vm, const QuarantineBoot& boot) = 0;
     virtual Result<void> set_autostart(const VmId& vm, bool on) = 0;
-    /// Takes the link of every NIC down, or up again: live and in the stored definition, so that it survives a start.
-    /// `invalid` when a NIC of the VM cannot be cut (hostdev, vdpa, vhost-user).
+    /// Cuts every interface of the VM, live and in the stored definition, so that it survives a start; what stood there is
+    /// written down first. `up`: frees them from everything that this call and `set_limit` put there, exactly.
+    /// Cut or limited, a VM of ours is started paused and let go when its network is so. `invalid`, naming the interface,
+    /// when one can neither be cut nor detached (hostdev, vdpa, vhost-user); success also when libvirt hangs and the taps
+    /// were taken down on the host.
     virtual Result<void> set_links(const VmId& vm, bool up) = 0;
+    /// The disks of a running VM. Errors: conflict when it does not run.
+    virtual Result<LiveVm> live(const VmId& vm) = 0;
+    /// Stops the guest's processors, and lets them go on. Success when it is so already; resume also when it is off.
+    virtual Result<void> pause(const VmId& vm) = 0;
+    virtual Result<void> resume(const VmId& vm) = 0;
+    /// Writes a paused VM's memory to `path`, 0600; ends an older dump first. Returns the format. May take minutes.
+    virtual Result<std::string> dump_memory(const VmId& vm, const std::string& path) = 0;
+    /// Freezes the guest (bounded; not when it is paused), begins one backup job over all disks of `files`, thaws ALWAYS.
+    /// `unavailable` while another job or a migration is under way.
+    virtual Result<BackupBegun> begin_backup(const VmId& vm, const BackupFiles& files) = 0;
+    /// `none` when the VM does not run.
+    virtual Result<BackupJob> backup(const VmId& vm) = 0;
+    /// Ends the running job when it writes below `folder`; success when there is none.
+    virtual Result<void> abort_backup(const VmId& vm, const std::string& folder) = 0;
+    /// For a guest that may have been left frozen. Harmless when it is not. `not_found` when the VM does not run.
+    virtual Result<void> thaw(const VmId& vm) = 0;
+    /// Closes destination ports and caps the rate of every interface, in place of an earlier limit or cut; survives and is
+    /// given back as above. The cap holds in each direction.
+    virtual Result<void> set_limit(const VmId& vm, const Limit& limit) = 0;
+    /// The ways to the running VM's screen and serial lines. Screens that take a password get this one, until `until`; it
+    /// ends before that when the VM is freed or ends. Empty when there is nothing to connect to.
+    virtual Result<std::vector<Console>> open_consoles(const VmId& vm, const std::string& password, Instant until) = 0;
+    /// Whether a sign of health shows now: the VM runs (`steady`), its guest agent answers a ping, or an address of one of
+    /// its NICs is known. What cannot be told is no sign; an error only when the VM is not here.
+    virtual Result<HealthSign> sign_of_health(const VmId& vm, Health sign) = 0;
     /// The canary: true when the start gate refuses a start as it must (HYPERVISOR.md §2.1).
     virtual Result<bool> prove_gate() = 0;
     /// Called from the adapter's thread for every event, and once with `vm` empty and what "relisted" after a reconnect.
     virtual void watch(std::function<void(VmEvent)> on_event) = 0;
 };
 
-/// The lock: files as truth, the start gate reads them. Losing the folder is an outage (exception).
+/// The lock: files as truth, the start gate reads them, and a holder on the disks of a VM that is off. Losing the folder
+/// is an outage (exception).
 class Guard {
   public:
     virtual ~Guard() = default;
+    /// Replaces a guard by a lock; a guard never replaces a lock.
     virtual Result<void> lock(const LockRecord& record) = 0;
+    /// Lets go of the disks first, so that whoever sees no lock can start the VM.
     virtual Result<void> unlock(const VmId& vm) = 0;
     virtual std::optional<LockRecord> find(const VmId& vm) = 0;
     virtual std::vector<LockRecord> all() = 0;
     /// Lets exactly the start that carries `token` in its definition pass the gate, until `revoke`.
     virtual Result<void> permit(const VmId& vm, const std::string& token) = 0;
     virtual Result<void> revoke(const VmId& vm) = 0;
+    /// Keeps every QEMU, of whatever VM, from writing to the local ones of these disks; readers are not hindered. Like the
+    /// gate it is repaired by a round and not journaled. `conflict` when somebody writes to one of them already, which
+    /// is a start past the lock under another name; `unavailable` when there is no holder: the gate still stands.
+    virtual Result<void> hold(const VmId& vm, const std::vector<VmDisk>& disks) = 0;
+    /// BEFORE one of our own acts writes to the disks. Returns when nothing holds them any more.
+    virtual Result<void> let_go(const VmId& vm) = 0;
 };
 
 /// Overlays (qcow2) over the customer's disks. The base is written by `commit` and by nothing else.
@@ -91,9 +128,41 @@ class EvidenceStore {
     virtual ~EvidenceStore() = default;
     /// Returns the stored set when it exists already. `unavailable` when space would not suffice, before writing.
     virtual Result<EvidenceSet> freeze(const EvidenceRequest& request, const std::function<void(int)>& percent) = 0;
+    /// The newest set of the case that was taken of the powered-off VM: what a commit may rely on.
     virtual std::optional<EvidenceSet> find(const VmId& vm, const CaseId& case_id) = 0;
+    /// The set of this name, of a running or powered-off VM.
+    virtual std::optional<EvidenceSet> find_set(const VmId& vm, const EvidenceId& id) = 0;
+    /// Where a set is while it is not complete.
+    virtual std::string staging(const VmId& vm, const EvidenceId& id) = 0;
+    /// A running VM's set: its folder, when there is room for it. `unavailable` when not.
+    virtual Result<void> prepare(const EvidenceRequest& request) = 0;
+    /// Then: everything but disks and memory, and empty images for the disks, under names that no earlier try had: a call
+    /// that libvirt still holds of an agent that was killed may run later, and must find nothing to write to.
+    virtual Result<BackupFiles> make_targets(const EvidenceRequest& request) = 0;
+    /// What `make_targets` made last; empty when nothing.
+    virtual BackupFiles targets(const VmId& vm, const EvidenceId& id) = 0;
+    /// A name for the memory's file, for the same reason never one that was given before.
+    virtual std::string memory_name() = 0;
+    /// Then, when the backup has ended well: from here on nobody else writes to the files. Durable, so that a crash while
+    /// they are hashed does not ask again how the backup ended.
+    virtual Result<void> take_over(const VmId& vm, const EvidenceId& id) = 0;
+    virtual bool taken_over(const VmId& vm, const EvidenceId& id) = 0;
+    /// Then: hashes and signs. Repeatable; returns the set when it is complete already.
+    virtual Result<EvidenceSet> store(const VmId& vm, const EvidenceId& id, const LiveCopy& copy, const std::function<void(int)>& percent) = 0;
+    /// Removes what lies in `staging`.
+    virtual Result<void> discard(const VmId& vm, const EvidenceId& id) = 0;
+    /// Every complete set on this host.
+    virtual std::vector<EvidenceSet> all() = 0;
+    /// Deletes a set for good.
+    virtual Result<void> expire(const EvidenceSet& set) = 0;
+    /// Lists and signs what lies in `removed_folder`; called after every cleaning.
+    virtual Result<void> index_removed(const EvidenceSet& set) = 0;
     /// Reads every file again and compares with the manifest.
     virtual Result<void> verify(const EvidenceSet& set) = 0;
+    /// Writes the set's image of one disk back to where it came from, after which the guest sees exactly what the set
+    /// recorded. The VM is off and locked, and the set verified. May be repeated as long as the set exists.
+    /// Errors: invalid when the VM's disk is not the one that was frozen; unavailable, also without space.
+    virtual Result<void> put_back(const EvidenceSet& set, const VmDisk& disk) = 0;
     /// The stored definition (XML) as it was given to `freeze`, letter by letter.
     virtual Result<std::string> definition(const EvidenceSet& set) = 0;
     /// A folder inside the set for what cleaning moved away; created when missing.

@@ -34,6 +34,13 @@ std::string last_line(const std::string& output) {
     return output.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1));
 }
 
+/// An engine without a date, such as YARA with the provider's own rules, says nothing of the age of another's signatures.
+Instant newest_signatures(const Verdict& disk) {
+    Instant out{};
+    for (const auto& engine : disk.engines) out = std::max(out, engine.signatures_at);
+    return out;
+}
+
 /// Infected if any is, else incomplete if any is, else clean.
 void add(ScanOutcome& total, const Verdict& disk) {
     total.files += int64_t(disk.files);
@@ -70,6 +77,8 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
                            (ended->exit_code == exit_infected) == (verdict->verdict == ScanVerdict::infected);
         if (!agree) return broken("its exit status and its verdict contradict each other");
         add(out, *verdict);
+        const Instant signatures = newest_signatures(*verdict);
+        out.signatures_at = i == 0 ? signatures : std::min(out.signatures_at, signatures);
         out.reports[disk.target] = last_line(ended->out);
         percent(int(100 * (i + 1) / disks.size()));
     }

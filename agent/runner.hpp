@@ -9,6 +9,7 @@
 #include "agent/core/ledger.hpp"
 #include "agent/core/operation.hpp"
 #include "agent/executor.hpp"
+#include "agent/forced_release.hpp"
 #include "agent/ports.hpp"
 
 #include <bailiff/dsse.hpp>
@@ -41,9 +42,21 @@ struct RunnerSettings {
     Milliseconds heartbeat{10'000};
     Milliseconds canary{60'000};
     Milliseconds inventory{60'000};
+    Milliseconds watch{5'000};           ///< between looks at the network of VMs that are isolated or limited
     Milliseconds after_outage{5'000};    ///< before a journal that failed is tried again
     Seconds remember{30 * 86400};        ///< how long ended operations are kept
+    Seconds keep_evidence{0};            ///< how long sets of closed cases are kept; 0: for ever
     std::function<void()> repair_gate;   ///< called on a worker when the canary started; then it is proven again
+};
+
+/// What of the settings the host's admin may change while the runner lives.
+struct HostRules {
+    std::set<std::string> exempt;        ///< UUIDs and names that are never touched
+    int64_t budget_per_hour = 10;
+    bool draining = false, dry_run = false;
+    std::string drain_reason;            ///< who drains, and why
+    std::string trouble;                 ///< what is wrong with the files that say so; stands in every heartbeat
+    friend bool operator==(const HostRules&, const HostRules&) = default;
 };
 
 /// One line for the log: the runner itself never writes anywhere.
@@ -69,6 +82,14 @@ class Runner {
     /// Monotonic time at which something is due.
     Milliseconds next_tick() const;
 
+    /// From here on these hold: for orders to come, for those that wait, and the never-touch list also for those that
+    /// have begun. What is under way is finished otherwise.
+    void change_rules(const HostRules& rules);
+    /// Gives a VM back without an order. What is under way on it is undone first; `on_released` is called when it is
+    /// done, with the body of `admin_released`. A request that was carried out before is only answered again.
+    void release(const ReleaseRequest& request);
+    std::function<void(const std::string& request, const Json& outcome)> on_released;
+
     /// Runs `work` on the runner's thread at the next tick. Thread-safe; calls `on_wake`, on the caller's thread.
     void post(std::function<void()> work);
     std::function<void()> on_wake;
@@ -76,7 +97,8 @@ class Runner {
 
     const Ledger& ledger() const { return ledger_; }
     bool gate_up() const { return gate_up_.value_or(false); }
-    const std::string& trouble() const { return trouble_; }
+    /// What the host cannot do now, in words: the journal's trouble comes first, since without it nothing is begun.
+    std::string trouble() const;
     /// No work under way and none open: for tests.
     bool idle() const;
 
@@ -87,7 +109,13 @@ class Runner {
         bool checked = false;         ///< may_begin said yes
         Milliseconds wake{0};
         std::optional<Milliseconds> waiting_since;
+        int told = 0;                 ///< percent of a backup that the controller knows of
         Observation last;
+        int64_t look = 0;             ///< the number of the look whose outcome counts; an older one is let fall
+        bool poked = false;           ///< something happened to the VM since that look began
+        int64_t proof_from = 0;       ///< the first proof of the gate that began after this was taken
+        bool awaits_proof = false;
+        std::vector<std::string> plan;   ///< dry-run: for the answer
     };
 
     // runner.cpp: the conversation with the controller, and the host's own rounds.
@@ -105,18 +133,49 @@ class Runner {
     void list_vms();
     void enforce();
     void enforce_lock(const LockRecord& lock);
-    void enforce_isolation(const VmId& vm);
+    bool leave_to_operation(const VmId& vm) const;
+    void tell_bypasses();
+    void tell_holder(const LockRecord& lock, const Result<void>& held);
+    void watch_networks();
+    void enforce_network(const VmId& vm);
     void on_event(const VmEvent& event);
     void event(const VmId& vm, const std::string& what, const std::string& text);
     void forget_old();
+    void expire_evidence();
+    void expire(const EvidenceSet& set);
+
+    // runner_admin.cpp: what the host's admin decides.
+    struct Release {
+        ReleaseRequest request;
+        Json before;                  ///< body of its `admin_release`; null until that is durable
+        int64_t position = 0;
+        bool busy = false;
+        Milliseconds wake{0};
+    };
+    void advance_releases();
+    bool make_way(const VmId& vm, const std::string& why);
+    void begin_release(const std::string& id, const Json& before);
+    void carry_out_release(const std::string& id);
+    void finish_release(const std::string& id, Json outcome);
+    void tell_release(const ForcedRelease& release);
+    static std::string event_id(const ForcedRelease& release);
+    Release* find_release(const std::string& id);
+    bool spares(const std::string& id);
+    void journal_failed(const Outage& outage, const std::string& doing);
+    void try_journal_again();
+    int64_t append(const std::string& operation, const std::string& kind, const Json& body, Instant at);
     void log(LogLine::Level level, std::string text);
 
     // runner_operations.cpp: operations, one at a time for each VM.
-    void open(const std::string& id);
+    void open(const std::string& id, int64_t proof_from = 0);
+    void start_look(const std::string& id, const Operation& operation, int64_t look);
+    void want_proof();
+    void proven(const Result<bool>& holds, Milliseconds took);
+    void take_proof(const std::string& id, const Do& step);
     void supersede(const Order& newer);
     void advance_all();
     void advance(const std::string& id);
-    void looked(const std::string& id, Result<Observation> seen);
+    void looked(const std::string& id, int64_t look, Result<Observation> seen);
     void decide(const std::string& id);
     void perform(const std::string& id, const Do& step);
     void acted(const std::string& id, const Do& step, const Result<Json>& result, Milliseconds took);
@@ -138,16 +197,37 @@ class Runner {
     Ledger ledger_;
     std::map<std::string, Live> live_;
     std::map<VmId, std::deque<std::string>> queues_;     ///< open operations, the first one is at work
+    std::map<std::string, std::vector<Console>> consoles_;   ///< with their passwords, until the answer is acknowledged
     std::set<VmId> enforcing_;                            ///< a bypassed lock is being repaired: operations wait
+    std::set<VmId> spared_;                               ///< run past their lock, and the admin's list protects them
+    std::deque<Release> releases_;                        ///< by the host's admin, under way
+    HostRules rules_;                                     ///< as told last; what they limit stands in the settings
+    int64_t looks_ = 0;                                   ///< numbers given to looks
+
+    // The newest proof of the gate: shared by all orders that were taken before it began.
+    struct Proof {
+        int64_t number = 0;
+        Result<bool> holds = false;
+        Milliseconds took{0};
+    };
+    std::optional<Proof> proof_;
+    int64_t proofs_ = 0;                                  ///< begun so far
+    bool prove_again_ = false;
+
+    std::map<VmId, std::string> holder_said_;             ///< why the disks of a locked VM are not held; empty: they are
 
     bool welcomed_ = false;                               ///< nothing but Hello is sent before the controller's Welcome
     std::optional<bool> gate_up_;
-    std::string trouble_;
+    std::string trouble_;                                 ///< of the hypervisor; a list of its VMs ends it
+    std::string journal_trouble_;                         ///< a write that succeeds ends it
+    std::string told_trouble_;                            ///< by the last heartbeat
+    std::deque<Frame> untaken_;                           ///< orders and jobs that came while nothing could be written
     std::vector<VmRecord> vms_;
     std::map<VmId, std::string> known_;                   ///< those and the locked ones, with their names
-    bool listed_ = false, listing_ = false, proving_ = false;
+    std::map<VmId, Instant> left_;                        ///< migrated away since this process runs
+    bool listed_ = false, listing_ = false, list_again_ = false, proving_ = false;
     std::string sent_inventory_;                          ///< SHA-256 of what the controller has
-    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_forget_{0};
+    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_watch_{0}, next_forget_{0}, next_journal_{0};
     std::string run_;                                     ///< makes message ids of this run unlike any other's
     int64_t sent_ = 0;
 

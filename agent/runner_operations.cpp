@@ -2,6 +2,7 @@
 // How the runner carries out operations: look, decide, intend, act, note; one operation at a time for each VM.
 #include "agent/runner.hpp"
 
+#include "agent/core/plan.hpp"
 #include "agent/core/records.hpp"
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 
 namespace bailiff::agent {
 
-void Runner::open(const std::string& id) {
+void Runner::open(const std::string& id, int64_t proof_from) {
     const auto* known = ledger_.find(id);
     assert(known && !known->ended);
     Live live;
@@ -18,6 +19,7 @@ void Runner::open(const std::string& id) {
     else live.operation.demand = *parse_order(known->payload);
     for (const auto& entry : known->entries) apply(live.operation, entry, clock_.monotonic());
     live.checked = live.operation.begun;
+    live.proof_from = proof_from ? proof_from : proofs_ + 1;
     queues_[known->vm].push_back(id);
     live_.emplace(id, std::move(live));
 }
@@ -28,6 +30,7 @@ void Runner::supersede(const Order& newer) {
     for (const auto& id : queue->second) {
         const Live& live = live_.at(id);
         // A job outlives an order that goes on in the same direction; a release makes it pointless.
+        if (id == newer.order_id.text()) return;   // what stands behind it is newer still
         if (!live.operation.superseded_by.empty() || (live.operation.job() && newer.desired != VmState::running)) continue;
         note(id, "superseded", {{"by", newer.order_id.text()}});
         live_.at(id).wake = Milliseconds(0);
@@ -36,7 +39,7 @@ void Runner::supersede(const Order& newer) {
 
 void Runner::note(const std::string& id, const std::string& kind, const Json& body) {
     const auto at = clock_.now();
-    const auto position = journal_.append(id, kind, body, at);
+    const auto position = append(id, kind, body, at);
     const JournalEntry entry{position, id, kind, body, at};
     ledger_.apply(entry);
     apply(live_.at(id).operation, entry, clock_.monotonic());
@@ -46,10 +49,10 @@ void Runner::attempt(const std::string& id, const std::function<void()>& work) {
     try {
         work();
     } catch (const Outage& outage) {
-        trouble_ = outage.what();
-        log(LogLine::Level::error, "event=outage id=" + id + " text=\"" + trouble_ + "\"");
+        journal_failed(outage, " id=" + id);
         if (const auto live = live_.find(id); live != live_.end()) {
             live->second.busy = false;
+            live->second.look = 0;
             live->second.wake = clock_.monotonic() + settings_.after_outage;
         }
     }
@@ -66,22 +69,41 @@ void Runner::advance(const std::string& id) {
     Live& live = live_.at(id);
     const auto now = clock_.monotonic();
     if (live.busy || now < live.wake || enforcing_.contains(live.operation.vm())) return;
+    // Noted when the newer order came, unless the journal failed or a crash fell just then.
+    for (const auto& behind : queues_.at(live.operation.vm()))
+        if (const auto* newer = live_.at(behind).operation.order(); newer && behind != id) supersede(*newer);
     live.busy = true;
-    const VmId vm = live.operation.vm();
-    const CaseId case_id = live.operation.case_id();
-    in_background(Lane::quick, [this, id, vm, case_id] {
-        Result<Observation> seen = fail(Errc::unavailable, "");
-        try {
-            seen = look(world_, vm, case_id);
-        } catch (const Outage& outage) {
-            seen = fail(Errc::unavailable, outage.what());
-        }
-        return [this, id, seen = std::move(seen)]() mutable { attempt(id, [&] { looked(id, std::move(seen)); }); };
+    live.poked = false;
+    live.look = ++looks_;
+    start_look(id, live.operation, live.look);
+}
+
+namespace {
+
+Result<Observation> look_safely(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set) {
+    try {
+        return look(world, vm, case_id, set);
+    } catch (const Outage& outage) {
+        return fail(Errc::unavailable, outage.what());
+    }
+}
+
+}  // namespace
+
+void Runner::start_look(const std::string& id, const Operation& operation, int64_t look) {
+    const EvidenceId set = operation.copies() ? operation.set_id() : EvidenceId();
+    in_background(Lane::quick, [this, id, vm = operation.vm(), case_id = operation.case_id(), set, look] {
+        return [this, id, look, seen = look_safely(world_, vm, case_id, set)]() mutable {
+            attempt(id, [&] { looked(id, look, std::move(seen)); });
+        };
     });
 }
 
-void Runner::looked(const std::string& id, Result<Observation> seen) {
-    Live& live = live_.at(id);
+void Runner::looked(const std::string& id, int64_t look, Result<Observation> seen) {
+    // The operation may not have been journaled, or an outage has made it look anew since.
+    const auto found = live_.find(id);
+    if (found == live_.end() || found->second.look != look) return;
+    Live& live = found->second;
     live.busy = false;
     const auto now = clock_.monotonic();
     const auto wait = [&](const std::string& why) {
@@ -96,11 +118,19 @@ void Runner::looked(const std::string& id, Result<Observation> seen) {
     }
     live.last = std::move(*seen);
     live.last.history = ledger_.describe(live.operation.vm(), live.operation.case_id());
+    // Overlays that no longer fit their disks have to be dropped first; until then nothing is restored anyway.
+    if (live.last.evidence && !live.last.history.bypassed && ledger_.outdated(live.last.evidence->id)) live.last.evidence.reset();
+    if (const auto left = left_.find(live.operation.vm()); left != left_.end()) live.last.history.left = left->second;
     if (!live.checked) {
-        if (!gate_up_) return wait("the start gate is not proven yet");
+        if (!gate_up_) {
+            live.awaits_proof = true;
+            return wait("the start gate is not proven yet");
+        }
         const auto facts = host_facts();
         const auto why = live.operation.order() ? may_begin(*live.operation.order(), facts, live.last, *gate_up_)
                                                 : may_begin(*live.operation.job(), facts, live.last, *gate_up_);
+        if (why && why->code == Refusal::dry_run && live.operation.order())
+            live.plan = plan_of(live.operation, live.last, settings_.patience, now, *gate_up_);
         if (why) return finish(id, End{AnswerStatus::refused, why->code, why->text});
         live.checked = true;
         send_answer(id);
@@ -111,17 +141,21 @@ void Runner::looked(const std::string& id, Result<Observation> seen) {
 void Runner::decide(const std::string& id) {
     Live& live = live_.at(id);
     const auto now = clock_.monotonic();
+    if (spares(id)) return;
     const Step step = next_step(live.operation, live.last, settings_.patience, now);
     if (const auto* pause = std::get_if<Wait>(&step)) {
-        live.wake = pause->until;
+        // What happened while we looked may not have been seen.
+        live.wake = live.poked ? now : pause->until;
+        if (live.last.backup == BackupSeen::ours && live.last.backup_percent >= live.told + 10) progress(id, live.told = live.last.backup_percent);
         if (!live.waiting_since && now >= live.operation.not_before) live.waiting_since = now;
         return;
     }
     if (live.waiting_since) {
-        live.operation.steps.push_back({"wait_for_guest", (now - *live.waiting_since).count()});
+        live.operation.steps.push_back({live.operation.backup && !live.last.own_set ? "wait_for_backup" : "wait_for_guest",
+                                         (now - *live.waiting_since).count()});
         live.waiting_since.reset();
     }
-    if (const auto* act = std::get_if<Do>(&step)) return perform(id, *act);
+    if (const auto* act = std::get_if<Do>(&step)) return act->act == Act::prove_gate ? take_proof(id, *act) : perform(id, *act);
     if (const auto* why = std::get_if<GiveUp>(&step)) {
         log(LogLine::Level::warning, "event=gave_up id=" + id + " text=\"" + why->text + "\"");
         note(id, "gave_up", {{"refusal", name(why->refusal)}, {"text", why->text}});
@@ -131,16 +165,36 @@ void Runner::decide(const std::string& id) {
     finish(id, std::get<End>(step));
 }
 
+namespace {
+
+/// Eight letters and digits, which is all that VNC takes. Bytes beyond the last whole alphabet are left out, so that every
+/// letter is as likely as any other.
+std::string one_time_password(const std::string& hex) {
+    static constexpr std::string_view letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+    std::string out;
+    for (size_t i = 0; i + 1 < hex.size() && out.size() < 8; i += 2) {
+        const auto byte = size_t(std::stoi(hex.substr(i, 2), nullptr, 16));
+        if (byte < 256 - 256 % letters.size()) out += letters[byte % letters.size()];
+    }
+    return out;
+}
+
+}  // namespace
+
 void Runner::perform(const std::string& id, const Do& step) {
     Live& live = live_.at(id);
     Json intent{{"act", name(step.act)}, {"target", step.target}};
     if (step.act == Act::permit) intent["token"] = live.operation.token.value_or(random_.hex128());
-    if (step.act == Act::unlock && live.last.lock) intent["record"] = to_json(*live.last.lock);
+    const auto& held = live.last.lock ? live.last.lock : live.last.guard;
+    if (step.act == Act::unlock && held) intent["record"] = to_json(*held);
+    if (step.act == Act::open_console) live.operation.console_password = one_time_password(random_.hex128());
     if (!only_looks(step.act)) note(id, "intent", intent);
     live.busy = true;
+    live.poked = false;
+    live.look = ++looks_;
     // The worker gets copies: an event or a newer order may change the operation meanwhile.
     in_background(takes_long(step.act) ? Lane::slow : Lane::quick,
-                  [this, id, step, operation = live.operation, seen = live.last, now = clock_.now()] {
+                  [this, id, step, operation = live.operation, seen = live.last, now = clock_.now(), look = live.look] {
                       const auto began = clock_.monotonic();
                       int told = 0;
                       const auto percent = [&](int n) {
@@ -155,15 +209,16 @@ void Runner::perform(const std::string& id, const Do& step) {
                           result = fail(Errc::unavailable, outage.what());
                       }
                       const auto took = clock_.monotonic() - began;
-                      return [this, id, step, result = std::move(result), took] {
-                          attempt(id, [&] { acted(id, step, result, took); });
+                      post([this, id, step, result = std::move(result), took] { attempt(id, [&] { acted(id, step, result, took); }); });
+                      // The next look begins while the runner writes down that the act is done.
+                      return [this, id, look, after = look_safely(world_, operation.vm(), operation.case_id(), operation.copies() ? operation.set_id() : EvidenceId())]() mutable {
+                          attempt(id, [&] { looked(id, look, std::move(after)); });
                       };
                   });
 }
 
 void Runner::acted(const std::string& id, const Do& step, const Result<Json>& result, Milliseconds took) {
     Live& live = live_.at(id);
-    live.busy = false;
     live.wake = Milliseconds(0);
     if (!result) {
         log(LogLine::Level::warning, "event=act_failed id=" + id + " act=\"" + key_of(step) + "\" text=\"" + result.error().text + "\"");
@@ -173,15 +228,19 @@ void Runner::acted(const std::string& id, const Do& step, const Result<Json>& re
         return;
     }
     Json done = *result;
+    if (step.act == Act::open_console) {
+        std::vector<Mistake> mistakes;
+        JsonReader read(done, mistakes);
+        live.operation.consoles = codec::read_consoles(read, mistakes);
+        done = Json::object();   // its password stays out of the journal
+    }
     done["act"] = name(step.act);
     done["target"] = step.target;
     done["ms"] = took.count();
-    if (step.act == Act::prove_gate) {
-        live.operation.gate_holds = gate_up_ = done.at("holds").get<bool>();
-        live.operation.steps.push_back({key_of(step), took.count()});
-    } else {
-        note(id, "done", done);
-    }
+    if (step.act == Act::check_health)
+        return see_sign(live.operation, {done.at("shows").get<bool>(), done.at("text").get<std::string>(), done.at("run").get<int64_t>()},
+                        clock_.monotonic());
+    note(id, "done", done);
     log(LogLine::Level::info, "event=done id=" + id + " act=\"" + key_of(step) + "\" ms=" + std::to_string(took.count()));
 }
 
@@ -217,16 +276,18 @@ std::vector<StepTime> presentable(std::vector<StepTime> steps) {
     return steps;
 }
 
-OrderAnswer order_answer(const Operation& op, const Observation& last, const End& end, Instant at) {
+OrderAnswer order_answer(const Operation& op, const Observation& last, const std::vector<std::string>& plan, const End& end, Instant at) {
     OrderAnswer answer;
     answer.order_id = op.order()->order_id;
     answer.status = end.status;
     answer.refusal = end.refusal;
     answer.text = end.text.substr(0, 2000);
-    answer.state = state_of(last.vm, last.lock.has_value(), last.history.isolated);
+    answer.state = state_of(last.vm, last.lock.has_value(), last.history.isolated, last.history.limited);
     answer.power = last.vm.power;
     answer.at = at;
     answer.steps = presentable(op.steps);
+    answer.plan = plan;
+    if (end.status == AnswerStatus::done || end.status == AnswerStatus::already) answer.consoles = op.consoles.value_or(std::vector<Console>{});
     return answer;
 }
 
@@ -241,10 +302,11 @@ JobAnswer job_answer(const Operation& op, const Observation& last, const End& en
     answer.steps = presentable(op.steps);
     const bool reached = end.status == AnswerStatus::done || end.status == AnswerStatus::already;
     answer.percent = reached ? 100 : 0;
-    if (answer.kind == JobKind::evidence && reached && last.evidence) {
-        answer.evidence = last.evidence->id;
-        answer.manifest_sha256 = last.evidence->manifest_sha256;
-        answer.bytes = last.evidence->bytes;
+    const auto& set = last.own_set ? last.own_set : last.evidence;
+    if (answer.kind == JobKind::evidence && reached && set) {
+        answer.evidence = set->id;
+        answer.manifest_sha256 = set->manifest_sha256;
+        answer.bytes = set->bytes;
     }
     if (op.scanned) {
         answer.verdict = op.scanned->verdict;
@@ -252,6 +314,7 @@ JobAnswer job_answer(const Operation& op, const Observation& last, const End& en
         answer.bytes = op.scanned->bytes;
         answer.skipped = op.scanned->skipped;
         answer.hits = presentable(op.scanned->hits);
+        answer.signatures_at = op.scanned->signatures_at;
     }
     if (op.cleaned) {
         answer.files = int64_t(op.cleaned->size());
@@ -265,8 +328,15 @@ JobAnswer job_answer(const Operation& op, const Observation& last, const End& en
 void Runner::finish(const std::string& id, const End& end) {
     const Live& live = live_.at(id);
     const auto at = clock_.now();
-    const Json answer = live.operation.order() ? codec::json_of(order_answer(live.operation, live.last, end, at))
-                                               : codec::json_of(job_answer(live.operation, live.last, end, at));
+    Json answer;
+    if (live.operation.order()) {
+        OrderAnswer whole = order_answer(live.operation, live.last, live.plan, end, at);
+        if (!whole.consoles.empty()) consoles_[id] = whole.consoles;
+        for (auto& console : whole.consoles) console.password.clear();
+        answer = codec::json_of(whole);
+    } else {
+        answer = codec::json_of(job_answer(live.operation, live.last, end, at));
+    }
     const VmId vm = live.operation.vm();
     note(id, "end", {{"answer", answer}});
     log(end.status == AnswerStatus::needs_operator ? LogLine::Level::error : LogLine::Level::info,

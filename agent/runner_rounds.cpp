@@ -35,9 +35,17 @@ void Runner::on_event(const VmEvent& seen) {
     if (seen.what != "relisted") {
         log(LogLine::Level::info, "event=" + seen.what + " vm=" + seen.vm.text());
         send("", seen);
+        if (seen.what == "migrated") left_[seen.vm] = seen.at;
+        if (seen.what == "started") left_.erase(seen.vm);
         // An operation that waits for this VM looks at once.
-        if (const auto queue = queues_.find(seen.vm); queue != queues_.end() && !queue->second.empty())
+        if (const auto queue = queues_.find(seen.vm); queue != queues_.end() && !queue->second.empty()) {
             live_.at(queue->second.front()).wake = Milliseconds(0);
+            live_.at(queue->second.front()).poked = true;
+        }
+        // A VM that starts has new taps: what does not survive that is put there at once. One that ends leaves a name behind
+        // that another VM's tap may get.
+        const bool taps = seen.what == "started" || seen.what == "stopped" || seen.what == "crashed";
+        if (taps && (ledger_.isolated().contains(seen.vm) || ledger_.limited().contains(seen.vm))) enforce_network(seen.vm);
     }
     next_inventory_ = clock_.monotonic();
 }
@@ -45,14 +53,18 @@ void Runner::on_event(const VmEvent& seen) {
 void Runner::prove_gate() {
     if (proving_) return;
     proving_ = true;
+    ++proofs_;
     in_background(Lane::quick, [this] {
+        const auto began = clock_.monotonic();
         auto holds = guarded([&] { return world_.hypervisor.prove_gate(); });
         if (holds && !*holds && settings_.repair_gate) {
             settings_.repair_gate();
             holds = guarded([&] { return world_.hypervisor.prove_gate(); });
         }
-        return [this, holds = std::move(holds)] {
+        const auto took = clock_.monotonic() - began;
+        return [this, holds = std::move(holds), took] {
             proving_ = false;
+            proven(holds, took);
             if (!holds) {
                 trouble_ = "the start gate could not be proven: " + holds.error().text;
                 log(LogLine::Level::warning, "event=trouble text=\"" + trouble_ + "\"");
@@ -72,7 +84,11 @@ void Runner::prove_gate() {
 }
 
 void Runner::list_vms() {
-    if (listing_) return;
+    if (listing_) {
+        // What changed while the list was made may not be in it.
+        list_again_ = true;
+        return;
+    }
     listing_ = true;
     in_background(Lane::quick, [this] {
         std::map<VmId, std::string> known;
@@ -81,7 +97,7 @@ void Runner::list_vms() {
             if (!listed) return fail(listed.error());
             // A transient VM that we powered off is in no list, and still ours to give back.
             for (const auto& lock : world_.guard.all())
-                if (lock.vm.text() != canary_uuid) known[lock.vm] = lock.name;
+                if (lock.vm.text() != canary_uuid && !lock.guard) known[lock.vm] = lock.name;
             for (auto& vm : *listed) {
                 vm.locked = known.contains(vm.vm);
                 known[vm.vm] = vm.name;
@@ -90,6 +106,7 @@ void Runner::list_vms() {
         });
         return [this, vms = std::move(vms), known = std::move(known)]() mutable {
             listing_ = false;
+            if (std::exchange(list_again_, false)) next_inventory_ = clock_.monotonic();
             if (!vms) {
                 trouble_ = "the VMs of this host could not be listed: " + vms.error().text;
                 log(LogLine::Level::warning, "event=trouble text=\"" + trouble_ + "\"");
@@ -105,7 +122,12 @@ void Runner::list_vms() {
                 seen.power = vm.power;
                 seen.nics = vm.nics;
                 seen.quarantine_running = vm.state == VmState::quarantined;
-                vm.state = state_of(seen, vm.locked, ledger_.isolated().contains(vm.vm));
+                seen.hold.cut = vm.state == VmState::isolated;
+                // Which limit it bears is looked at by the watch; a list only says that it bears one.
+                std::optional<Limit> limited;
+                if (const auto found = ledger_.limited().find(vm.vm); found != ledger_.limited().end()) limited = found->second;
+                if (limited && vm.state == VmState::limited) seen.hold.limit = *limited;
+                vm.state = state_of(seen, vm.locked, ledger_.isolated().contains(vm.vm), limited);
             }
             send_inventory_if_changed(false);
         };
@@ -144,7 +166,8 @@ void Runner::heartbeat() {
     beat.gate_up = gate_up();
     beat.open_operations = int64_t(live_.size());
     beat.locks = std::count_if(vms_.begin(), vms_.end(), [](const VmRecord& vm) { return vm.locked; });
-    beat.trouble = trouble_.substr(0, 1000);
+    told_trouble_ = trouble();
+    beat.trouble = told_trouble_.substr(0, 1000);
     send("", beat);
 }
 
@@ -164,32 +187,75 @@ void Runner::enforce() {
             }
             for (const auto& lock : locks)
                 if (lock.vm.text() != canary_uuid) enforce_lock(lock);
-            for (const auto& vm : ledger_.isolated()) enforce_isolation(vm);
         };
     });
 }
 
+/// An order knows best what its VM is to be, and a guard is being taken or let go. Any other job works on disks at rest:
+/// a scan of hours must not keep a VM that was started meanwhile running for hours.
+bool Runner::leave_to_operation(const VmId& vm) const {
+    const auto queue = queues_.find(vm);
+    if (queue == queues_.end() || queue->second.empty()) return false;
+    const auto* job = live_.at(queue->second.front()).operation.job();
+    return !job || job->kind == JobKind::guard || job->kind == JobKind::unguard;
+}
+
 void Runner::enforce_lock(const LockRecord& lock) {
-    if (queues_.contains(lock.vm) || enforcing_.contains(lock.vm)) return;
+    if (leave_to_operation(lock.vm) || enforcing_.contains(lock.vm)) return;
     enforcing_.insert(lock.vm);
-    in_background(Lane::quick, [this, lock] {
+    // Nothing is held while an operation is open: it may be about to write, or to give the VM back.
+    in_background(Lane::quick, [this, lock, hold = !lock.guard && !queues_.contains(lock.vm)] {
         auto seen = guarded([&] { return look(world_, lock.vm, lock.case_id); });
-        return [this, lock, seen = std::move(seen)] {
-            const bool bypassed = seen && seen->vm.exists && seen->lock && !is_off(seen->vm) && !seen->vm.quarantine_running;
-            if (!bypassed) {
+        const bool bypassed = seen && seen->vm.exists && (seen->lock || seen->guard) && !is_off(seen->vm) && !seen->vm.quarantine_running;
+        // While a quarantine run reads the disks below its overlays, they are still not to be written by anybody.
+        Result<void> held;
+        if (hold && seen && seen->lock && !bypassed)
+            held = guarded([&] {
+                // A VM that was moved away is its new host's to hold: on shared storage it could not start there otherwise.
+                return seen->vm.exists ? world_.guard.hold(lock.vm, seen->lock->disks) : world_.guard.let_go(lock.vm);
+            });
+        return [this, lock, bypassed, held, seen = std::move(seen)] {
+            tell_holder(lock, held);
+            const bool spared = is_exempt(settings_.exempt, lock.vm, seen ? seen->vm.name : lock.name);
+            if (!bypassed || (spared && spared_.contains(lock.vm))) {
+                if (!bypassed) spared_.erase(lock.vm);
                 enforcing_.erase(lock.vm);
                 return;
             }
-            const Json body{{"vm", lock.vm.text()}, {"overlays", !seen->overlays.empty()}};
+            if (const auto queue = queues_.find(lock.vm); queue != queues_.end() && !live_.at(queue->second.front()).operation.gave_up) {
+                const std::string id = queue->second.front();
+                attempt(id, [&] {
+                    note(id, "gave_up", {{"refusal", name(Refusal::unexpected_state)}, {"text", "the VM was started meanwhile; it is powered off again"}});
+                });
+            }
+            const std::string text =
+                spared       ? "the locked VM runs, and the host's admin lists it as never to be touched, so it is left alone"
+                : lock.guard ? "the VM, which is ordered off, was found running on this host, which is not its own; it is powered off again"
+                             : "the locked VM was found running; it is powered off again";
+            const Json body{{"vm", lock.vm.text()}, {"overlays", !seen->overlays.empty()}, {"text", text}};
             const auto at = clock_.now();
             try {
-                const auto position = journal_.append("", "bypassed", body, at);
+                const auto position = append("", "bypassed", body, at);
                 ledger_.apply({position, "", "bypassed", body, at});
+                log(LogLine::Level::warning, "event=lock_bypassed vm=" + lock.vm.text() + " text=\"" + text + "\"");
+                tell_bypasses();
             } catch (const Outage& outage) {
-                trouble_ = outage.what();   // the VM is powered off all the same: the lock was there first
+                journal_failed(outage, "");   // the VM is powered off all the same: the lock was there first
+                event(lock.vm, "lock_bypassed", text);
             }
-            event(lock.vm, "lock_bypassed", "the locked VM was found running; it is powered off again");
+            if (spared) {
+                // The admin's list wins over the lock too. It is said once for each time that the VM runs.
+                spared_.insert(lock.vm);
+                enforcing_.erase(lock.vm);
+                return;
+            }
             in_background(Lane::quick, [this, lock] {
+                if (lock.guard) {
+                    // Should the VM be ordered off here later, its lock must know that it ran.
+                    LockRecord found = lock;
+                    found.was_running = true;
+                    (void)guarded([&] { return world_.guard.lock(found); });
+                }
                 auto off = guarded([&] { return world_.hypervisor.power_off(lock.vm, true); });
                 if (!off) off = guarded([&] { return world_.hypervisor.power_off(lock.vm, false); });
                 return [this, lock, off] {
@@ -202,23 +268,74 @@ void Runner::enforce_lock(const LockRecord& lock) {
     });
 }
 
-void Runner::enforce_isolation(const VmId& vm) {
+/// A start past the lock is told until the controller has acknowledged it, over broken links and restarts: its case must
+/// know of it even if the VM was started while nobody was connected.
+void Runner::tell_bypasses() {
+    for (const auto& [id, bypass] : ledger_.untold()) send(id, VmEvent{bypass.vm, "lock_bypassed", bypass.at, bypass.text});
+}
+
+/// Of a holder the log says what changed, and the case only what is a way past the lock.
+void Runner::tell_holder(const LockRecord& lock, const Result<void>& held) {
+    std::string& said = holder_said_[lock.vm];
+    const std::string text = held ? "" : held.error().text;
+    if (text == std::exchange(said, text)) return;
+    if (text.empty()) return log(LogLine::Level::info, "event=held vm=" + lock.vm.text());
+    if (held.error().code == Errc::conflict) return event(lock.vm, "lock_bypassed", text);
+    log(LogLine::Level::warning, "event=not_held vm=" + lock.vm.text() + " text=\"" + text + "\"");
+}
+
+void Runner::watch_networks() {
+    for (const auto& vm : ledger_.isolated()) enforce_network(vm);
+    for (const auto& [vm, limit] : ledger_.limited()) enforce_network(vm);
+}
+
+namespace {
+
+/// What was found wrong, for the event; empty when the network is as it must be. Nothing means: cut.
+std::string drift_of(const VmObservation& vm, const std::optional<Limit>& limited) {
+    const NetworkHold& hold = vm.hold;
+    if (!limited) {
+        if (!links_down(vm)) return "an interface of the isolated VM was found connected";
+        // A hung libvirt is not asked again and again: on the host, the VM is cut.
+        if (vm.stuck || vm.migrating || !hold.kept || hold.whole) return "";
+        return "the isolated VM would have been connected at its next start";
+    }
+    if (vm.stuck || vm.migrating) return "";
+    if (!vm.nics.empty() && (hold.cut || hold.limit != *limited)) return "the limited VM was found with another network than ordered";
+    return hold.kept && hold.whole ? "" : "the limited VM would have had another network at its next start";
+}
+
+}  // namespace
+
+void Runner::enforce_network(const VmId& vm) {
     if (queues_.contains(vm) || enforcing_.contains(vm)) return;
+    if (const auto known = known_.find(vm); is_exempt(settings_.exempt, vm, known == known_.end() ? "" : known->second)) return;
     enforcing_.insert(vm);
-    in_background(Lane::quick, [this, vm] {
-        auto seen = guarded([&] { return look(world_, vm, CaseId()); });
-        bool repaired = false;
-        if (seen && seen->vm.exists && !seen->lock && !links_down(seen->vm))
-            repaired = guarded([&] { return world_.hypervisor.set_links(vm, false); }).has_value();
-        return [this, vm, repaired] {
+    std::optional<Limit> limited;
+    if (const auto found = ledger_.limited().find(vm); found != ledger_.limited().end()) limited = found->second;
+    in_background(Lane::quick, [this, vm, limited] {
+        std::string drift, trouble;
+        const auto seen = guarded([&] { return world_.hypervisor.observe(vm); });
+        // In quarantine it has no customer's network, and off it is out of reach; an operation or the lock's round sees to both.
+        if (seen && seen->exists && !seen->quarantine_running) drift = drift_of(*seen, limited);
+        if (!drift.empty()) {
+            const auto repaired = guarded([&] {
+                return limited ? world_.hypervisor.set_limit(vm, *limited) : world_.hypervisor.set_links(vm, false);
+            });
+            if (!repaired) trouble = repaired.error().text;
+        }
+        return [this, vm, drift, trouble] {
             enforcing_.erase(vm);
-            if (repaired) event(vm, "lock_bypassed", "a link of the isolated VM was found up; it is down again");
+            if (drift.empty()) return;
+            if (trouble.empty()) return event(vm, "drift_repaired", drift + "; it is again as ordered");
+            log(LogLine::Level::error, "event=drift vm=" + vm.text() + " text=\"" + drift + ", and it cannot be repaired: " + trouble + "\"");
         };
     });
 }
 
 void Runner::forget_old() {
     std::set<VmId> keep = ledger_.isolated();
+    for (const auto& [vm, limit] : ledger_.limited()) keep.insert(vm);
     for (const auto& vm : vms_)
         if (vm.locked) keep.insert(vm.vm);
     for (const auto& [vm, queue] : queues_) keep.insert(vm);
@@ -226,12 +343,53 @@ void Runner::forget_old() {
     const auto ids = ledger_.forgettable(clock_.now() - settings_.remember, keep);
     if (ids.empty()) return;
     try {
-        journal_.append("", "mark", ledger_.mark(), clock_.now());
+        append("", "mark", ledger_.mark(), clock_.now());
         journal_.forget(ids);
         ledger_.forget(ids);
     } catch (const Outage& outage) {
-        trouble_ = outage.what();
+        journal_failed(outage, "");
     }
+}
+
+void Runner::expire_evidence() {
+    if (settings_.keep_evidence == Seconds(0) || !listed_) return;
+    // Cut off, limited or at work: its case is open.
+    std::set<VmId> busy = ledger_.isolated();
+    for (const auto& [vm, limit] : ledger_.limited()) busy.insert(vm);
+    for (const auto& [vm, queue] : queues_) busy.insert(vm);
+    in_background(Lane::slow, [this, busy = std::move(busy), before = clock_.now() - settings_.keep_evidence] {
+        auto due = guarded([&]() -> Result<std::vector<EvidenceSet>> {
+            std::vector<EvidenceSet> out;
+            for (auto& set : world_.evidence.all()) {
+                if (set.taken_at >= before || busy.contains(set.vm) || world_.guard.find(set.vm)) continue;
+                const auto overlays = world_.overlays.find(set.vm, set.case_id);
+                if (overlays && overlays->empty()) out.push_back(std::move(set));
+            }
+            return out;
+        });
+        return [this, due = std::move(due)] {
+            if (!due) return log(LogLine::Level::warning, "event=expire text=\"" + due.error().text + "\"");
+            for (const auto& set : *due) expire(set);
+        };
+    });
+}
+
+void Runner::expire(const EvidenceSet& set) {
+    if (queues_.contains(set.vm)) return;   // tomorrow
+    append("", "expired", {{"vm", set.vm.text()}, {"case", set.case_id.text()}, {"set", set.id.text()}, {"manifest_sha256", set.manifest_sha256}},
+                    clock_.now());
+    in_background(Lane::slow, [this, set] {
+        const auto gone = guarded([&]() -> Result<void> {
+            // A lock that came meanwhile wins.
+            if (world_.guard.find(set.vm)) return fail(Errc::conflict, "its VM is locked again");
+            return world_.evidence.expire(set);
+        });
+        return [this, set, gone] {
+            const std::string what = "evidence set " + set.id.text() + " of " + format_rfc3339(set.taken_at);
+            if (!gone) return log(LogLine::Level::warning, "event=expire vm=" + set.vm.text() + " text=\"" + what + " is kept: " + gone.error().text + "\"");
+            event(set.vm, "evidence_expired", what + " was deleted: its time is over, and its case is closed on this host");
+        };
+    });
 }
 
 }  // namespace bailiff::agent

@@ -4,6 +4,7 @@
 
 #include "agent/core/operation.hpp"
 
+#include <optional>
 #include <string>
 
 namespace bailiff::agent {
@@ -34,8 +35,20 @@ Step act(const View& v, Act what, const std::string& target = "");
 Step finished(const View& v, std::string text);
 /// The VM is no longer here.
 Step gone(const View& v);
-/// Links that are down because we cut them, or may have before a crash: whoever gives the VM back raises them.
+/// Links that are down or limited because of us, or may be since a crash: whoever gives the VM back frees them.
 bool links_are_ours(const View& v);
+
+// evidence_steps.cpp. Each says its next step, or nothing when its part is done.
+/// Until the instant of the copy is fixed. `hold`: the guest is paused for it.
+std::optional<Step> begin_copy(const View& v, bool hold, bool memory);
+/// A guest that we paused goes on.
+std::optional<Step> let_guest_go(const View& v);
+/// Until the copy is a set, and was read again.
+std::optional<Step> end_copy(const View& v);
+/// What an unfinished copy holds: the guest frozen or paused, the backup job, its files.
+std::optional<Do> let_go(const View& v);
+/// "; the copy of the running VM is …" for the answer; "" when there is none.
+std::string copied_text(const View& v);
 
 Step order_step(const View& v);   // order_steps.cpp
 Step job_step(const View& v);     // job_steps.cpp

@@ -13,12 +13,25 @@ const std::string& Operation::id() const { return order() ? order()->order_id.te
 const VmId& Operation::vm() const { return order() ? order()->vm_uuid : job()->vm_uuid; }
 const CaseId& Operation::case_id() const { return order() ? order()->case_id : job()->case_id; }
 
+EvidenceId Operation::set_id() const { return EvidenceId(case_id().text() + "-" + id()); }
+bool Operation::copies() const {
+    return order() ? order()->evidence == EvidenceRule::first : job()->kind == JobKind::evidence;
+}
+
 std::string key_of(const Do& step) {
     return std::string(name(step.act)) + (step.target.empty() ? "" : " " + step.target);
 }
 
 bool only_looks(Act act) {
-    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition;
+    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition || act == Act::check_health;
+}
+
+void see_sign(Operation& op, HealthSign sign, Milliseconds now) {
+    op.last_sign = std::move(sign);
+    op.last_sign_at = now;
+    if (op.first_sign) return;
+    op.first_sign = op.last_sign;
+    op.first_sign_at = now;
 }
 
 namespace {
@@ -31,7 +44,8 @@ Do step_of(const Json& body) {
 
 void apply_intent(Operation& op, const Do& step, const Json& body) {
     op.begun = true;
-    op.acted = true;
+    // A new password for its console changes nothing about the state of a VM.
+    if (step.act != Act::open_console) op.acted = true;
     switch (step.act) {
         case Act::lock: op.locked_here = true; break;
         case Act::create_overlay: op.overlays_created.insert(step.target); break;
@@ -45,10 +59,23 @@ void apply_intent(Operation& op, const Do& step, const Json& body) {
             op.unlocked = true;
             op.released_lock = lock_record_of(body.at("record"));
             break;
+        case Act::start: op.start_begun = true; break;
+        case Act::prepare_backup: case Act::dump_memory: case Act::freeze: op.copy_begun = true; break;
+        case Act::pause:
+            op.paused_here = true;
+            op.memory.reset();   // the guest has run since
+            break;
+        case Act::begin_backup:
+            op.copy_begun = op.perhaps_frozen = true;
+            op.backup.reset();
+            break;
+        case Act::thaw: case Act::resume: case Act::store_backup: case Act::abort_backup: break;
+        case Act::put_back: op.put_back.insert(step.target); break;
+        case Act::rescan: case Act::check_health:
         case Act::prove_gate: case Act::autostart_off: case Act::ask_agent: case Act::ask_acpi: case Act::end_gracefully:
-        case Act::kill: case Act::links_down: case Act::links_up: case Act::freeze: case Act::verify_evidence:
+        case Act::kill: case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::verify_evidence:
         case Act::copy_nvram: case Act::start_quarantined: case Act::revoke: case Act::scan: case Act::drop:
-        case Act::compare_definition: case Act::autostart_on: case Act::start: break;
+        case Act::compare_definition: case Act::autostart_on: break;
     }
 }
 
@@ -63,15 +90,36 @@ void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds no
             op.acpi_last = now;
             break;
         case Act::verify_evidence: op.evidence_verified = true; break;
-        case Act::freeze: op.frozen = evidence_set_of(body.at("set")); break;
+        case Act::freeze:
+        case Act::store_backup:
+            op.frozen = evidence_set_of(body.at("set"));
+            op.copy_begun = false;
+            break;
+        case Act::prepare_backup: op.prepared = true; break;
+        case Act::dump_memory: op.memory = MemoryDump{body.at("file").get<std::string>(), body.at("format").get<std::string>()}; break;
+        case Act::begin_backup:
+            op.backup = backup_begun_of(body.at("begun"));
+            op.perhaps_frozen = !op.backup->thawed;
+            // The calls inside, above all how long the guest stood still.
+            for (const auto& part : op.backup->parts) op.steps.push_back(part);
+            break;
+        case Act::thaw: op.perhaps_frozen = false; break;
+        case Act::abort_backup:
+            op.copy_begun = op.prepared = op.copy_broken = false;
+            op.memory.reset();
+            op.backup.reset();
+            break;
+        // A pause that libvirt still held of a killed agent may come after our resume, so `paused_here` stays.
+        case Act::pause: case Act::resume: break;
         case Act::copy_nvram: op.nvram = body.at("path").get<std::string>(); break;
         case Act::revoke: op.token_out = false; break;
         case Act::scan: op.scanned = scan_outcome_of(body.at("outcome")); break;
         case Act::clean: op.cleaned = hits_of(body.at("moved")); break;
         case Act::commit: op.committed.insert(step.target); break;
-        case Act::compare_definition: op.definition_compared = true; break;
+        case Act::rescan: op.rescanned = scan_outcome_of(body.at("outcome")); break;
+        case Act::compare_definition: case Act::check_health: case Act::put_back:
         case Act::lock: case Act::prove_gate: case Act::autostart_off: case Act::end_gracefully: case Act::kill:
-        case Act::links_down: case Act::links_up: case Act::create_overlay: case Act::permit: case Act::start_quarantined:
+        case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::create_overlay: case Act::permit: case Act::start_quarantined:
         case Act::drop: case Act::autostart_on: case Act::unlock: case Act::start: break;
     }
 }
@@ -94,7 +142,20 @@ std::optional<GiveUp> after_failure(Operation& op, const Do& step, const Error& 
     // A way to ask the guest that is closed leads to the next way, never to an end.
     if (step.act == Act::ask_agent) return op.no_agent = true, std::nullopt;
     if (step.act == Act::ask_acpi) return op.no_acpi = true, std::nullopt;
+    // A state is reached without its console too; the answer then names none.
+    if (step.act == Act::open_console) return op.consoles.emplace(), std::nullopt;
+    // A sign that could not be looked for is a sign that does not show; the next look is not far.
+    if (step.act == Act::check_health) return see_sign(op, {false, error.text, 0}, now), std::nullopt;
     const int failed = ++op.failures[key_of(step)];
+    if (step.act == Act::thaw) {
+        // A guest that cannot be thawed cannot be frozen either, as far as we can tell; asked some times, then let be.
+        if (error.code == Errc::not_found || failed >= patience.repeats) op.thaw_unanswered = true;
+        op.not_before = now + std::min<Milliseconds>(patience.first_retry * (int64_t{1} << std::min(failed - 1, 16)), patience.longest_retry);
+        return std::nullopt;
+    }
+    // Whoever reports a failure has thawed; only a call that was lost leaves it open.
+    if (step.act == Act::begin_backup && error.code != Errc::unknown_outcome) op.perhaps_frozen = false;
+    if (step.act == Act::store_backup && error.code == Errc::conflict && failed <= patience.repeats) return op.copy_broken = true, std::nullopt;
     if (step.act == Act::end_gracefully) return std::nullopt;   // the next rung is to kill it
     switch (error.code) {
         case Errc::unknown_outcome:

@@ -31,11 +31,13 @@ using Milliseconds = std::chrono::milliseconds;
 /// Everything that an agent can do to its host. The words stand in the journal and in the answers' steps.
 enum class Act {
     lock, prove_gate, autostart_off, ask_agent, ask_acpi, end_gracefully, kill,
-    links_down, links_up,
+    links_down, links_up, limit_on, open_console,
     freeze, verify_evidence,
     create_overlay, copy_nvram, permit, start_quarantined, revoke,
     scan, clean, commit, drop,
     compare_definition, autostart_on, unlock, start,
+    prepare_backup, pause, dump_memory, begin_backup, thaw, resume, store_backup, abort_backup,
+    rescan, check_health, put_back,
 };
 
 /// Do one act. `target` is the disk for acts on one overlay, else empty.
@@ -75,6 +77,9 @@ struct Patience {
     int repeats = 5;                   ///< per act, without the effect that it should have
 };
 
+/// How long the one-time password of a console is good. A further order for the same state gives a new one.
+inline constexpr Seconds console_life{4 * 3600};
+
 /// What the journal says of the operation, folded by `apply`, and what only this process knows.
 struct Operation {
     std::variant<Order, Job> demand;
@@ -88,14 +93,22 @@ struct Operation {
     bool commit_begun = false;
     bool cleaned_begun = false;
     bool unlocked = false;
-    bool definition_compared = false;
+    bool start_begun = false;                         ///< a VM found paused may be one that our start has not let go yet
     bool evidence_verified = false;
     std::optional<LockRecord> released_lock;          ///< what the lock remembered, when it was taken off
     std::optional<std::string> token;
     bool token_out = false;                           ///< permitted, and not known to be revoked
     std::optional<std::string> nvram;
     std::optional<EvidenceSet> frozen;
+    bool copy_begun = false;                          ///< a set is not complete yet: files, perhaps a backup job
+    bool prepared = false;                            ///< there is room for it
+    bool perhaps_frozen = false;                      ///< the guest was to be frozen, and its thaw is not known
+    bool paused_here = false;                         ///< we stopped the guest, or may have: found paused, it is ours to let go
+    std::optional<MemoryDump> memory;
+    std::optional<BackupBegun> backup;                ///< the disks' instant
     std::optional<ScanOutcome> scanned;
+    std::optional<ScanOutcome> rescanned;             ///< of the disks themselves, after the last commit
+    std::set<std::string> put_back;                   ///< disks that an evidence set was or may have been written back to
     std::optional<std::vector<ScanHit>> cleaned;
     std::map<std::string, int> done;                  ///< how often, by act and target
     std::optional<GiveUp> gave_up;
@@ -106,14 +119,24 @@ struct Operation {
     std::optional<bool> gate_holds;
     std::optional<Milliseconds> agent_asked, acpi_first, acpi_last;
     bool no_agent = false, no_acpi = false;           ///< the way is not available
+    bool copy_broken = false;                         ///< the backup job ended badly: what it left goes, then anew
+    bool thaw_unanswered = false;                     ///< the guest's agent does not answer, and was asked often enough
     std::map<std::string, int> failures;
     Milliseconds not_before{0};
+    std::string console_password;                     ///< one-time; never in the journal
+    std::optional<std::vector<Console>> consoles;     ///< opened by this process; a restart opens them anew
+    std::optional<HealthSign> first_sign, last_sign;  ///< of the VM that was given back; the first one says which run is meant
+    Milliseconds first_sign_at{0}, last_sign_at{0};
 
     const Order* order() const { return std::get_if<Order>(&demand); }
     const Job* job() const { return std::get_if<Job>(&demand); }
     const std::string& id() const;
     const VmId& vm() const;
     const CaseId& case_id() const;
+    /// The name of the set that this operation makes, when it makes one.
+    EvidenceId set_id() const;
+    /// Whether it may copy a running VM.
+    bool copies() const;
 };
 
 /// Folds one entry of the operation's journal; `now` is the monotonic time at which it is read or was written.
@@ -125,8 +148,11 @@ Step next_step(const Operation& operation, const Observation& seen, const Patien
 /// Judges an error of an act: changes the operation's own memory (retry later, this way is closed) or gives up.
 std::optional<GiveUp> after_failure(Operation& operation, const Do& step, const Error& error, const Patience& patience, Milliseconds now);
 
-/// Acts that change nothing: they have no intent, and the canary's proof, which says something of its moment only, is not
-/// journaled at all.
+/// Remembers what was seen of the health of a VM that was given back.
+void see_sign(Operation& operation, HealthSign sign, Milliseconds now);
+
+/// Acts that change nothing: they have no intent. The canary's proof and a sign of health, which say something of their
+/// moment only, are not journaled at all.
 bool only_looks(Act act);
 
 /// The key of `done` and `failures`.
@@ -148,6 +174,8 @@ struct bailiff::Names<bailiff::agent::Act> {
         std::pair{Act::kill, std::string_view("kill")},
         std::pair{Act::links_down, std::string_view("links_down")},
         std::pair{Act::links_up, std::string_view("links_up")},
+        std::pair{Act::limit_on, std::string_view("limit_on")},
+        std::pair{Act::open_console, std::string_view("open_console")},
         std::pair{Act::freeze, std::string_view("freeze")},
         std::pair{Act::verify_evidence, std::string_view("verify_evidence")},
         std::pair{Act::create_overlay, std::string_view("create_overlay")},
@@ -162,5 +190,16 @@ struct bailiff::Names<bailiff::agent::Act> {
         std::pair{Act::compare_definition, std::string_view("compare_definition")},
         std::pair{Act::autostart_on, std::string_view("autostart_on")},
         std::pair{Act::unlock, std::string_view("unlock")},
-        std::pair{Act::start, std::string_view("start")}};
+        std::pair{Act::start, std::string_view("start")},
+        std::pair{Act::prepare_backup, std::string_view("prepare_backup")},
+        std::pair{Act::pause, std::string_view("pause")},
+        std::pair{Act::dump_memory, std::string_view("dump_memory")},
+        std::pair{Act::begin_backup, std::string_view("begin_backup")},
+        std::pair{Act::thaw, std::string_view("thaw")},
+        std::pair{Act::resume, std::string_view("resume")},
+        std::pair{Act::store_backup, std::string_view("store_backup")},
+        std::pair{Act::abort_backup, std::string_view("abort_backup")},
+        std::pair{Act::rescan, std::string_view("rescan")},
+        std::pair{Act::check_health, std::string_view("check_health")},
+        std::pair{Act::put_back, std::string_view("put_back")}};
 };

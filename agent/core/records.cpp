@@ -32,7 +32,7 @@ std::vector<ScanHit> hits_of(const Json& json) {
 
 Json to_json(const ScanOutcome& o) {
     return {{"verdict", name(o.verdict)}, {"files", o.files}, {"bytes", o.bytes}, {"skipped", o.skipped},
-            {"hits", to_json(o.hits)}, {"reports", o.reports}};
+            {"hits", to_json(o.hits)}, {"reports", o.reports}, {"signatures_at", format_rfc3339(o.signatures_at)}};
 }
 
 ScanOutcome scan_outcome_of(const Json& json) {
@@ -44,25 +44,47 @@ ScanOutcome scan_outcome_of(const Json& json) {
     out.skipped = number(json, "skipped");
     out.hits = hits_of(json.at("hits"));
     for (const auto& [target, report] : json.at("reports").items()) out.reports[target] = report.get<std::string>();
+    // Journals of before this field: an unknown age.
+    if (json.contains("signatures_at")) out.signatures_at = instant(json, "signatures_at");
+    return out;
+}
+
+Json to_json(const BackupBegun& b) {
+    Json parts = Json::array();
+    for (const auto& part : b.parts) parts.push_back({{"step", part.step}, {"ms", part.milliseconds}});
+    return {{"consistency", name(b.consistency)}, {"note", b.note}, {"paused", b.paused}, {"thawed", b.thawed}, {"run", b.run}, {"parts", parts}};
+}
+
+BackupBegun backup_begun_of(const Json& json) {
+    // A word of a later version is not known to be better than a crash.
+    BackupBegun out{find_name<Consistency>(text(json, "consistency")).value_or(Consistency::crash), text(json, "note"),
+                    json.at("paused").get<bool>(), json.at("thawed").get<bool>(), text(json, "run"), {}};
+    for (const auto& part : json.at("parts")) out.parts.push_back({text(part, "step"), number(part, "ms")});
     return out;
 }
 
 Json to_json(const EvidenceSet& s) {
     return {{"id", s.id.text()}, {"vm", s.vm.text()}, {"case", s.case_id.text()}, {"folder", s.folder},
-            {"manifest_sha256", s.manifest_sha256}, {"bytes", s.bytes}, {"taken_at", format_rfc3339(s.taken_at)}};
+            {"manifest_sha256", s.manifest_sha256}, {"bytes", s.bytes}, {"taken_at", format_rfc3339(s.taken_at)},
+            {"consistency", name(s.consistency)}};
 }
 
 EvidenceSet evidence_set_of(const Json& json) {
     return {EvidenceId(text(json, "id")), VmId(text(json, "vm")), CaseId(text(json, "case")), text(json, "folder"),
-            text(json, "manifest_sha256"), number(json, "bytes"), instant(json, "taken_at")};
+            text(json, "manifest_sha256"), number(json, "bytes"), instant(json, "taken_at"),
+            find_name<Consistency>(json.value("consistency", "at_rest")).value_or(Consistency::crash)};
 }
+
+Json to_json(const Limit& limit) { return {{"closed_ports", limit.closed_ports}, {"rate_kbit", limit.rate_kbit}}; }
+
+Limit limit_of(const Json& json) { return {text(json, "closed_ports"), number(json, "rate_kbit")}; }
 
 Json to_json(const LockRecord& r) {
     Json disks = Json::array();
     for (const auto& d : r.disks)
         disks.push_back({{"target", d.target}, {"format", d.format}, {"source", d.source}, {"read_only", d.read_only}});
     return {{"vm", r.vm.text()}, {"case", r.case_id.text()}, {"name", r.name}, {"disks", disks}, {"was_running", r.was_running},
-            {"had_autostart", r.had_autostart}, {"since", format_rfc3339(r.since)}};
+            {"had_autostart", r.had_autostart}, {"since", format_rfc3339(r.since)}, {"guard", r.guard}};
 }
 
 LockRecord lock_record_of(const Json& json) {
@@ -75,6 +97,7 @@ LockRecord lock_record_of(const Json& json) {
     out.was_running = json.at("was_running").get<bool>();
     out.had_autostart = json.at("had_autostart").get<bool>();
     out.since = instant(json, "since");
+    out.guard = json.value("guard", false);   // records of before there were guards
     return out;
 }
 

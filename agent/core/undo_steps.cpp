@@ -33,6 +33,7 @@ const Overlay* fresh_overlay(const View& v) {
 }  // namespace
 
 Step undo_order(const View& v) {
+    if (const auto step = let_go(v)) return undo(v, step->act, step->target);
     switch (v.op.order()->desired) {
         case VmState::off: {
             if (!v.vm().exists) return gone(v);
@@ -52,22 +53,37 @@ Step undo_order(const View& v) {
             return give_back(v);
         case VmState::running:
             return v.op.commit_begun || v.op.unlocked ? ended(v, AnswerStatus::needs_operator) : give_back(v);
-        case VmState::isolated: return v.op.begun ? ended(v, AnswerStatus::needs_operator) : give_back(v);
-        case VmState::limited: return give_back(v);
+        case VmState::isolated: {
+            // A copy that could not be taken and was let go has changed nothing; a cut, whole or in part, has.
+            const bool cut = v.seen.history.isolated || v.seen.history.cut_begun;
+            return v.op.begun && (cut || v.op.order()->evidence != EvidenceRule::first) ? ended(v, AnswerStatus::needs_operator) : give_back(v);
+        }
+        case VmState::limited:
+            if (!v.op.begun) return give_back(v);
+            if (v.op.unlocked) return ended(v, AnswerStatus::needs_operator);
+            // Half a limit closes nothing for sure. What stood before is a state of ours or none; the rounds keep the first.
+            if (v.seen.history.isolated) return links_down(v.vm()) && v.vm().hold.whole ? give_back(v) : undo(v, Act::links_down);
+            if (v.seen.history.limited) return ended(v, AnswerStatus::needs_operator);
+            if (v.vm().hold.kept && v.vm().exists) return undo(v, Act::links_up);
+            return give_back(v);
     }
     return give_back(v);
 }
 
 Step undo_job(const View& v) {
+    if (const auto step = let_go(v)) return undo(v, step->act, step->target);
     switch (v.op.job()->kind) {
         case JobKind::clean:
             if (v.off())
                 if (const auto* overlay = fresh_overlay(v)) return undo(v, Act::drop, overlay->target);
             return give_back(v);
+        case JobKind::guard:
+            if (v.op.locked_here && v.seen.guard && v.seen.guard->case_id == v.op.case_id()) return undo(v, Act::unlock);
+            return give_back(v);
+        // A disk that was put back halfway is neither what it was nor what the evidence has.
+        case JobKind::revert: return v.op.put_back.empty() ? give_back(v) : ended(v, AnswerStatus::needs_operator);
         case JobKind::evidence:
         case JobKind::scan:
-        case JobKind::revert:
-        case JobKind::guard:
         case JobKind::unguard: return give_back(v);
     }
     return give_back(v);

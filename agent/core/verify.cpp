@@ -2,6 +2,8 @@
 // The checks that need no look at the VM: envelope, content, freshness, and the host's own ceilings.
 #include "agent/core/verify.hpp"
 
+#include "agent/core/refuse.hpp"
+
 #include <bailiff/json.hpp>
 
 #include <string_view>
@@ -9,10 +11,6 @@
 
 namespace bailiff::agent {
 namespace {
-
-using Why = std::optional<RefusedPayload>;
-
-Why refuse(Refusal code, std::string text) { return RefusedPayload{code, std::move(text)}; }
 
 const std::string& id_of(const Order& order) { return order.order_id.text(); }
 const std::string& id_of(const Job& job) { return job.job_id.text(); }
@@ -73,17 +71,23 @@ Why check_time(const Document& d, Instant now) {
     return std::nullopt;
 }
 
+/// Names are known once the VMs were listed; until then `may_begin` looks at the name again.
 bool exempt(const HostFacts& host, const VmId& vm) {
-    if (host.exempt.contains(vm.text())) return true;
-    if (!host.vms) return false;
+    if (!host.vms) return is_exempt(host.exempt, vm, "");
     const auto here = host.vms->find(vm);
-    return here != host.vms->end() && host.exempt.contains(here->second);
+    return is_exempt(host.exempt, vm, here == host.vms->end() ? "" : here->second);
 }
 
 /// Whether the document takes something from the customer, or works on the VM's disks. A release gives back: the
 /// host's ceilings do not hold it up, or a VM that an admin exempts while it is locked would stay locked.
 bool gives_back(const Order& order) { return !harmful(order.desired); }
-bool gives_back(const Job&) { return false; }
+bool gives_back(const Job& job) { return job.kind == JobKind::unguard; }
+
+/// A guard is held for a VM that lives elsewhere, and takes nothing from anybody on this host. So a drained host still
+/// takes it: otherwise one host under maintenance would hold up every power-off of its cluster. The never-touch list
+/// stands above it all the same: what an admin keeps startable here is kept so, and the controller hears of it.
+bool works_here(const Order&) { return true; }
+bool works_here(const Job& job) { return job.kind != JobKind::guard && job.kind != JobKind::unguard; }
 
 Why check_generation(const Order& order, const HostFacts& host) {
     const auto newest = host.generations.find(order.vm_uuid);
@@ -106,27 +110,18 @@ Why check_budget(const Order& order, const HostFacts& host) {
 }
 Why check_budget(const Job&, const HostFacts&) { return std::nullopt; }
 
-Why check_supported(const Order& order) {
-    if (order.desired == VmState::limited)
-        return refuse(Refusal::unsupported, "closing single ports is not built on this host yet; order 'isolated' or act by hand");
-    return std::nullopt;
-}
-Why check_supported(const Job& job) {
-    if (job.kind == JobKind::guard || job.kind == JobKind::unguard)
-        return refuse(Refusal::unsupported, "guarding another host's VM is not built on this host yet");
-    return std::nullopt;
-}
 
 template <class Document>
 Why check_host(const Document& d, const HostFacts& host) {
-    if (auto why = check_supported(d)) return why;
-    if (host.vms && !host.vms->contains(d.vm_uuid))
-        return refuse(Refusal::unknown_vm, "the VM " + d.vm_uuid.text() + " is not on this host");
+    if (works_here(d) && host.vms && !host.vms->contains(d.vm_uuid)) {
+        const auto left = host.left.find(d.vm_uuid);
+        return refuse(Refusal::unknown_vm, not_here(d.vm_uuid, left == host.left.end() ? std::nullopt : std::optional(left->second)));
+    }
     if (auto why = check_generation(d, host)) return why;
     if (exempt(host, d.vm_uuid) && !gives_back(d))
         return refuse(Refusal::exempt, "the host's admin lists this VM as never to be touched");
     if (auto why = check_budget(d, host)) return why;
-    if (host.draining && !gives_back(d)) return refuse(Refusal::draining, "the host's admin drains this agent");
+    if (host.draining && works_here(d) && !gives_back(d)) return refuse(Refusal::draining, "the host's admin drains this agent");
     return std::nullopt;
 }
 
@@ -165,6 +160,10 @@ tl::expected<Checked<Document>, Refused<Document>> verify(std::string_view envel
 }
 
 }  // namespace
+
+bool is_exempt(const std::set<std::string>& exempt, const VmId& vm, const std::string& name) {
+    return exempt.contains(vm.text()) || (!name.empty() && exempt.contains(name));
+}
 
 tl::expected<Checked<Order>, Refused<Order>> verify_order(std::string_view envelope, const TrustedKeys& keys, const HostFacts& host) {
     return verify<Order>(envelope, keys, host, order_payload_type, "order_id", [](std::string_view s) { return parse_order(s); });

@@ -11,6 +11,7 @@
 #include <bailiff/dsse.hpp>
 #include <bailiff/order.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,11 +31,17 @@ struct HostFacts {
     std::map<VmId, Instant> harmed;             ///< last time that a harmful order was accepted
     std::set<std::string> exempt;               ///< UUIDs and names that no order may touch
     std::optional<std::map<VmId, std::string>> vms;  ///< UUID -> name of the VMs here; nothing when not listed yet
+    std::map<VmId, Instant> left;               ///< VMs that were migrated away, and when
     int64_t budget_per_hour = 10;               ///< VMs that may be harmed within an hour
     bool draining = false;
     bool dry_run = false;
     Instant now{};
+    std::string boot_id;                        ///< of the host's present boot; "" when not known
+    std::chrono::milliseconds uptime{0};        ///< the monotonic clock: counts on when the wall clock is set
 };
+
+/// Whether the admin's list names the VM, by UUID or by name.
+bool is_exempt(const std::set<std::string>& exempt, const VmId& vm, const std::string& name);
 
 /// Passed every check that needs no look at the VM.
 template <class Document>
@@ -73,18 +80,29 @@ struct CaseFacts {
     std::optional<ScanFact> last_scan;
     std::map<std::string, ScanFact> scans;   ///< by job id: what a clean job works on
     int64_t last_write = 0;    ///< position of the last clean or quarantine run on the overlays, or bypass of the lock
+    std::set<std::string> committed;   ///< disks that a commit wrote, or may have, since the VM was last in its owner's hands
+    bool reverting = false;    ///< an evidence set is written back to the disks, and not all of them are done
     bool bypassed = false;     ///< the VM ran on its own disks, past the lock, while overlays may have existed
     bool isolated = false;     ///< we cut its links and have not restored them
-    bool cut_begun = false;    ///< we may have: the intent stands, the outcome is not known
+    std::optional<Limit> limited;   ///< we closed these and have not opened them; never together with `isolated`
+    bool cut_begun = false;    ///< we may have cut or limited: the intent stands, the outcome is not known
     int64_t newest_generation = 0;
+    std::optional<Instant> left;   ///< it was migrated away
 };
+
+/// Whose backup job runs on a VM.
+enum class BackupSeen { none, ours, foreign };
 
 /// What is true of one VM when an operation looks: the hypervisor, the files, and the journal.
 struct Observation {
     VmObservation vm;
-    std::optional<LockRecord> lock;
+    std::optional<LockRecord> lock;           ///< of a VM that lives here
+    std::optional<LockRecord> guard;          ///< or the lock held for another host's VM; never both
     std::vector<Overlay> overlays;            ///< of this case
-    std::optional<EvidenceSet> evidence;      ///< of this case
+    std::optional<EvidenceSet> evidence;      ///< of this case, taken at rest
+    std::optional<EvidenceSet> own_set;       ///< the one that this very operation makes
+    BackupSeen backup = BackupSeen::none;     ///< only looked at for an operation that copies a running VM
+    int backup_percent = 0;
     CaseFacts history;
 };
 
@@ -92,11 +110,19 @@ struct Observation {
 std::optional<RefusedPayload> may_begin(const Order& order, const HostFacts& host, const Observation& seen, bool gate_up);
 std::optional<RefusedPayload> may_begin(const Job& job, const HostFacts& host, const Observation& seen, bool gate_up);
 
-/// The state of those that an order can demand, as observed.
-VmState state_of(const VmObservation& vm, bool locked, bool isolated);
+/// The state of those that an order can demand, as observed. `isolated` and `limited` are what the journal says that we did
+/// and did not take back: others cut links and set rates too.
+VmState state_of(const VmObservation& vm, bool locked, bool isolated, const std::optional<Limit>& limited = std::nullopt);
 
-/// Whether every link of the VM is down; a VM without interfaces is cut off by nature.
+/// "the VM … is not on this host", and since when if it was migrated away. libvirt does not say where to.
+std::string not_here(const VmId& vm, const std::optional<Instant>& left);
+
+/// Whether every interface of the VM is cut, in whichever way; a VM without interfaces is cut off by nature.
 bool links_down(const VmObservation& vm);
+
+/// Empty when every overlay stands on the disk that the VM has under its target now, and no writable disk lacks one; else
+/// what does not fit: a panel has redefined the VM meanwhile. A disk that was committed may have lost its overlay already.
+std::string mixed_disks(const Observation& seen);
 
 /// Disks that are copied, scanned and overlaid.
 std::vector<VmDisk> writable_disks(const std::vector<VmDisk>& disks);

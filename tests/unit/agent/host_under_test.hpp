@@ -106,6 +106,7 @@ class HostUnderTest : public agent::Link {
         o.desired = desired;
         o.expect = expect;
         o.evidence = EvidenceRule::required;
+        if (desired == VmState::limited) o.limit = {"25,465,587", 0};
         return fresh(o);
     }
     Job job(JobKind kind, const std::string& scan_job = "") {

@@ -175,7 +175,7 @@ struct ScannerTest : Parts {
         v.verdict = word;
         v.files = 3;
         v.bytes = 40;
-        v.engines = {{"clamav", "1", true}};
+        v.engines = {{"clamav", "1", true, {}}};
         if (word == ScanVerdict::infected) {
             v.hits = {{"/evil", "gpt1", "Eicar", "clamav", std::string(64, 'a'), 68}};
             v.hits_total = 1;
@@ -218,6 +218,27 @@ TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected
     const auto out = ProcessScanner(programs(program("scan", verdict_json(verdict(ScanVerdict::infected)) + "\n", 1))).scan(disks, [](int) {});
     EXPECT_EQ(out->verdict, ScanVerdict::infected);
     EXPECT_EQ(out->hits.size(), 2u);
+}
+
+TEST_F(ScannerTest, the_oldest_signatures_of_any_disk_count_and_an_undated_disk_makes_them_undated) {
+    const Instant young(Seconds(1795507200)), old(Seconds(1795000000));
+    /// A scanner that answers for /images/system with one date and for the other disk with another; 0 = none.
+    const auto scanned_with = [&](Instant first, Instant second) {
+        const auto line = [&](Instant at) {
+            auto v = verdict(ScanVerdict::clean);
+            v.engines = {{"yara", "sha256:00", true, {}}, {"clamav", "1", true, at}};
+            return verdict_json(v);
+        };
+        write("first.out", line(first) + "\n");
+        write("second.out", line(second) + "\n");
+        const auto scan = write("scan", "#!/bin/sh\ncase \"$*\" in */images/system) cat " + folder + "/first.out ;; *) cat " + folder + "/second.out ;; esac\n", 0700);
+        return ProcessScanner(programs(scan)).scan(disks, [](int) {})->signatures_at;
+    };
+    EXPECT_EQ(scanned_with(young, young), young);
+    EXPECT_EQ(scanned_with(young, old), old);
+    EXPECT_EQ(scanned_with(old, young), old);
+    EXPECT_EQ(scanned_with(young, Instant{}), Instant{});
+    EXPECT_EQ(scanned_with(Instant{}, young), Instant{});
 }
 
 TEST_F(ScannerTest, nothing_but_two_agreeing_witnesses_is_clean) {

@@ -72,7 +72,7 @@ TEST_F(Looking, an_expectation_that_does_not_hold) {
     expect_refused(test.make(VmState::off, Expect::off), Refusal::unexpected_state);
     expect_refused(test.make(VmState::off, Expect::quarantined), Refusal::unexpected_state);
     expect_refused(test.make(VmState::quarantined, Expect::any), Refusal::unexpected_state);
-    EXPECT_EQ(test.run(JobKind::evidence).refusal, Refusal::unexpected_state);
+    EXPECT_EQ(test.run(JobKind::revert).refusal, Refusal::unexpected_state);
     EXPECT_EQ(test.run(JobKind::scan).refusal, Refusal::unexpected_state);
     EXPECT_EQ(test.host.acts, 0);
 }
