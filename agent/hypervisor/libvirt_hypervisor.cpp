@@ -5,9 +5,11 @@
 #include "agent/files/durable_file.hpp"
 #include "agent/hypervisor/domain_xml.hpp"
 #include "agent/hypervisor/libvirt_events.hpp"
+#include "agent/hypervisor/network_notes.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace bailiff::agent {
 namespace {
@@ -24,12 +26,6 @@ Power power_of(int state) {
         case VIR_DOMAIN_CRASHED: return Power::crashed;
         default: return Power::unknown;
     }
-}
-
-Result<DomainFacts> facts_of(virDomainPtr domain, unsigned flags) {
-    const LibvirtText xml(virDomainGetXMLDesc(domain, flags));
-    if (!xml) return fail(libvirt_error("give a VM's definition"));
-    return read_domain(xml.get());
 }
 
 /// Started by us, isolated, and on none of its own disks.
@@ -67,30 +63,48 @@ Result<std::string> stored_xml(virDomainPtr domain, const std::string& definitio
     return read_file(definitions_folder + "/" + facts->uuid + ".xml", size_t{8} << 20);
 }
 
-Result<VmObservation> observe_domain(virDomainPtr domain, const LibvirtOptions& options) {
-    VmObservation out;
-    out.exists = true;
-    int state = 0, reason = 0, autostart = 0;
-    if (virDomainGetState(domain, &state, &reason, 0) < 0) return fail(libvirt_error("give a VM's state"));
-    out.power = power_of(state);
-    out.persistent = virDomainIsPersistent(domain) == 1;
-    if (out.persistent && virDomainGetAutostart(domain, &autostart) == 0) out.autostart = autostart != 0;
-    out.managed_save = virDomainHasManagedSaveImage(domain, 0) == 1;
-    const auto definition = stored_xml(domain, options.definitions_folder);
-    if (!definition) return fail(definition.error());
-    const auto stored = read_domain(*definition);
-    if (!stored) return fail(stored.error());
-    out.name = stored->name;
-    out.disks = stored->disks;
-    out.nics = stored->nics;
-    if (out.power == Power::running || out.power == Power::paused) {
-        const auto live = facts_of(domain, 0);
-        if (!live) return fail(live.error());
-        // What is plugged in now counts, unless it is our own quarantine form.
-        if (!live->ours) out.nics = live->nics;
-        out.quarantine_running = runs_in_quarantine(*live, *stored, options.quarantine_network);
+/// What libvirt tells of all VMs in one call each. A host may have thousands of them, and every question that is put to
+/// each VM is a round trip to the daemon.
+struct Census {
+    std::vector<DomainHandle> all;
+    std::set<std::string> running, paused, off, persistent, autostart;
+};
+
+/// A handle's UUID; it is in the handle, so that nobody is asked.
+std::string uuid_of(const DomainHandle& domain) {
+    char uuid[VIR_UUID_STRING_BUFLEN] = {};
+    return virDomainGetUUIDString(domain.get(), uuid) < 0 ? "" : uuid;
+}
+
+Result<Census> take_census(const ConnectionHandle& connection) {
+    Census out;
+    auto all = list_domains(connection, 0);
+    if (!all) return fail(all.error());
+    out.all = std::move(*all);
+    const std::pair<unsigned, std::set<std::string>*> groups[] = {{VIR_CONNECT_LIST_DOMAINS_RUNNING, &out.running},
+                                                                  {VIR_CONNECT_LIST_DOMAINS_PAUSED, &out.paused},
+                                                                  {VIR_CONNECT_LIST_DOMAINS_SHUTOFF, &out.off},
+                                                                  {VIR_CONNECT_LIST_DOMAINS_PERSISTENT, &out.persistent},
+                                                                  {VIR_CONNECT_LIST_DOMAINS_AUTOSTART, &out.autostart}};
+    for (const auto& [flag, uuids] : groups) {
+        const auto domains = list_domains(connection, flag);
+        if (!domains) return fail(domains.error());
+        for (const DomainHandle& domain : *domains) uuids->insert(uuid_of(domain));
     }
     return out;
+}
+
+/// One question for a VM that runs, stands paused or is off on its own network: its definition. The disks of a running VM
+/// are those that it runs on. Nothing for all others, which must be looked at whole.
+std::optional<VmRecord> plain_record(const DomainHandle& domain, const std::string& uuid, const Census& census) {
+    const bool runs = census.running.contains(uuid), stands = census.paused.contains(uuid), off = census.off.contains(uuid);
+    if (runs + stands + off != 1) return std::nullopt;
+    const LibvirtText xml(virDomainGetXMLDesc(domain.get(), off ? VIR_DOMAIN_XML_INACTIVE : 0));
+    if (!xml) return std::nullopt;
+    auto facts = read_domain(xml.get());
+    if (!facts || facts->ours) return std::nullopt;
+    return VmRecord{VmId(uuid), facts->name, off ? Power::off : stands ? Power::paused : Power::running, census.persistent.contains(uuid),
+                    census.autostart.contains(uuid), false, off ? VmState::off : VmState::running, std::move(facts->disks), std::move(facts->nics)};
 }
 
 Error late(Errc code, const std::string& doing) {
@@ -102,7 +116,7 @@ Error late(Errc code, const std::string& doing) {
 }  // namespace
 
 LibvirtHypervisor::Core::Core(LibvirtOptions given)
-    : options(std::move(given)), operations(options.uri, 2, 3), urgent(options.uri, 2, 3) {}
+    : options(std::move(given)), operations(options.uri, 2, 3, 32), urgent(options.uri, 2, 3, 32), taps(options.network_namespace) {}
 
 LibvirtHypervisor::LibvirtHypervisor(LibvirtOptions options, const Clock& clock)
     : core_(std::make_shared<Core>(std::move(options))), clock_(clock) {
@@ -110,6 +124,43 @@ LibvirtHypervisor::LibvirtHypervisor(LibvirtOptions options, const Clock& clock)
 }
 
 LibvirtHypervisor::~LibvirtHypervisor() = default;
+
+Result<VmObservation> LibvirtHypervisor::observe_domain(Core& core, const ConnectionHandle& connection, virDomainPtr domain) {
+    const LibvirtOptions& options = core.options;
+    VmObservation out;
+    out.exists = true;
+    int state = 0, reason = 0, autostart = 0;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0) return fail(libvirt_error("give a VM's state"));
+    out.power = power_of(state);
+    out.persistent = virDomainIsPersistent(domain) == 1;
+    if (out.persistent && virDomainGetAutostart(domain, &autostart) == 0) out.autostart = autostart != 0;
+    out.managed_save = virDomainHasManagedSaveImage(domain, 0) == 1;
+    if (const unsigned number = virDomainGetID(domain); number != unsigned(-1)) out.run = int64_t(number);
+    const auto definition = stored_xml(domain, options.definitions_folder);
+    if (!definition) return fail(definition.error());
+    const auto stored = read_domain(*definition);
+    if (!stored) return fail(stored.error());
+    out.name = stored->name;
+    out.disks = stored->disks;
+    out.nics = stored->nics;
+    std::string running;
+    if (out.power == Power::running || out.power == Power::paused) {
+        const LibvirtText xml(virDomainGetXMLDesc(domain, 0));
+        if (!xml) return fail(libvirt_error("give a VM's definition"));
+        const auto live = read_domain(xml.get());
+        if (!live) return fail(live.error());
+        // What is plugged in now counts, unless it is our own quarantine form.
+        if (!live->ours) {
+            out.nics = live->nics;
+            running = xml.get();
+        }
+        out.quarantine_running = runs_in_quarantine(*live, *stored, options.quarantine_network);
+    }
+    auto hold = hold_of(core, connection, VmId(stored->uuid), running, out.persistent ? *definition : "");
+    if (!hold) return fail(hold.error());
+    out.hold = std::move(*hold);
+    return out;
+}
 
 Result<void> LibvirtHypervisor::act(const VmId& vm, std::chrono::milliseconds timeout,
                                     const std::string& doing, Call call) {
@@ -124,16 +175,24 @@ Result<std::vector<VmRecord>> LibvirtHypervisor::list() {
         [core = core_]() -> Result<Records> {
             const auto connection = core->operations.open();
             if (!connection) return fail(connection.error());
-            const auto domains = list_domains(*connection, 0);
-            if (!domains) return fail(domains.error());
+            const auto census = take_census(*connection);
+            if (!census) return fail(census.error());
             Records records;
-            for (const DomainHandle& domain : *domains) {
-                char uuid[VIR_UUID_STRING_BUFLEN] = {};
+            const auto names = names_in(core->options.notes_folder);
+            const std::set<std::string> held(names.begin(), names.end());
+            for (const DomainHandle& domain : census->all) {
+                const std::string uuid = uuid_of(domain);
+                if (!held.contains(uuid + ".json"))
+                    if (auto plain = plain_record(domain, uuid, *census)) {
+                        records.push_back(std::move(*plain));
+                        continue;
+                    }
                 // A VM that vanishes meanwhile is no error: the next list does not have it.
-                if (virDomainGetUUIDString(domain.get(), uuid) < 0) continue;
-                const auto seen = observe_domain(domain.get(), core->options);
+                const auto seen = observe_domain(*core, *connection, domain.get());
                 if (!seen) continue;
                 const VmState state = seen->quarantine_running    ? VmState::quarantined
+                                      : seen->hold.cut            ? VmState::isolated
+                                      : !seen->hold.limit.empty() ? VmState::limited
                                       : seen->power == Power::off ? VmState::off
                                                                   : VmState::running;
                 records.push_back({VmId(uuid), seen->name, seen->power, seen->persistent, seen->autostart,
@@ -147,7 +206,7 @@ Result<VmObservation> LibvirtHypervisor::look(Core& core, const VmId& vm) {
     const auto connection = core.operations.open();
     if (!connection) return fail(connection.error());
     const auto domain = find_domain(*connection, vm.text());
-    if (domain) return observe_domain(domain->get(), core.options);
+    if (domain) return observe_domain(core, *connection, domain->get());
     if (domain.error().code != Errc::not_found) return fail(domain.error());
     VmObservation absent;
     absent.power = Power::off;
@@ -161,6 +220,7 @@ Result<VmObservation> LibvirtHypervisor::look(Core& core, const VmId& vm) {
     absent.name = facts->name;
     absent.disks = facts->disks;
     absent.nics = facts->nics;
+    if (auto hold = hold_of(core, *connection, vm, "", "")) absent.hold = std::move(*hold);
     return absent;
 }
 
@@ -256,17 +316,21 @@ Result<void> LibvirtHypervisor::shut_down(const VmId& vm, ShutdownBy by) {
 }
 
 Result<void> LibvirtHypervisor::start(const VmId& vm) {
-    return act(vm, core_->options.start_timeout, "start the VM", [vm](Core& core) -> Result<void> {
+    const uint64_t call = core_->next_call(vm);
+    return act(vm, core_->options.start_timeout, "start the VM", [vm, call](Core& core) -> Result<void> {
         const auto connection = core.operations.open();
         if (!connection) return fail(connection.error());
-        const auto domain = find_domain(*connection, vm.text());
+        auto domain = find_domain(*connection, vm.text());
+        if (!domain && domain.error().code != Errc::not_found) return fail(domain.error());
+        auto note = read_note(core.options, vm);
+        if (!note) return fail(note.error());
+        if (*note) return start_held(core, *connection, domain ? domain->get() : nullptr, vm, std::move(**note), call);
         if (domain) {
             if (virDomainIsActive(domain->get()) == 1 || virDomainCreate(domain->get()) == 0) return {};
             Error error = libvirt_error("start VM " + vm.text());
             if (virDomainIsActive(domain->get()) == 1) return {};
             return fail(std::move(error));
         }
-        if (domain.error().code != Errc::not_found) return fail(domain.error());
         const auto kept = stored_definition(core, vm);
         if (!kept) return fail(kept.error());
         const DomainHandle created(virDomainCreateXML(connection->get(), kept->c_str(), 0));
@@ -290,36 +354,6 @@ Result<void> LibvirtHypervisor::set_autostart(const VmId& vm, bool on) {
         if (virDomainSetAutostart(domain->get(), on ? 1 : 0) == 0) return {};
         return fail(libvirt_error("set autostart of VM " + vm.text()));
     });
-}
-
-Result<void> LibvirtHypervisor::set_links(const VmId& vm, bool up) {
-    return act(vm, core_->options.ask_timeout, up ? "connect the VM" : "cut the VM off",
-               [vm, up](Core& core) -> Result<void> {
-                   const auto connection = core.operations.open();
-                   if (!connection) return fail(connection.error());
-                   const auto domain = find_domain(*connection, vm.text());
-                   if (!domain) return fail(domain.error());
-                   struct Layer {
-                       bool wanted;
-                       unsigned xml, affect;
-                   };
-                   // The running VM first: that is what hurts others. In the stored form too, or a restart
-                   // would undo it.
-                   const Layer layers[] = {{virDomainIsActive(domain->get()) == 1, 0, VIR_DOMAIN_AFFECT_LIVE},
-                                           {virDomainIsPersistent(domain->get()) == 1,
-                                            VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_AFFECT_CONFIG}};
-                   for (const Layer& layer : layers) {
-                       if (!layer.wanted) continue;
-                       const LibvirtText xml(virDomainGetXMLDesc(domain->get(), layer.xml));
-                       if (!xml) return fail(libvirt_error("describe VM " + vm.text()));
-                       const auto updates = link_updates(xml.get(), up);
-                       if (!updates) return fail(updates.error());
-                       for (const std::string& update : *updates)
-                           if (virDomainUpdateDeviceFlags(domain->get(), update.c_str(), layer.affect) < 0)
-                               return fail(libvirt_error("set the links of VM " + vm.text()));
-                   }
-                   return {};
-               });
 }
 
 void LibvirtHypervisor::watch(std::function<void(VmEvent)> on_event) {

@@ -36,6 +36,20 @@ void set_attribute(pugi::xml_node node, const char* name, const char* value) {
     node.attribute(name) = value;
 }
 
+/// Why a writable disk cannot stand on an overlay; empty when it can.
+std::string no_overlay_fits(const pugi::xml_node& disk) {
+    const pugi::xml_node source = disk.child("source");
+    if (std::string_view(disk.attribute("device").value()) == "lun")
+        return "passes a whole SCSI device through and cannot stand on an overlay";
+    // Others write to it now, under an overlay that believes its base to stand still; a commit would destroy their data.
+    if (disk.child("shareable")) return "is shared with other VMs (<shareable/>), which may be writing to it";
+    // Its secret is the host's; without it the guest would see noise, and with it the overlay would hold plain text.
+    if (disk.child("encryption") || source.child("encryption"))
+        return "is encrypted with a secret of the host, which a quarantine boot is not given";
+    if (source.child("slices")) return "is a slice of its image, while an overlay stands on a whole one";
+    return "";
+}
+
 Result<void> rewrite_disk(pugi::xml_node disk, const QuarantineBoot& boot) {
     const std::string target = disk.child("target").attribute("dev").value();
     if (!is_writable_disk(disk)) {
@@ -45,18 +59,17 @@ Result<void> rewrite_disk(pugi::xml_node disk, const QuarantineBoot& boot) {
         if (device == "cdrom" || device == "floppy") remove_children(disk, {"source", "backingStore"});
         return {};
     }
-    if (std::string_view(disk.attribute("device").value()) == "lun")
-        return fail(Errc::invalid, "Disk " + target +
-                                       " passes a whole SCSI device through and cannot stand on an overlay; "
-                                       "examine this VM by hand.");
+    if (const std::string why = no_overlay_fits(disk); !why.empty())
+        return fail(Errc::invalid, "Disk " + target + " " + why + "; examine this VM by hand.");
     const auto overlay = boot.overlays.find(target);
     if (overlay == boot.overlays.end() || overlay->second.empty())
         return fail(Errc::invalid,
                     "There is no overlay for the writable disk " + target + "; create it first.");
     remove_children(disk,
-                    {"source", "backingStore", "mirror", "encryption", "auth", "shareable", "transient"});
+                    {"source", "backingStore", "mirror", "auth", "transient"});
     set_attribute(disk, "type", "file");
-    disk.remove_attribute("snapshot");
+    // What only whole devices may have.
+    for (const char* attribute : {"snapshot", "rawio", "sgio"}) disk.remove_attribute(attribute);
     pugi::xml_node driver = disk.child("driver");
     if (!driver) driver = disk.prepend_child("driver");
     set_attribute(driver, "name", "qemu");
@@ -97,8 +110,9 @@ void rewrite_character_device(pugi::xml_node device) {
 }
 
 /// A definition is read without its secrets, so a console's password is gone: it must not be reachable from
-/// outside.
-void rewrite_graphics(pugi::xml_node graphics) {
+/// outside. It starts with one that nobody knows and that has ended, since only a screen with a password takes
+/// another later.
+void rewrite_graphics(pugi::xml_node graphics, const std::string& token) {
     remove_children(graphics, {"listen", "channel"});
     for (const char* attribute :
          {"port", "tlsPort", "socket", "websocket", "passwd", "passwdValidTo", "listen"})
@@ -106,6 +120,8 @@ void rewrite_graphics(pugi::xml_node graphics) {
     const std::string_view type(graphics.attribute("type").value());
     if (type != "vnc" && type != "spice") return;
     set_attribute(graphics, "autoport", "yes");
+    set_attribute(graphics, "passwd", token.empty() ? "closed" : token.substr(0, 8).c_str());
+    set_attribute(graphics, "passwdValidTo", "1970-01-02T00:00:00");
     pugi::xml_node listen = graphics.append_child("listen");
     listen.append_attribute("type") = "address";
     listen.append_attribute("address") = "127.0.0.1";
@@ -120,7 +136,7 @@ Result<void> rewrite_devices(pugi::xml_node devices, const QuarantineBoot& boot,
         else if (kind == "interface")
             rewrite_interface(device, network);
         else if (kind == "graphics")
-            rewrite_graphics(device);
+            rewrite_graphics(device, boot.token);
         else if (kind == "serial" || kind == "console" || kind == "channel")
             rewrite_character_device(device);
         else if (kind == "disk") {

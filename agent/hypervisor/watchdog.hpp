@@ -24,7 +24,7 @@ namespace bailiff::agent {
 /// they touch).
 class Watchdog {
   public:
-    explicit Watchdog(size_t most_threads = 32,
+    explicit Watchdog(size_t most_threads = 64,
                       std::chrono::milliseconds drain = std::chrono::milliseconds{5000});
     ~Watchdog();
     Watchdog(const Watchdog&) = delete;

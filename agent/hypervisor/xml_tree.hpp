@@ -16,7 +16,8 @@ std::string text_of(const pugi::xml_document& document);
 
 /// Whether a metadata element is the mark of our own start.
 bool is_our_start(const pugi::xml_node& node);
-/// A disk's image: a path, "rbd:pool/image", "volume:pool/name", or "" for an empty drive.
+/// A disk's image: a path, "nbd+unix:///name?socket=path", "rbd:pool/image", "nbd:export@host:port", "volume:pool/name", or ""
+/// for an empty drive.
 std::string source_of(const pugi::xml_node& disk);
 /// Whether the guest can change it: neither removable medium nor marked <readonly/>.
 bool is_writable_disk(const pugi::xml_node& disk);

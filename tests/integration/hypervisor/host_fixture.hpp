@@ -32,6 +32,8 @@ class HostFixture : public testing::Test {
         options.uri = host_->uri();
         options.run_folder = host_->run_folder();
         options.definitions_folder = host_->folder() + "/definitions";
+        options.notes_folder = host_->folder() + "/networks";
+        options.network_namespace = host_->network_namespace();
         return options;
     }
     std::unique_ptr<agent::LibvirtHypervisor> make_hypervisor() const {

@@ -81,6 +81,12 @@ std::string LabHost::virsh(std::vector<std::string> arguments) const {
     return must(std::move(arguments));
 }
 
+std::string LabHost::network_namespace() const {
+    auto pid = agent::read_file(folder_ + "/holder.pid", 64).value_or("");
+    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+    return "/proc/" + pid + "/ns/net";
+}
+
 pid_t LabHost::daemon() const {
     const auto text = agent::read_file(pid_file(), 64);
     pid_t pid = 0;
@@ -100,6 +106,40 @@ void LabHost::kill_daemon() {
 
 void LabHost::start_daemon() { must({lab("host"), "daemon", folder_}); }
 
+void LabHost::crash() { must({lab("host"), "crash", folder_}); }
+
+void LabHost::up() { must({lab("host"), "up", folder_}); }
+
+std::vector<std::string> LabHost::nsenter() const {
+    const auto holder = agent::read_file(folder_ + "/holder.pid", 64);
+    if (!holder) throw std::runtime_error(holder.error().text);
+    return {"nsenter", "-t", holder->substr(0, holder->find('\n')), "-m", "-n", "-u", "-i", "--"};
+}
+
+std::vector<std::string> LabHost::migrate_live(const std::string& guest, const LabHost& to) const {
+    // QEMU itself binds the socket through which a guest comes in, as its own user.
+    const std::string folder = to.folder() + "/migration";
+    std::filesystem::create_directories(folder);
+    ::chmod(folder.c_str(), 01777);
+    const std::string socket = folder + "/" + guest + ".sock";
+    std::filesystem::remove(socket);
+    // --unsafe: libvirt asks for a cache mode that two machines need; this is one.
+    return {"virsh", "--quiet", "--connect", uri(), "migrate", "--live", "--p2p", "--unsafe", "--persistent", "--undefinesource",
+            guest, to.uri(), "--migrateuri", "unix://" + socket};
+}
+
+bool LabHost::migrate(const std::string& guest, const LabHost& to, std::string* why) const {
+    std::vector<std::string> argv = migrate_live(guest, to);
+    if (qemu(guest) == 0)
+        argv = {"virsh", "--quiet", "--connect", uri(), "migrate", "--offline", "--p2p", "--unsafe", "--persistent", "--undefinesource",
+                guest, to.uri()};
+    ProcessOptions options;
+    options.timeout = milliseconds{120'000};
+    const auto done = agent::Process::run(argv, options);
+    if (why) *why = done ? done->err : done.error().text;
+    return done && done->ok();
+}
+
 pid_t LabHost::qemu(const std::string& guest) const {
     const auto text = agent::read_file(run_folder() + "/" + guest + ".pid", 64);
     pid_t pid = 0;
@@ -113,7 +153,12 @@ LabGuest::LabGuest(LabHost& host, LabGuestOptions options) : host_(host), option
                                   options_.name, "--format", options_.format};
     if (!options_.eicar) argv.push_back("--no-eicar");
     if (options_.ignore_acpi) argv.push_back("--ignore-acpi");
+    if (options_.agent_hangs) argv.push_back("--hang-agent");
     if (!options_.agent) argv.push_back("--no-agent");
+    if (!options_.vnc.empty()) argv.insert(argv.end(), {"--vnc", options_.vnc});
+    for (const auto& word : options_.cmdline) argv.insert(argv.end(), {"--cmdline", word});
+    if (options_.deaf_agent) argv.push_back("--deaf-agent");
+    if (!options_.address.empty()) argv.insert(argv.end(), {"--address", options_.address});
     must(argv);
     xml_path_ = folder_ + "/" + options_.name + ".xml";
     disk_ = folder_ + "/" + options_.name + "." + options_.format;

@@ -27,6 +27,8 @@ class LabHost {
     std::string uri() const { return "qemu+unix:///system?socket=" + folder_ + "/run/libvirt-sock"; }
     std::string hooks_folder() const { return folder_ + "/etc/hooks"; }
     std::string run_folder() const { return folder_ + "/run/qemu"; }
+    /// Where the host's taps are, for code under test that looks at them without libvirt.
+    std::string network_namespace() const;
     std::string pid_file() const { return folder_ + "/run/libvirtd.pid"; }
     /// Output of a command in the host's namespaces; throws when it fails.
     std::string exec(const std::vector<std::string>& argv) const;
@@ -35,6 +37,15 @@ class LabHost {
     pid_t daemon() const;
     void kill_daemon();   ///< SIGKILL; the guests go on
     void start_daemon();  ///< after kill_daemon
+    /// The host's power fails: every process of it dies at once, /run is empty, files stay. up() boots it again.
+    void crash();
+    void up();
+    /// The beginning of an argument list that runs a program in the host's namespaces, under the pid that is started.
+    std::vector<std::string> nsenter() const;
+    /// Moves a guest to another host: live when it runs, else its definition only. `false` when libvirt does not do it.
+    bool migrate(const std::string& guest, const LabHost& to, std::string* why = nullptr) const;
+    /// The argument list behind `migrate`, for those who want it to run beside them.
+    std::vector<std::string> migrate_live(const std::string& guest, const LabHost& to) const;
     /// The QEMU of a guest; 0 when there is none.
     pid_t qemu(const std::string& guest) const;
 
@@ -48,8 +59,13 @@ struct LabGuestOptions {
     bool eicar = true;
     bool ignore_acpi = false;  ///< nor its agent: only the power helps
     bool agent = true;
+    bool agent_hangs = false;  ///< it is there and never answers
     std::string format = "qcow2";
     bool define = true;  ///< persistent; else start() makes it transient
+    std::string vnc{};   ///< the password of a VNC screen; empty: no screen
+    std::vector<std::string> cmdline{};  ///< what contrib/lab/guest --cmdline takes
+    bool deaf_agent = false;  ///< its agent reads and never answers
+    std::string address{};    ///< "192.0.2.10/24": the guest takes it and looks for .1; empty: none
 };
 
 /// One guest on a host; its disk and console are in the host's folder.

@@ -18,7 +18,7 @@ const std::string full = R"(<domain type='kvm' id='7' xmlns:qemu='http://libvirt
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <disk type='file' device='disk'>
       <driver name='qemu' type='qcow2' cache='none' io='native' discard='unmap'/>
-      <source file='/images/a&amp;b.qcow2' index='2'><slices/></source>
+      <source file='/images/a&amp;b.qcow2' index='2'/>
       <backingStore type='file'><format type='raw'/><source file='/images/golden.raw'/><backingStore/></backingStore>
       <target dev='vda' bus='virtio'/><serial>root-1</serial>
       <address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's end of VMs' interfaces, without libvirt: taken down when libvirt hangs, and rated where its own way does not work.
+#pragma once
+
+#include <bailiff/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// Taps by name. Thread-safe; calls take milliseconds. `network_namespace` is a path such as /proc/PID/ns/net, for a libvirtd
+/// that lives in another one than we do; empty for our own.
+class HostTaps {
+  public:
+    explicit HostTaps(std::string network_namespace = "") : namespace_(std::move(network_namespace)) {}
+
+    /// Errors: not_found when there is no such tap, unavailable when the kernel refuses.
+    Result<void> set_up(const std::string& tap, bool up) const;
+    Result<bool> is_up(const std::string& tap) const;
+
+    /// Caps each direction of these taps, each by itself, in place of what `table` did before. `table` is one VM's.
+    /// An empty list removes the table. nft runs as a process; nothing of it survives a tap.
+    Result<void> set_rate(const std::string& table, const std::vector<std::string>& taps, int64_t kilobytes) const;
+    /// The rate that `table` sets on exactly these taps in both directions, in kilobytes a second; nothing when it does not.
+    std::optional<int64_t> rate(const std::string& table, const std::vector<std::string>& taps) const;
+
+    bool has_table(const std::string& table) const;
+
+  private:
+    std::vector<std::string> command(std::vector<std::string> argv) const;
+    std::string namespace_;
+};
+
+/// The name of a VM's table, from its UUID.
+std::string rate_table(const std::string& uuid);
+
+/// What nft is given to make the table say so; exposed for its test.
+std::string rate_rules(const std::string& table, const std::vector<std::string>& taps, int64_t kilobytes);
+
+}  // namespace bailiff::agent
