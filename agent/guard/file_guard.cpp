@@ -27,7 +27,8 @@ Json to_json(const LockRecord& record) {
             {"disks", disks},
             {"was_running", record.was_running},
             {"had_autostart", record.had_autostart},
-            {"since", format_rfc3339(record.since)}};
+            {"since", format_rfc3339(record.since)},
+            {"guard", record.guard}};
 }
 
 Result<LockRecord> from_json(const std::string& text) {
@@ -42,6 +43,7 @@ Result<LockRecord> from_json(const std::string& text) {
     out.was_running = read.boolean("was_running");
     out.had_autostart = read.boolean("had_autostart");
     out.since = read.instant("since");
+    out.guard = read.boolean("guard", false);  // records of before there were guards
     read.each("disks", true, 256, [&](const Json& item, const std::string& at) {
         JsonReader one(item, mistakes, at);
         out.disks.push_back({one.text("target", 64), one.text("format", 64), one.text("source", 4096, false),
@@ -53,7 +55,8 @@ Result<LockRecord> from_json(const std::string& text) {
 
 }  // namespace
 
-FileGuard::FileGuard(std::string folder) : folder_(std::move(folder)) {
+FileGuard::FileGuard(std::string folder, std::string hold_program)
+    : folder_(std::move(folder)), holder_(folder_, std::move(hold_program)) {
     if (auto made = make_folder(folder_, 0700); !made) throw Outage(made.error().text);
     LockRecord canary;
     canary.vm = VmId(std::string(canary_uuid));
@@ -61,6 +64,11 @@ FileGuard::FileGuard(std::string folder) : folder_(std::move(folder)) {
     if (auto written = write_gate_file(canary); !written) throw Outage(written.error().text);
     for (const LockRecord& record : all())
         if (auto written = write_gate_file(record); !written) throw Outage(written.error().text);
+    for (const std::string& name : names_in(folder_)) {
+        if (name.size() != 41 || !name.ends_with(".hold") || !is_uuid(std::string_view(name).substr(0, 36))) continue;
+        // What does not end now is ended with the next release or start; a lock is not in danger by it.
+        if (const VmId vm(name.substr(0, 36)); !read_record(vm)) (void)holder_.let_go(vm);
+    }
 }
 
 std::string FileGuard::path(const VmId& vm, const char* suffix) const {
@@ -83,6 +91,8 @@ Result<void> FileGuard::lock(const LockRecord& record) {
         return fail(Errc::invalid, "'" + record.vm.text().substr(0, 60) +
                                        "' is no UUID in lower case, so it cannot be locked.");
     const std::lock_guard guard(mutex_);
+    if (record.guard)
+        if (const auto known = read_record(record.vm); known && !known->guard) return {};
     if (auto written = write_durably(path(record.vm, ".json"), dump_json(to_json(record), 2) + "\n", 0600);
         !written)
         return written;
@@ -93,6 +103,7 @@ Result<void> FileGuard::unlock(const VmId& vm) {
     if (!is_uuid(vm.text()))
         return fail(Errc::invalid, "'" + vm.text().substr(0, 60) + "' is no UUID in lower case.");
     const std::lock_guard guard(mutex_);
+    if (auto ended = holder_.let_go(vm); !ended) return ended;
     for (const char* suffix : {".permit", ".lock", ".json"})
         if (auto removed = remove_durably(path(vm, suffix)); !removed) throw Outage(removed.error().text);
     return {};
@@ -140,6 +151,26 @@ Result<void> FileGuard::revoke(const VmId& vm) {
         return fail(Errc::invalid, "'" + vm.text().substr(0, 60) + "' is no UUID in lower case.");
     const std::lock_guard guard(mutex_);
     return remove_durably(path(vm, ".permit"));
+}
+
+Result<void> FileGuard::hold(const VmId& vm, const std::vector<VmDisk>& disks) {
+    if (!is_uuid(vm.text()))
+        return fail(Errc::invalid, "'" + vm.text().substr(0, 60) + "' is no UUID in lower case.");
+    std::vector<std::string> paths;
+    for (const VmDisk& disk : disks)
+        if (!disk.read_only && !disk.source.empty()) paths.push_back(disk.source);
+    const std::lock_guard guard(mutex_);
+    // A release may have come between the look and this call.
+    const auto known = read_record(vm);
+    if (!known || known->guard) return {};
+    return holder_.hold(vm, paths);
+}
+
+Result<void> FileGuard::let_go(const VmId& vm) {
+    if (!is_uuid(vm.text()))
+        return fail(Errc::invalid, "'" + vm.text().substr(0, 60) + "' is no UUID in lower case.");
+    const std::lock_guard guard(mutex_);
+    return holder_.let_go(vm);
 }
 
 }  // namespace bailiff::agent

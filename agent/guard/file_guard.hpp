@@ -2,6 +2,7 @@
 // The lock as files: `<uuid>.json` is the truth, `<uuid>.lock` beside it is what the start gate reads.
 #pragma once
 
+#include "agent/guard/image_holder.hpp"
 #include "agent/ports.hpp"
 
 #include <mutex>
@@ -14,9 +15,9 @@ namespace bailiff::agent {
 class FileGuard : public Guard {
   public:
     /// Makes the folder (0700), locks the canary and writes every gate file anew: identities of disks change
-    /// with a reboot, and a gate file that was lost is repaired. Throws Outage when the folder
-    /// cannot be used.
-    explicit FileGuard(std::string folder);
+    /// with a reboot, and a gate file that was lost is repaired. A holder whose lock is gone is ended. Throws
+    /// Outage when the folder cannot be used. `hold_program` is bailiff-hold; without it no disk is held.
+    explicit FileGuard(std::string folder, std::string hold_program = "");
 
     Result<void> lock(const LockRecord& record) override;
     Result<void> unlock(const VmId& vm) override;
@@ -24,6 +25,8 @@ class FileGuard : public Guard {
     std::vector<LockRecord> all() override;
     Result<void> permit(const VmId& vm, const std::string& token) override;
     Result<void> revoke(const VmId& vm) override;
+    Result<void> hold(const VmId& vm, const std::vector<VmDisk>& disks) override;
+    Result<void> let_go(const VmId& vm) override;
 
     const std::string& folder() const { return folder_; }
 
@@ -33,6 +36,7 @@ class FileGuard : public Guard {
     std::optional<LockRecord> read_record(const VmId& vm);
 
     std::string folder_;
+    ImageHolder holder_;
     std::mutex mutex_;
 };
 

@@ -90,6 +90,17 @@ TEST(Gate, refuses_another_vm_on_a_locked_disk) {
     EXPECT_FALSE(refuse_start(spelled, {{vm, "C-1", {{"/images/x", 7, 9}}}}, {}, fake_identity));
 }
 
+TEST(Gate, tells_exports_of_different_servers_apart) {
+    const auto exported = [](const std::string& uuid, const std::string& socket) {
+        return read_start_facts(domain(uuid, "<disk type='network'><source protocol='nbd'><host transport='unix' socket='" + socket + "'/></source></disk>"));
+    };
+    const std::vector<GateLock> locks{{vm, "C-1", {{"nbd+unix:///?socket=/s/a", 0, 0}}}};
+    EXPECT_TRUE(refuse_start(exported(other, "/s/a"), locks, {}, fake_identity));
+    EXPECT_FALSE(refuse_start(exported(other, "/s/b"), locks, {}, fake_identity)) << "an unnamed export is not everybody's";
+    const auto remote = read_start_facts(domain(other, "<disk type='network'><source protocol='nbd' name='x'><host name='store' port='10809'/></source></disk>"));
+    EXPECT_TRUE(refuse_start(remote, {{vm, "C-1", {{"nbd:x@store:10809", 0, 0}}}}, {}, fake_identity));
+}
+
 TEST(Gate, lets_only_the_permitted_token_of_the_same_vm_pass) {
     const std::vector<GateLock> locks{{vm, "C-17", {{"/images/a&b.qcow2", 0, 0}}}};
     const std::vector<Permit> permits{{vm, "0123456789abcdef"}};
