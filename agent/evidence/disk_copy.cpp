@@ -2,6 +2,7 @@
 // Reflink where the file system can, else a sparse copy of what the guest sees.
 #include "agent/evidence/disk_copy.hpp"
 
+#include "agent/evidence/failed.hpp"
 #include "agent/evidence/nbd_reader.hpp"
 #include "agent/evidence/qemu_img.hpp"
 #include "agent/evidence/sha256.hpp"
@@ -18,25 +19,6 @@
 
 namespace bailiff::agent {
 namespace {
-
-tl::unexpected<Error> failed(const std::string& what, int error) {
-    return fail(Errc::unavailable, "Cannot " + what + ": " + std::strerror(error) + ".");
-}
-
-/// True when `to` now shares all blocks of `from`; false when the file system cannot, and nothing is left
-/// behind.
-bool reflink(const std::string& from, const std::string& to) {
-    const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-    if (source < 0) return false;
-    const int target = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    const bool done = target >= 0 && ::ioctl(target, FICLONE, source) == 0 && ::fsync(target) == 0;
-    if (target >= 0) {
-        ::close(target);
-        if (!done) ::unlink(to.c_str());
-    }
-    ::close(source);
-    return done;
-}
 
 /// What the guest sees, hashed on the way; written to `target` when that is a descriptor, with holes for
 /// zeros.
@@ -83,9 +65,30 @@ Result<void> copy(NbdReader& reader, const std::string& path, FrozenDisk& out,
     return {};
 }
 
+/// Served by another process of this host, in the form that QEMU's own tools take.
+bool is_served(const VmDisk& disk) { return disk.source.starts_with("nbd+unix://"); }
+
 }  // namespace
 
+bool clone_file(const std::string& from, const std::string& to) {
+    const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+    if (source < 0) return false;
+    const int target = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    const bool done = target >= 0 && ::ioctl(target, FICLONE, source) == 0 && ::fsync(target) == 0;
+    if (target >= 0) {
+        ::close(target);
+        if (!done) ::unlink(to.c_str());
+    }
+    ::close(source);
+    return done;
+}
+
 Result<int64_t> allocated_bytes(const VmDisk& disk) {
+    if (is_served(disk)) {
+        const auto info = image_info(disk.source, disk.format);
+        if (!info) return fail(info.error());
+        return info->virtual_bytes;
+    }
     struct stat found {};
     if (::stat(disk.source.c_str(), &found) != 0)
         return fail(errno == ENOENT ? Errc::not_found : Errc::unavailable,
@@ -107,13 +110,14 @@ Result<int64_t> allocated_bytes(const VmDisk& disk) {
 
 Result<FrozenDisk> freeze_disk(const VmDisk& disk, const std::string& folder,
                                const std::function<void(double)>& progress) {
-    if (!disk.source.starts_with('/'))
+    if (!disk.source.starts_with('/') && !is_served(disk))
         return fail(Errc::invalid,
                     "The disk " + disk.target + " (" + disk.source +
                         ") is no local file or device; freeze it with the storage's own snapshots.");
     FrozenDisk out{disk.target, disk.source, disk.format, "", "", "", 0, "", "", 0, 0};
     struct stat found {};
-    if (::stat(disk.source.c_str(), &found) != 0) return failed("look at the disk " + disk.source, errno);
+    if (!is_served(disk) && ::stat(disk.source.c_str(), &found) != 0)
+        return failed("look at the disk " + disk.source, errno);
     out.source_device = int64_t(found.st_dev);
     out.source_inode = int64_t(found.st_ino);
     // Opened before anything is copied: QEMU's lock says now whether a VM is writing the image.
@@ -127,7 +131,7 @@ Result<FrozenDisk> freeze_disk(const VmDisk& disk, const std::string& folder,
         alone = info->backing.empty();
     }
     const std::string clone = disk.target + "." + disk.format;
-    if (S_ISREG(found.st_mode) && alone && reflink(disk.source, folder + "/" + clone)) {
+    if (S_ISREG(found.st_mode) && alone && clone_file(disk.source, folder + "/" + clone)) {
         out.method = "reflink";
         out.stored = clone;
         out.stored_format = disk.format;

@@ -28,10 +28,20 @@ struct FrozenDisk {
 /// Bytes that the disk occupies now: what a copy will need at most.
 Result<int64_t> allocated_bytes(const VmDisk& disk);
 
+/// True when `to`, a new file that only its owner may read, now shares all blocks of `from`; false when the file system
+/// cannot, and nothing is left behind.
+bool clone_file(const std::string& from, const std::string& to);
+
 /// Reflinks or copies a disk of a powered-off VM into `folder`, synced and 0400. `progress` gets a fraction
-/// of 1. Errors: invalid for a disk that is no local file or device; unavailable, also while a VM is using
+/// of 1. A disk that is served by NBD over a Unix socket is read from its server, and a device (LVM too) from the
+/// device. Errors: invalid for any other that is no local file; unavailable, also while a VM is using
 /// it.
 Result<FrozenDisk> freeze_disk(const VmDisk& disk, const std::string& folder,
                                const std::function<void(double)>& progress);
+
+/// The reverse: makes the disk at `frozen.source` what the guest saw when it was frozen, from the set in `folder`. The VM
+/// is off. May be repeated after a crash at any point. Errors: as freeze_disk; conflict when the written disk does not
+/// compare.
+Result<void> restore_disk(const FrozenDisk& frozen, const std::string& folder);
 
 }  // namespace bailiff::agent

@@ -34,18 +34,29 @@ std::string format_manifest(const Manifest& manifest) {
                          {"source_inode", disk.source_inode}});
     for (const ManifestFile& file : manifest.files)
         files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
-    const Json json{{"version", version},
+    Json calls = Json::array();
+    for (const StepTime& call : manifest.begun.parts)
+        calls.push_back({{"step", call.step}, {"ms", call.milliseconds}});
+    Json json{{"version", version},
                     {"id", manifest.id.text()},
                     {"vm", manifest.vm.text()},
                     {"case", manifest.case_id.text()},
                     {"taken_at", format_rfc3339(manifest.taken_at)},
                     {"disks", disks},
-                    {"files", files}};
+                    {"files", files},
+                    {"consistency", name(manifest.begun.consistency)}};
+    if (manifest.begun.consistency != Consistency::at_rest) {
+        json["paused"] = manifest.begun.paused;
+        json["note"] = manifest.begun.note;
+        json["calls"] = calls;
+    }
+    if (manifest.memory)
+        json["memory"] = {{"file", manifest.memory->file}, {"format", manifest.memory->format}};
     return dump_json(json, 2) + "\n";
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
-    const auto json = parse_json(text);
+    const auto json = parse_json(text, JsonLimits{size_t{16} << 20, 8});
     if (!json) return fail(json.error());
     std::vector<Mistake> mistakes;
     JsonReader read(*json, mistakes);
@@ -76,6 +87,19 @@ Result<Manifest> parse_manifest(std::string_view text) {
         out.files.push_back({file_name(one, "name"), one.integer("bytes", 0, most), one.text("sha256", 64)});
         one.finish();
     });
+    // Sets of the first version were all taken at rest, and do not say so.
+    out.begun.consistency = read.word("consistency", Consistency::at_rest, false);
+    out.begun.paused = read.boolean("paused", false);
+    out.begun.note = read.optional_text("note");
+    read.each("calls", false, 64, [&](const Json& item, const std::string& at) {
+        JsonReader one(item, mistakes, at);
+        out.begun.parts.push_back({one.text("step", 64), one.integer("ms", 0, most)});
+        one.finish();
+    });
+    if (auto memory = read.object("memory", false)) {
+        out.memory = MemoryDump{file_name(*memory, "file"), memory->text("format", 64)};
+        memory->finish();
+    }
     read.finish();
     if (!mistakes.empty()) return fail(Errc::invalid, "The manifest is damaged: " + describe(mistakes));
     return out;

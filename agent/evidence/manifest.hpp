@@ -26,6 +26,9 @@ struct Manifest {
     Instant taken_at{};
     std::vector<FrozenDisk> disks;
     std::vector<ManifestFile> files;
+    /// How the copies stand to the guest: for a set of a running VM, `begun` says how its instant was reached.
+    BackupBegun begun{Consistency::at_rest, {}, false, true, {}, {}};
+    std::optional<MemoryDump> memory = {};
 };
 
 std::string format_manifest(const Manifest& manifest);

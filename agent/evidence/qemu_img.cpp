@@ -38,7 +38,27 @@ Result<ImageInfo> image_info(const std::string& path, const std::string& format)
             out.backing = name->get<std::string>();
     if (const auto name = json->find("backing-filename-format"); name != json->end() && name->is_string())
         out.backing_format = name->get<std::string>();
+    const Json::json_pointer data_file("/format-specific/data/data-file");
+    out.data_file = json->contains(data_file);
     return out;
+}
+
+Result<void> create_image(const std::string& path, int64_t virtual_bytes) {
+    const auto made =
+        output_of({"qemu-img", "create", "-q", "-f", "qcow2", path, std::to_string(virtual_bytes)},
+                  limited(std::chrono::seconds{60}));
+    if (!made) return fail(made.error());
+    return {};
+}
+
+Result<void> convert_image(const std::string& from, const std::string& from_format, const std::string& to,
+                           const std::string& to_format, bool exists, std::chrono::milliseconds timeout) {
+    std::vector<std::string> argv{"qemu-img", "convert", "-q", "-f", from_format, "-O", to_format};
+    if (exists) argv.push_back("-n");
+    argv.insert(argv.end(), {from, to});
+    const auto done = output_of(argv, limited(timeout));
+    if (!done) return fail(done.error());
+    return {};
 }
 
 Result<void> create_overlay(const std::string& path, const std::string& base,
