@@ -13,6 +13,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
+#include <string>
 
 namespace bailiff::agent {
 namespace {
@@ -115,6 +117,20 @@ Result<std::optional<ClamdAnswer>> ClamdSession::answer() {
     return std::optional(out);
 }
 
+std::optional<Instant> signatures_date(std::string_view version) {
+    const size_t number = version.find('/');
+    const size_t date = number == version.npos ? number : version.find('/', number + 1);
+    if (date == version.npos) return std::nullopt;
+    const std::string text(version.substr(date + 1));
+    std::tm local{};
+    const char* end = ::strptime(text.c_str(), "%a %b %d %H:%M:%S %Y", &local);
+    if (!end || *end) return std::nullopt;
+    local.tm_isdst = -1;
+    const std::time_t at = ::mktime(&local);
+    if (at <= 0) return std::nullopt;
+    return Instant(Seconds(at));
+}
+
 Result<ClamdFacts> examine_clamd(const std::string& socket_path, std::chrono::seconds limit) {
     const auto pong = ask_once(socket_path, "zPING", -1, limit);
     if (!pong) return fail(pong.error());
@@ -123,6 +139,7 @@ Result<ClamdFacts> examine_clamd(const std::string& socket_path, std::chrono::se
     if (!version) return fail(version.error());
     ClamdFacts facts;
     facts.version = escape_path(*version);
+    facts.signatures_at = signatures_date(*version).value_or(Instant{});
     // ClamAV takes nothing above two gigabytes, whatever its configuration says. The file is a hole: it costs no memory.
     const Descriptor giant(::memfd_create("limit", MFD_CLOEXEC));
     if (giant && ::ftruncate(giant.fd(), (off_t{1} << 31) + (off_t{1} << 20)) == 0) {

@@ -5,6 +5,7 @@
 #include "agent/scan/descriptor.hpp"
 
 #include <bailiff/result.hpp>
+#include <bailiff/time.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -44,8 +45,13 @@ class ClamdSession {
 /// What is found out once, before the first file.
 struct ClamdFacts {
     std::string version;          ///< "ClamAV 1.4.6/27400/…"
+    Instant signatures_at{};      ///< of its database; 0 = it has no date
     bool reports_limits = false;  ///< whether files over clamd's limits are answered with an alert (AlertExceedsMax yes)
 };
+
+/// The date in "ClamAV 1.0.7/27500/Tue Nov 24 08:00:00 2026", which clamd prints in its host's local time. Nothing when
+/// there is none: a database of local files only has no number and no date.
+std::optional<Instant> signatures_date(std::string_view version);
 
 /// Asks PING and VERSION, and shows clamd a sparse file above any limit it can have. An error names the remedy.
 Result<ClamdFacts> examine_clamd(const std::string& socket_path, std::chrono::seconds limit);

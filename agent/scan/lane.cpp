@@ -63,7 +63,7 @@ class ClamdLane : public Lane {
 class ClamdEngine : public Engine {
   public:
     ClamdEngine(ClamdOptions options, ClamdFacts facts) : options_(std::move(options)), facts_(std::move(facts)) {}
-    ScanEngine facts() const override { return {"clamav", facts_.version, facts_.reports_limits}; }
+    ScanEngine facts() const override { return {"clamav", facts_.version, facts_.reports_limits, facts_.signatures_at}; }
     uint64_t largest_file() const override {
         return options_.largest_file.value_or(facts_.reports_limits ? alerting_largest_file : debian_largest_file);
     }
@@ -108,7 +108,7 @@ class YaraLane : public Lane {
 class YaraEngine : public Engine {
   public:
     explicit YaraEngine(YaraRules rules) : rules_(std::move(rules)) {}
-    ScanEngine facts() const override { return {"yara", "sha256:" + rules_.version(), true}; }
+    ScanEngine facts() const override { return {"yara", "sha256:" + rules_.version(), true, {}}; }
     uint64_t largest_file() const override { return uint64_t{2} << 30; }
     std::unique_ptr<Lane> new_lane() override { return std::make_unique<YaraLane>(rules_); }
 

@@ -26,7 +26,9 @@ Json to_json(const Finding& hit) {
             {"engine", hit.engine}, {"sha256", hit.sha256}, {"size", hit.size}};
 }
 Json to_json(const ScanEngine& engine) {
-    return {{"name", engine.name}, {"version", engine.version}, {"reports_limits", engine.reports_limits}};
+    Json out{{"name", engine.name}, {"version", engine.version}, {"reports_limits", engine.reports_limits}};
+    if (engine.signatures_at != Instant{}) out["signatures_at"] = format_rfc3339(engine.signatures_at);
+    return out;
 }
 Json to_json(const ScannedVolume& volume) {
     Json out{{"name", volume.name},   {"start", volume.start}, {"size", volume.size},
@@ -127,7 +129,8 @@ Result<Verdict> parse_verdict(std::string_view output) {
     objects(in, "hits", mistakes, [&](JsonReader& item) { v.hits.push_back(read_hit(item)); });
     v.hits_total = count(in, "hits_total");
     objects(in, "engines", mistakes, [&](JsonReader& item) {
-        v.engines.push_back({item.text("name", 64), item.text("version", 1024), item.boolean("reports_limits")});
+        v.engines.push_back({item.text("name", 64), item.text("version", 1024), item.boolean("reports_limits"),
+                             item.instant("signatures_at", false)});
     });
     objects(in, "volumes", mistakes, [&](JsonReader& item) { v.volumes.push_back(read_volume(item)); });
     v.duration_ms = count(in, "duration_ms");

@@ -59,6 +59,7 @@ struct ScanEngine {
     std::string name;
     std::string version;         ///< clamd's VERSION answer, or the SHA-256 of the YARA rules
     bool reports_limits = true;  ///< false: files over the engine's own limits pass silently (see README)
+    Instant signatures_at{};     ///< when its signatures were made; 0 = it does not say (local files have no date)
     friend bool operator==(const ScanEngine&, const ScanEngine&) = default;
 };
 

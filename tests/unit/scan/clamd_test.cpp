@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+
 namespace bailiff::agent {
 namespace {
 
@@ -32,6 +35,24 @@ TEST(ClamdAnswer, Table) {
         EXPECT_EQ(answer.kind, kind) << line;
         EXPECT_EQ(answer.text, text) << line;
     }
+}
+
+TEST(ClamdVersion, TheDateOfTheSignaturesIsLocalTimeOrNothing) {
+    const char* old = std::getenv("TZ");
+    const std::string before = old ? old : "";
+    const auto in_zone = [](const char* zone, std::string_view version) {
+        ::setenv("TZ", zone, 1);
+        ::tzset();
+        return signatures_date(version);
+    };
+    EXPECT_EQ(in_zone("UTC0", "ClamAV 1.0.7/27500/Tue Nov 24 08:00:00 2026"), Instant(Seconds(1795507200)));
+    EXPECT_EQ(in_zone("IST-5:30", "ClamAV 1.0.7/27500/Tue Nov 24 13:30:00 2026"), Instant(Seconds(1795507200)));
+    EXPECT_EQ(in_zone("UTC0", "ClamAV 1.0.7/27500/Tue Nov  3 08:00:00 2026"), Instant(Seconds(1793692800)));
+    for (const char* none : {"ClamAV 1.0.7", "ClamAV 1.0.7/27500", "ClamAV 1.0.7/27500/", "ClamAV 1.0.7/27500/yesterday", "",
+                             "ClamAV 1.0.7/27500/Tue Nov 24 08:00:00 2026 and more", "ClamAV 1.0.7/27500/Thu Jan  1 00:00:00 1970"})
+        EXPECT_EQ(in_zone("UTC0", none), std::nullopt) << none;
+    old ? ::setenv("TZ", before.c_str(), 1) : ::unsetenv("TZ");
+    ::tzset();
 }
 
 TEST(ClamdAnswer, AMissingDaemonIsAnErrorWithItsRemedy) {

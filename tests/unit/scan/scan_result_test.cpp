@@ -18,7 +18,7 @@ Verdict example() {
     v.skipped_total = 2;
     v.hits = {{"/a\\xff", "gpt2", "Test.Eicar", "clamav", std::string(64, 'a'), 68}};
     v.hits_total = 1;
-    v.engines = {{"clamav", "ClamAV 1.4", true}, {"yara", "sha256:00", true}};
+    v.engines = {{"clamav", "ClamAV 1.4/27500/Tue Nov 24 08:00:00 2026", true, Instant(Seconds(1795507200))}, {"yara", "sha256:00", true, {}}};
     v.volumes = {{"gpt2", "ext4", 1048576, 4096, VolumeState::read, "", {"the journal was not replayed"}, 12, 3456},
                  {"gpt3", "xfs", 2097152, 4096, VolumeState::unreadable, "xfs", {}, 0, 0}};
     v.duration_ms = 17;
@@ -36,6 +36,13 @@ TEST(ScanResult, ComesBack) {
     EXPECT_EQ(parse_verdict(verdict_json(v)).value(), v);
     EXPECT_EQ(parse_verdict(hit_json(v.hits[0]) + "\n" + skipped_json(v.skipped[0]) + "\n" + verdict_json(v) + "\n").value(), v);
     EXPECT_EQ(verdict_json(v).find('\n'), std::string::npos);
+}
+
+TEST(ScanResult, TheDateOfTheSignaturesStandsWhereAnEngineSaysIt) {
+    const Json json = Json::parse(verdict_json(example()));
+    EXPECT_EQ(json.at("engines").at(0).at("signatures_at"), "2026-11-24T08:00:00Z");
+    EXPECT_FALSE(json.at("engines").at(1).contains("signatures_at"));
+    EXPECT_FALSE(parse_changed([](Json& j) { j["engines"][0]["signatures_at"] = "yesterday"; }));
 }
 
 TEST(ScanResult, RefusesWhatCannotBeBelieved) {
