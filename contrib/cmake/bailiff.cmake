@@ -91,10 +91,15 @@ function(bailiff_beast)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS $<$<CONFIG:Release>:-O1>)
 endfunction()
 
-# bailiff_library(NAME SOURCES a.cpp ... LINKS lib ...): one library per folder; its links are its includes.
+# bailiff_library(NAME SOURCES a.cpp ... LINKS lib ... [ALONE]): one library per folder; its links are its includes.
+# Most of a unit's compile time goes into headers and templates that its neighbours need as well: with BAILIFF_UNITY six
+# files of a folder are compiled as one (but for ALONE ones). What is built is the same; a change rebuilds more.
 function(bailiff_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 A "ALONE" "" "SOURCES;LINKS")
   add_library(${name} STATIC ${A_SOURCES})
+  if(BAILIFF_UNITY AND NOT A_ALONE AND NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/tests/")
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  endif()
   bailiff_common(${name})
   target_link_libraries(${name} PUBLIC ${A_LINKS})
 endfunction()
@@ -125,4 +130,8 @@ function(bailiff_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT})
+  if("bailiff_lab" IN_LIST A_LINKS)
+    # Emulated guests and patience do not go well with other emulated guests: one laboratory at a time.
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK laboratory)
+  endif()
 endfunction()

@@ -3,50 +3,14 @@
 #pragma once
 
 #include "gateway_world.hpp"
+#include "tests/fixtures/program.hpp"
 
 #include <bailiff/framing.hpp>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 namespace bailiff::test {
-
-/// A program under test: started without a shell, ended by its id.
-class Program {
-  public:
-    Program(std::vector<std::string> words, const std::string& log) {
-        std::vector<char*> argv;
-        for (auto& word : words) argv.push_back(word.data());
-        argv.push_back(nullptr);
-        const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        pid_ = fork();
-        if (pid_ == 0) {
-            dup2(file, 1);
-            dup2(file, 2);
-            execv(argv[0], argv.data());
-            _exit(127);
-        }
-        close(file);
-    }
-    ~Program() {
-        if (pid_ > 0) kill(pid_, SIGKILL), wait();
-    }
-    Program(const Program&) = delete;
-    Program& operator=(const Program&) = delete;
-    void signal(int number) const { kill(pid_, number); }
-    /// The exit code, -1 when a signal ended it.
-    int wait() {
-        int status = 0;
-        waitpid(pid_, &status, 0);
-        pid_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    }
-
-  private:
-    pid_t pid_ = -1;
-};
 
 /// The agent's end of its Unix socket: accepts, says Hello, keeps what comes.
 class FakeAgent {
