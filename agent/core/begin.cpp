@@ -90,6 +90,7 @@ bool known_scan(const Job& job, const Observation& seen) {
 
 bool takes(const Order& order) { return harmful(order.desired); }
 bool takes(const Job&) { return true; }
+
 /// An operation may have waited for another one of its VM, or for the agent: nothing starts late.
 template <class Document>
 Why check_time(const Document& d, const HostFacts& host) {

@@ -62,8 +62,7 @@ Step off_step(const View& v) {
     if (!*v.op.gate_holds)
         return finished(v, "the VM is off" + how + ", but the start gate does not hold on this host, and the order did not require it: who "
                            "starts the VM is stopped afterwards only; see `bailiff-agent status`");
-    if (v.seen.own_set) return finished(v, "the VM is off and locked" + how);
-    return finished(v, "the VM is off and locked");
+    return finished(v, "the VM is off and locked" + how);
 }
 
 /// From the network of a VM to one that is cut or limited, on its own disks. A VM that is off and locked comes back that
