@@ -184,7 +184,7 @@ class SocketRelay final : public Relay, public std::enable_shared_from_this<Sock
     RelayEvents events_;
     const std::shared_ptr<net::ssl::context> tls_;
     net::ip::tcp::resolver resolver_;
-    websocket::stream<beast::ssl_stream<beast::tcp_stream>> socket_;
+    websocket::stream<beast::ssl_stream<beast::tcp_stream>, false> socket_;   // never compressed
     net::local::stream_protocol::socket agent_;
     net::steady_timer timer_;
     websocket::response_type response_;

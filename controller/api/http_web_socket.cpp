@@ -128,7 +128,7 @@ class SocketSession final : public HttpConnection, public std::enable_shared_fro
     }
 
     HttpCore& core_;
-    websocket::stream<TlsStream> socket_;
+    websocket::stream<TlsStream, false> socket_;   // never compressed: what a stranger sends is not inflated
     Request request_;
     WebSocketUse use_;
     net::steady_timer timer_;

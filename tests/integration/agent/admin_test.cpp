@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string vm = "00000000-0000-4000-8000-0000000000a1";
+const std::string plain_vm = "00000000-0000-4000-8000-0000000000a1";
 
 class AdminOnRealHost : public testing::Test {
   protected:
@@ -22,7 +22,7 @@ class AdminOnRealHost : public testing::Test {
         if (const std::string missing = lab_missing(); !missing.empty()) GTEST_SKIP() << missing;
         host = std::make_unique<LabHost>();
         const std::string xml = host->folder() + "/plain.xml";
-        std::ofstream(xml) << "<domain type='qemu'><name>plain</name><uuid>" + vm + "</uuid><memory>16384</memory><vcpu>1</vcpu><os><type>hvm</type></os>"
+        std::ofstream(xml) << "<domain type='qemu'><name>plain</name><uuid>" + plain_vm + "</uuid><memory>16384</memory><vcpu>1</vcpu><os><type>hvm</type></os>"
                               "<devices><interface type='network'><mac address='52:54:00:00:00:a1'/><source network='customers'/></interface></devices></domain>";
         host->virsh({"define", xml});
         host->virsh({"start", "--paused", "plain"});
@@ -42,7 +42,7 @@ class AdminOnRealHost : public testing::Test {
     void write_conf(const std::string& text) const { std::ofstream(conf) << "log-level = info\n" << text; }
     void up() { ASSERT_TRUE(agent->start_and_connect()) << agent->log(); }
     std::string power() const { return host->virsh({"domstate", "plain"}).substr(0, 4); }
-    std::string refusal(VmState desired) { return std::string(name(controller->make(vm, desired).refusal)); }
+    std::string refusal(VmState desired) { return std::string(name(controller->make(plain_vm, desired).refusal)); }
     Json status() const { return *parse_json(agent->command({"status", "--json"}).out); }
     bool hears(const std::string& what, std::chrono::seconds patience = 20s) {
         const auto end = std::chrono::steady_clock::now() + patience;
@@ -76,7 +76,7 @@ TEST_F(AdminOnRealHost, the_hosts_files_win_over_orders_without_a_restart) {
     write_conf("dry-run = true\n");
     agent->signal(SIGHUP);
     EXPECT_TRUE(hears("dry_run"));
-    const auto planned = controller->make(vm, VmState::off);
+    const auto planned = controller->make(plain_vm, VmState::off);
     EXPECT_EQ(name(planned.refusal), name(Refusal::dry_run));
     EXPECT_TRUE(std::any_of(planned.plan.begin(), planned.plan.end(), [](const std::string& line) { return line == "would: end_gracefully"; }));
     write_conf("budget-per-hour = 0\n");
@@ -92,7 +92,7 @@ TEST_F(AdminOnRealHost, the_hosts_files_win_over_orders_without_a_restart) {
 
 TEST_F(AdminOnRealHost, a_vm_is_released_by_force_beside_the_agent_and_without_one) {
     up();
-    ASSERT_EQ(name(controller->make(vm, VmState::off).status), name(AnswerStatus::done));
+    ASSERT_EQ(name(controller->make(plain_vm, VmState::off).status), name(AnswerStatus::done));
     EXPECT_NE(agent->command({"release", "plain", "--reason", "x"}).exit_code, 0) << "not without --force";
     EXPECT_NE(agent->command({"release", "--force", "other", "--reason", "x"}).exit_code, 0) << "nothing of ours";
 
@@ -105,11 +105,11 @@ TEST_F(AdminOnRealHost, a_vm_is_released_by_force_beside_the_agent_and_without_o
     EXPECT_FALSE(hears("lock_bypassed", 0s));
 
     host->virsh({"suspend", "plain"});
-    ASSERT_EQ(name(controller->make(vm, VmState::off).status), name(AnswerStatus::done)) << "a new order counts as ever";
+    ASSERT_EQ(name(controller->make(plain_vm, VmState::off).status), name(AnswerStatus::done)) << "a new order counts as ever";
     agent->stop();
     agent->events.clear();
     EXPECT_NE(agent::Process::run({"virsh", "-c", host->uri(), "start", "plain"})->exit_code, 0) << "the lock holds without the agent";
-    const auto alone = agent->command({"release", "--force", vm, "--reason", "the agent is down", "--json"});
+    const auto alone = agent->command({"release", "--force", plain_vm, "--reason", "the agent is down", "--json"});
     ASSERT_EQ(alone.exit_code, 0) << alone.out << alone.err;
     EXPECT_TRUE(parse_json(alone.out)->at("unlocked").get<bool>());
     EXPECT_EQ(agent::Process::run({"virsh", "-c", host->uri(), "start", "plain"})->exit_code, 0);

@@ -9,12 +9,12 @@
 namespace bailiff::test {
 namespace {
 
-constexpr const char* eicar = R"({"type":"content/malware","address":"192.0.2.10"})";
+constexpr const char* report = R"({"type":"content/malware","address":"192.0.2.10"})";
 
 TEST(Https, AsksAndAnswers) {
     LiveApi live;
     auto ana = live.client("ana");
-    const auto made = ana.ask("POST", "/api/v1/reports", eicar);
+    const auto made = ana.ask("POST", "/api/v1/reports", report);
     ASSERT_TRUE(made) << made.error().text;
     EXPECT_EQ(made->status, 201) << made->body;
     EXPECT_EQ(made->headers.at("location"), "/api/v1/reports/R-1");
@@ -83,7 +83,7 @@ TEST(Https, EventsAreStreamedAndResumed) {
         return events;
     };
     std::thread reporter;
-    const auto first = listen(1, {}, [&] { reporter = std::thread([&] { EXPECT_TRUE(live.client("ana").ask("POST", "/api/v1/reports", eicar)); }); });
+    const auto first = listen(1, {}, [&] { reporter = std::thread([&] { EXPECT_TRUE(live.client("ana").ask("POST", "/api/v1/reports", report)); }); });
     reporter.join();
     ASSERT_GE(first.size(), 1u);
     EXPECT_EQ(Json::parse(first[0].data).at("case"), "C-1");
@@ -104,7 +104,7 @@ TEST(Https, EventsAreStreamedAndResumed) {
 
 TEST(Https, ManyClientsAtOnceEachGetTheirAnswer) {
     LiveApi live;
-    ASSERT_EQ(live.client("ana").ask("POST", "/api/v1/reports", eicar)->status, 201);
+    ASSERT_EQ(live.client("ana").ask("POST", "/api/v1/reports", report)->status, 201);
     std::vector<std::thread> clients;
     std::atomic<int> good{0};
     for (int i = 0; i < 8; ++i)

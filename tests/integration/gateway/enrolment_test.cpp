@@ -7,8 +7,6 @@ namespace {
 
 using Enrolling = GatewayWorld;
 
-std::string status(const std::string& response) { return response.substr(0, std::min<size_t>(12, response.size())); }
-
 std::string text_of(const GENERAL_NAMES* names) {
     std::string out;
     for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {

@@ -7,7 +7,6 @@ namespace {
 
 using Connecting = GatewayWorld;
 
-std::string status(const std::string& response) { return response.substr(0, std::min<size_t>(12, response.size())); }
 Frame beat(const std::string& id) { return {MessageId(id), Heartbeat{Instant(Seconds(1)), true, 1, 0, ""}}; }
 
 /// Whether a client with these settings gets through the handshake. In TLS 1.3 a client learns of a refusal of its

@@ -231,4 +231,7 @@ class GatewayWorld : public ::testing::Test {
     int made_ = 0;
 };
 
+/// The first words of an answer, "HTTP/1.1 200".
+inline std::string status(const std::string& response) { return response.substr(0, std::min<size_t>(12, response.size())); }
+
 }  // namespace bailiff::test

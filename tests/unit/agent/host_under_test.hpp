@@ -19,6 +19,9 @@
 
 namespace bailiff::test {
 
+/// A VM beside table_vm(), for tests that add it.
+inline const VmId other_vm("33333333-3333-4333-8333-333333333333");
+
 /// What the agent's process dies of. Not an Outage: nobody catches it.
 struct Crash {};
 

@@ -22,8 +22,8 @@ struct Trouble {
     bool strikes() { return armed && ++passed >= at && at > 0 && passed < at + lasts; }
 };
 
-struct Life {
-    Life() {
+struct ManyLives {
+    ManyLives() {
         test.host.plant(table_vm(), "/var/www/evil.php", "<?php EICAR");
         before = test.host.disks_of(table_vm());
         test.journal.before = [this](const auto&, const auto&, const auto&) {
@@ -96,13 +96,13 @@ struct Life {
 
 struct Story {
     const char* title;
-    std::function<void(Life&)> live;
+    std::function<void(ManyLives&)> live;
 };
 
 const std::vector<Story>& stories() {
     static const std::vector<Story> all{
         {"isolated, released, isolated again, off, released",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.must(l.test.make(VmState::isolated, Expect::running));
              l.must(l.test.make(VmState::running));
              l.must(l.test.make(VmState::isolated));
@@ -110,14 +110,14 @@ const std::vector<Story>& stories() {
              l.must(l.test.make(VmState::running));
          }},
         {"cleaned, then reverted",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.off_and_evidence();
              l.clean_what_is_found();
              l.must(l.test.run(JobKind::revert));
              l.give_back();
          }},
         {"a quarantine run that is thrown away",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.off_and_evidence();
              l.must(l.test.make(VmState::quarantined, Expect::off));
              l.must(l.test.make(VmState::off, Expect::quarantined));
@@ -125,7 +125,7 @@ const std::vector<Story>& stories() {
              l.give_back();
          }},
         {"a guest that hears nobody, twice",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.test.vm().obeys_agent = l.test.vm().obeys_acpi = false;
              for (int i = 0; i < 2; ++i) {
                  l.must(l.test.make(VmState::off));
@@ -133,7 +133,7 @@ const std::vector<Story>& stories() {
              }
          }},
         {"off, superseded by a release while the guest still shuts down",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.test.vm().obeys_within = Seconds(40);
              const Order off = l.test.order(VmState::off);
              if (!l.test.runner) l.test.boot();
@@ -152,7 +152,7 @@ const std::vector<Story>& stories() {
              if (l.test.vm().power == Power::off && l.test.host.locks.empty()) l.test.host.start_by_hand(table_vm());
          }},
         {"isolated, superseded by off, superseded by a release",
-         [](Life& l) {
+         [](ManyLives& l) {
              if (!l.test.runner) l.test.boot();
              for (const VmState state : {VmState::isolated, VmState::off}) {
                  const Order order = l.test.order(state);
@@ -164,7 +164,7 @@ const std::vector<Story>& stories() {
              if (l.test.vm().power == Power::off && l.test.host.locks.empty()) l.test.host.start_by_hand(table_vm());
          }},
         {"an evidence set that was there already, and a scan without a find",
-         [](Life& l) {
+         [](ManyLives& l) {
              l.test.host.images.at(l.test.vm().disks.front().source).files.erase("/var/www/evil.php");
              l.before = l.test.host.disks_of(table_vm());
              l.off_and_evidence();
@@ -176,13 +176,13 @@ const std::vector<Story>& stories() {
     return all;
 }
 
-std::string list(const std::vector<std::string>& lines) {
+std::string lines_of(const std::vector<std::string>& lines) {
     std::string out;
     for (const auto& line : lines) out += "\n  " + line;
     return out;
 }
 
-void play(const Story& story, Life& life) {
+void play(const Story& story, ManyLives& life) {
     life.test.boot();
     story.live(life);
     life.calm();
@@ -194,30 +194,30 @@ void play(const Story& story, Life& life) {
 /// points there are.
 class KillWalkLives : public testing::TestWithParam<size_t> {
   protected:
-    void walk(const char* what, Trouble Life::*kind, int64_t lasts, int64_t stride) {
+    void walk(const char* what, Trouble ManyLives::*kind, int64_t lasts, int64_t stride) {
         const Story& story = stories().at(GetParam());
-        Life calm;
+        ManyLives calm;
         play(story, calm);
-        ASSERT_TRUE(calm.wrong.empty()) << story.title << list(calm.wrong);
+        ASSERT_TRUE(calm.wrong.empty()) << story.title << lines_of(calm.wrong);
         const int64_t points = (calm.*kind).passed;
         for (int64_t point = 1; point <= points; point += stride) {
-            Life life;
+            ManyLives life;
             (life.*kind).at = point;
             (life.*kind).lasts = lasts;
             play(story, life);
-            ASSERT_TRUE(life.wrong.empty()) << story.title << ": " << what << " at point " << point << " of " << points << list(life.wrong);
+            ASSERT_TRUE(life.wrong.empty()) << story.title << ": " << what << " at point " << point << " of " << points << lines_of(life.wrong);
         }
         std::cout << story.title << ": " << what << " at " << points / stride << " of " << points << " points\n";
         RecordProperty("points", int(points / stride));
     }
 };
 
-TEST_P(KillWalkLives, killed_at_every_point) { walk("killed", &Life::kill, 1, 1); }
-TEST_P(KillWalkLives, killed_and_again_while_it_recovers) { walk("killed twice", &Life::kill, 2, 3); }
-TEST_P(KillWalkLives, the_journal_cannot_be_written_once) { walk("disk full", &Life::disk_full, 1, 1); }
-TEST_P(KillWalkLives, the_journal_cannot_be_written_for_a_while) { walk("disk full for 4 writes", &Life::disk_full, 4, 2); }
-TEST_P(KillWalkLives, the_locks_are_out_of_reach_once) { walk("locks out of reach", &Life::guard_fails, 1, 1); }
-TEST_P(KillWalkLives, the_locks_are_out_of_reach_for_a_while) { walk("locks out of reach for 3 calls", &Life::guard_fails, 3, 2); }
+TEST_P(KillWalkLives, killed_at_every_point) { walk("killed", &ManyLives::kill, 1, 1); }
+TEST_P(KillWalkLives, killed_and_again_while_it_recovers) { walk("killed twice", &ManyLives::kill, 2, 3); }
+TEST_P(KillWalkLives, the_journal_cannot_be_written_once) { walk("disk full", &ManyLives::disk_full, 1, 1); }
+TEST_P(KillWalkLives, the_journal_cannot_be_written_for_a_while) { walk("disk full for 4 writes", &ManyLives::disk_full, 4, 2); }
+TEST_P(KillWalkLives, the_locks_are_out_of_reach_once) { walk("locks out of reach", &ManyLives::guard_fails, 1, 1); }
+TEST_P(KillWalkLives, the_locks_are_out_of_reach_for_a_while) { walk("locks out of reach for 3 calls", &ManyLives::guard_fails, 3, 2); }
 
 INSTANTIATE_TEST_SUITE_P(Stories, KillWalkLives, testing::Range(size_t{0}, stories().size()));
 

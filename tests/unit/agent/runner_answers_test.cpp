@@ -9,8 +9,6 @@
 namespace bailiff::test {
 namespace {
 
-const VmId other_vm("33333333-3333-4333-8333-333333333333");
-
 TEST(Answers, the_same_order_acts_once_and_gets_the_same_answer) {
     HostUnderTest test;
     const auto order = test.order(VmState::off);

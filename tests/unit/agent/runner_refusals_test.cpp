@@ -9,8 +9,6 @@
 namespace bailiff::test {
 namespace {
 
-const VmId other_vm("33333333-3333-4333-8333-333333333333");
-
 // ---- refusals ------------------------------------------------------------------------------------------------------
 
 struct TableHost : HostUnderTest {

@@ -9,7 +9,7 @@ using core::Policy;
 
 const char* const virus = "virus-content.json";
 
-std::vector<Mistake> mistakes_of(const std::string& text) {
+std::vector<Mistake> mistakes_in(const std::string& text) {
     std::vector<Mistake> mistakes;
     const auto policy = parse_policy(text, mistakes);
     EXPECT_EQ(policy.has_value(), mistakes.empty());
@@ -18,7 +18,7 @@ std::vector<Mistake> mistakes_of(const std::string& text) {
 
 /// The first mistake after one change to the seed: "/place: text".
 std::string after(const std::string& pointer, const Json& value) {
-    const auto mistakes = mistakes_of(changed(virus, pointer, value));
+    const auto mistakes = mistakes_in(changed(virus, pointer, value));
     return mistakes.empty() ? "OK" : describe(mistakes, 1);
 }
 
@@ -73,14 +73,14 @@ TEST(PolicyFile, WhatHostsAreToldBesides) {
     EXPECT_TRUE(read->evidence_first && read->memory);
     EXPECT_EQ(*parse_policy(policy_json(*read), mistakes), *read);
     policy.erase("limit");
-    EXPECT_NE(describe(mistakes_of(dump_json(policy))).find("/limit: is missing"), std::string::npos);
+    EXPECT_NE(describe(mistakes_in(dump_json(policy))).find("/limit: is missing"), std::string::npos);
     EXPECT_NE(after("/limit", Json{{"rate_kbit", 5}}).find("no step leads to"), std::string::npos);
     EXPECT_NE(after("/restore/health", "unchecked").find("give both or neither"), std::string::npos);
     EXPECT_NE(after("/treatment/memory", true).find("evidence_first"), std::string::npos);
 }
 
 TEST(PolicyFile, EveryMistakeAtOnce) {
-    const auto mistakes = mistakes_of(R"({
+    const auto mistakes = mistakes_in(R"({
         "id": "x", "revison": 1, "title": "", "nature": "n", "calendar": "c", "types": ["content/malwear", "smtp/spam"],
         "ladder": [{"step": "reply", "waits_for": "mail", "within": "1 hour", "clock": "office", "than": "off"}],
         "restore": {"when": "clean", "by": "policy"}, "support_tokens": 1.5})");
@@ -95,17 +95,17 @@ TEST(PolicyFile, EveryMistakeAtOnce) {
 }
 
 TEST(PolicyFile, Garbage) {
-    EXPECT_EQ(places(mistakes_of("")), "/");
-    EXPECT_EQ(places(mistakes_of("not json")), "/");
-    EXPECT_EQ(places(mistakes_of("[]")), "/");
-    EXPECT_EQ(places(mistakes_of("null")), "/");
-    EXPECT_EQ(places(mistakes_of(R"({"id":"a","id":"b"})")), "/");
-    EXPECT_EQ(places(mistakes_of(std::string(100, '['))), "/");
-    EXPECT_EQ(places(mistakes_of(std::string("{\"id\":\"\xff\"}"))), "/");
-    EXPECT_EQ(places(mistakes_of(std::string(2 << 20, ' '))), "/");
-    EXPECT_EQ(places(mistakes_of(R"({"id":[],"ladder":{},"restore":[],"types":"x","answer":1})")),
+    EXPECT_EQ(places(mistakes_in("")), "/");
+    EXPECT_EQ(places(mistakes_in("not json")), "/");
+    EXPECT_EQ(places(mistakes_in("[]")), "/");
+    EXPECT_EQ(places(mistakes_in("null")), "/");
+    EXPECT_EQ(places(mistakes_in(R"({"id":"a","id":"b"})")), "/");
+    EXPECT_EQ(places(mistakes_in(std::string(100, '['))), "/");
+    EXPECT_EQ(places(mistakes_in(std::string("{\"id\":\"\xff\"}"))), "/");
+    EXPECT_EQ(places(mistakes_in(std::string(2 << 20, ' '))), "/");
+    EXPECT_EQ(places(mistakes_in(R"({"id":[],"ladder":{},"restore":[],"types":"x","answer":1})")),
               "/id /revision /title /nature /calendar /types /ladder /answer /restore");
-    EXPECT_TRUE(mistakes_of("\xEF\xBB\xBF" + shipped_text(virus)).empty());
+    EXPECT_TRUE(mistakes_in("\xEF\xBB\xBF" + shipped_text(virus)).empty());
 }
 
 TEST(PolicyRules, NoSwitchOffWithoutACall) {
@@ -114,7 +114,7 @@ TEST(PolicyRules, NoSwitchOffWithoutACall) {
     auto silent = shipped_json(virus);
     silent["ladder"].erase(1);
     silent["without_call"] = true;
-    EXPECT_TRUE(mistakes_of(dump_json(silent)).empty());
+    EXPECT_TRUE(mistakes_in(dump_json(silent)).empty());
     EXPECT_NE(after("/without_call", true).find("/without_call"), std::string::npos);
 }
 
@@ -144,7 +144,7 @@ TEST(PolicyRules, WhatBelongsTogether) {
     auto confirmed = shipped_json(virus);
     confirmed["restore"]["when"] = "confirmed";
     confirmed["answer"]["needs"] = Json::array();
-    EXPECT_EQ(places(mistakes_of(dump_json(confirmed))), "/answer");
+    EXPECT_EQ(places(mistakes_in(dump_json(confirmed))), "/answer");
     EXPECT_NE(after("/resolution/within", "PT0S").find("/resolution/within"), std::string::npos);
     EXPECT_NE(after("/calendar", "../etc").find("/calendar"), std::string::npos);
     EXPECT_NE(after("/id", "a b").find("/id"), std::string::npos);
