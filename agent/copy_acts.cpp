@@ -43,6 +43,7 @@ Result<void> look_at_copy(const World& world, const VmId& vm, const EvidenceId& 
     if (job->state != BackupJob::State::running) return {};
     into.backup = is_ours(*job, world.evidence.staging(vm, set)) ? BackupSeen::ours : BackupSeen::foreign;
     into.backup_percent = job->percent;
+    into.backup_bytes = job->copied_bytes;
     return {};
 }
 

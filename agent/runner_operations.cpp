@@ -142,6 +142,8 @@ void Runner::decide(const std::string& id) {
     Live& live = live_.at(id);
     const auto now = clock_.monotonic();
     if (spares(id)) return;
+    if (see_copy(live.operation, live.last, settings_.patience, now))
+        log(LogLine::Level::warning, "event=copy_stands id=" + id + " text=\"the VM's backup job copies nothing more; it is ended and begun anew\"");
     const Step step = next_step(live.operation, live.last, settings_.patience, now);
     if (const auto* pause = std::get_if<Wait>(&step)) {
         // What happened while we looked may not have been seen.

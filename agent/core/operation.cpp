@@ -34,6 +34,19 @@ void see_sign(Operation& op, HealthSign sign, Milliseconds now) {
     op.first_sign_at = now;
 }
 
+bool see_copy(Operation& op, const Observation& seen, const Patience& patience, Milliseconds now) {
+    if (seen.backup != BackupSeen::ours) {
+        op.copied_bytes.reset();
+        return false;
+    }
+    if (op.copied_bytes != seen.backup_bytes) {
+        op.copied_bytes = seen.backup_bytes;
+        op.copied_at = now;
+    }
+    if (op.copy_broken || now < op.copied_at + patience.copy_stands) return false;
+    return op.copy_broken = true;
+}
+
 namespace {
 
 Do step_of(const Json& body) {
@@ -106,6 +119,7 @@ void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds no
         case Act::thaw: op.perhaps_frozen = false; break;
         case Act::abort_backup:
             op.copy_begun = op.prepared = op.copy_broken = false;
+            op.copied_bytes.reset();
             op.memory.reset();
             op.backup.reset();
             break;

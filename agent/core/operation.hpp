@@ -71,6 +71,7 @@ struct Patience {
     Milliseconds acpi{90'000};         ///< after the first ACPI request
     Milliseconds acpi_again{10'000};   ///< between ACPI requests: a guest that boots ignores the first
     Milliseconds look_again{1'000};    ///< between looks at a guest that shuts down
+    Milliseconds copy_stands{120'000}; ///< a running backup of ours that copies nothing more
     Milliseconds first_retry{1'000};   ///< doubles up to longest_retry
     Milliseconds longest_retry{60'000};
     int retries = 8;                   ///< per act, of what is `unavailable`
@@ -119,7 +120,9 @@ struct Operation {
     std::optional<bool> gate_holds;
     std::optional<Milliseconds> agent_asked, acpi_first, acpi_last;
     bool no_agent = false, no_acpi = false;           ///< the way is not available
-    bool copy_broken = false;                         ///< the backup job ended badly: what it left goes, then anew
+    bool copy_broken = false;                         ///< the backup job ended badly, or stands: what it left goes, then anew
+    std::optional<int64_t> copied_bytes;              ///< by the backup job that runs, when it last went on
+    Milliseconds copied_at{0};
     bool thaw_unanswered = false;                     ///< the guest's agent does not answer, and was asked often enough
     std::map<std::string, int> failures;
     Milliseconds not_before{0};
@@ -150,6 +153,10 @@ std::optional<GiveUp> after_failure(Operation& operation, const Do& step, const 
 
 /// Remembers what was seen of the health of a VM that was given back.
 void see_sign(Operation& operation, HealthSign sign, Milliseconds now);
+
+/// Remembers how far the operation's running backup has come. One that copies nothing for `copy_stands` is broken: a daemon
+/// that dies at the end of a copy may take it for running ever after. True when it was found out now.
+bool see_copy(Operation& operation, const Observation& seen, const Patience& patience, Milliseconds now);
 
 /// Acts that change nothing: they have no intent. The canary's proof and a sign of health, which say something of their
 /// moment only, are not journaled at all.

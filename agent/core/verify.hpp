@@ -103,6 +103,7 @@ struct Observation {
     std::optional<EvidenceSet> own_set;       ///< the one that this very operation makes
     BackupSeen backup = BackupSeen::none;     ///< only looked at for an operation that copies a running VM
     int backup_percent = 0;
+    int64_t backup_bytes = 0;                 ///< copied so far
     CaseFacts history;
 };
 

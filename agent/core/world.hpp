@@ -141,6 +141,7 @@ struct BackupJob {
     BackupFiles files;               ///< running: what it writes
     std::string run;
     int percent = 0;
+    int64_t copied_bytes = 0;        ///< running: of all disks so far
 };
 
 /// The memory of a paused VM, as it lies in a set.

@@ -234,7 +234,10 @@ Result<BackupJob> LibvirtHypervisor::backup(const VmId& vm) {
                 if (!files) return fail(files.error());
                 out.state = BackupJob::State::running;
                 out.files = std::move(*files);
-                if (const auto job = job_numbers(domain->get(), 0); job && job->total > 0) out.percent = int(job->processed * 100 / job->total);
+                if (const auto job = job_numbers(domain->get(), 0); job && job->total > 0) {
+                    out.percent = int(job->processed * 100 / job->total);
+                    out.copied_bytes = int64_t(job->processed);
+                }
                 return out;
             }
             const auto last = job_numbers(domain->get(), VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED);

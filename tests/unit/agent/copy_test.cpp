@@ -207,6 +207,25 @@ TEST_F(Copy, memory_of_a_vm_that_is_off_is_refused_at_once) {
     EXPECT_NE(answer.text.find("memory"), std::string::npos);
 }
 
+TEST_F(Copy, a_backup_that_copies_nothing_more_is_ended_and_begun_anew) {
+    test.boot();
+    test.host.backup_takes = std::chrono::seconds(30);
+    const auto job = evidence();
+    test.hand_over(JobFrame{sealed(job)});
+    test.pass(Seconds(5));
+    ASSERT_TRUE(test.vm().backup);
+    // As libvirt leaves it when its daemon dies just as the copy ends.
+    test.vm().backup->stands = true;
+    test.pass(Seconds(90));
+    EXPECT_TRUE(test.vm().backup) << "slow storage may stand for a moment";
+    const auto answer = test.carry_out(job);
+    EXPECT_EQ(answer.status, AnswerStatus::done) << answer.text;
+    EXPECT_EQ(test.host.count["begin_backup"], 2);
+    EXPECT_EQ(test.host.count["abort_backup"], 1);
+    EXPECT_EQ(content(*set_of(job.job_id.text())), before);
+    expect_nothing_left();
+}
+
 TEST_F(Copy, a_guest_that_somebody_lets_go_meanwhile_is_dumped_again) {
     test.boot();
     int resumed = 0;
