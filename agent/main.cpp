@@ -326,15 +326,21 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
         runner.on_frame(frame);
     };
     socket.on_trouble = [](const std::string& text) { spdlog::info("event=link text=\"{}\"", text); };
-    runner.start();
-    spdlog::info("event=up host={} socket={} version={}", o.host, o.socket, BAILIFF_VERSION);
-    loop(runner, socket, wakers, deaths, *clock, admin);
-    spdlog::info("event=stopped");
-    spdlog::shutdown();
-    ::unlink(o.socket.c_str());
+    int status = 0;
+    try {
+        runner.start();
+        spdlog::info("event=up host={} socket={} version={}", o.host, o.socket, BAILIFF_VERSION);
+        loop(runner, socket, wakers, deaths, *clock, admin);
+        spdlog::info("event=stopped");
+        ::unlink(o.socket.c_str());
+    } catch (const std::exception& error) {
+        spdlog::critical("event=died text=\"{}\"", error.what());
+        status = 1;
+    }
     // The same end as by kill -9, on purpose: what is under way is journaled, and the next start takes it up. Waiting
-    // for a worker that hangs in libvirt would only delay that.
-    ::_exit(0);
+    // for a worker that hangs in libvirt would only delay that, and nothing that it uses is taken down beneath it.
+    spdlog::shutdown();
+    ::_exit(status);
 }
 
 int check(const Options& o) {
@@ -377,7 +383,6 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         spdlog::critical("event=died text=\"{}\"", error.what());
     }
-    // Workers may still run, so nothing is taken down in order: as after kill -9, the journal knows what is open.
     spdlog::shutdown();
     ::_exit(1);
 }

@@ -83,7 +83,8 @@ class Hypervisor {
     virtual Result<HealthSign> sign_of_health(const VmId& vm, Health sign) = 0;
     /// The canary: true when the start gate refuses a start as it must (HYPERVISOR.md §2.1).
     virtual Result<bool> prove_gate() = 0;
-    /// Called from the adapter's thread for every event, and once with `vm` empty and what "relisted" after a reconnect.
+    /// Called from the adapter's thread for every event, and once with `vm` empty and what "relisted" after a reconnect. An
+    /// empty function ends it: when this returns, the former one is not called any more.
     virtual void watch(std::function<void(VmEvent)> on_event) = 0;
 };
 

@@ -15,6 +15,8 @@ constexpr size_t most_untaken = 256;
 Runner::Runner(World world, Journal& journal, Link& link, Executor& executor, const Clock& clock, Random& random, RunnerSettings settings)
     : world_(world), journal_(journal), link_(link), executor_(executor), clock_(clock), random_(random), settings_(std::move(settings)) {}
 
+Runner::~Runner() { world_.hypervisor.watch({}); }
+
 void Runner::start() {
     run_ = random_.hex128().substr(0, 12);
     for (const auto& entry : journal_.read_all()) ledger_.apply(entry);

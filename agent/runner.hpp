@@ -70,6 +70,10 @@ struct LogLine {
 class Runner {
   public:
     Runner(World world, Journal& journal, Link& link, Executor& executor, const Clock& clock, Random& random, RunnerSettings settings);
+    /// Stops listening to the hypervisor, which must outlive it. What the executor still carries out must have ended.
+    ~Runner();
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
 
     /// Folds the journal and takes up what is open. Call once, before anything else. Throws Outage.
     void start();

@@ -359,6 +359,7 @@ Result<void> LibvirtHypervisor::set_autostart(const VmId& vm, bool on) {
 void LibvirtHypervisor::watch(std::function<void(VmEvent)> on_event) {
     const std::lock_guard guard(events_mutex_);
     events_.reset();
+    if (!on_event) return;
     // Other programs' calls to a guest agent must not hang for ever either, and hold up ours: each VM that
     // starts, and each that runs when we connect, gets the time-out. A worker does it, since the event thread
     // must not block.
@@ -379,7 +380,7 @@ void LibvirtHypervisor::watch(std::function<void(VmEvent)> on_event) {
                         virDomainAgentSetResponseTimeout(domain.get(), core->options.agent_timeout_seconds,
                                                          0);
                 });
-            if (on_event) on_event(std::move(event));
+            on_event(std::move(event));
         });
 }
 

@@ -45,7 +45,6 @@ void SimHost::survive(const std::function<void()>& work) {
         work();
     } catch (const Crashed&) {
         ++crashes;
-        host.on_event = nullptr;
         runner.reset();
         connected = false;
         to_controller.clear();
@@ -57,7 +56,6 @@ void SimHost::survive(const std::function<void()>& work) {
 
 void SimHost::boot() {
     survive([&] {
-        host.on_event = nullptr;
         runner = std::make_unique<agent::Runner>(host.world(), journal, *this, executor, clock, random, settings);
         runner->start();
     });

@@ -62,7 +62,6 @@ class HostUnderTest : public agent::Link {
     void boot() {
         for (;;) {
             try {
-                host.on_event = nullptr;
                 runner = std::make_unique<agent::Runner>(host.world(), journal, *this, executor, clock, random, settings);
                 runner->on_log = [this](const agent::LogLine& line) { logged.push_back(line.text); };
                 runner->start();

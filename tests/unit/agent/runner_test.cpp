@@ -16,6 +16,14 @@ int64_t step_ms(const OrderAnswer& answer, const std::string& step) {
     return out;
 }
 
+TEST(Events, none_reaches_a_runner_that_has_ended) {
+    HostUnderTest test;
+    test.boot();
+    ASSERT_TRUE(test.host.on_event);
+    test.runner.reset();
+    EXPECT_FALSE(test.host.on_event);
+}
+
 // ---- power off -----------------------------------------------------------------------------------------------------
 
 TEST(PowerOff, a_guest_that_obeys_its_agent_is_locked_and_off_within_seconds) {
