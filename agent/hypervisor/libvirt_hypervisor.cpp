@@ -225,23 +225,21 @@ Result<VmObservation> LibvirtHypervisor::look(Core& core, const VmId& vm) {
 }
 
 Result<VmObservation> LibvirtHypervisor::observe(const VmId& vm) {
+    // The only look that waits for the VM's job lock, and so for whoever hangs on its monitor: apart, and briefly.
+    const auto job = watchdog_.stuck(vm) ? nullptr : watchdog_.begin<bool>(vm, [core = core_, vm]() -> Result<bool> {
+        const auto connection = core->operations.open();
+        if (!connection) return fail(connection.error());
+        const auto domain = find_domain(*connection, vm.text());
+        if (!domain) return fail(domain.error());
+        return is_migrating(domain->get());
+    });
     auto seen = watchdog_.run<VmObservation>(vm, core_->options.read_timeout,
                                              late(Errc::unavailable, "describe the VM"),
                                              [core = core_, vm] { return look(*core, vm); });
     if (!seen) return seen;
     seen->stuck = watchdog_.stuck(vm);
     if (seen->stuck || (seen->power != Power::running && seen->power != Power::paused)) return seen;
-    // The only look that waits for the VM's job lock, and so for whoever hangs on its monitor: apart and
-    // briefly.
-    const auto migrating =
-        watchdog_.run<bool>(vm, core_->options.job_timeout, late(Errc::unavailable, "tell the VM's jobs"),
-                            [core = core_, vm]() -> Result<bool> {
-                                const auto connection = core->operations.open();
-                                if (!connection) return fail(connection.error());
-                                const auto domain = find_domain(*connection, vm.text());
-                                if (!domain) return fail(domain.error());
-                                return is_migrating(domain->get());
-                            });
+    const auto migrating = watchdog_.finish(vm, job, core_->options.job_timeout, late(Errc::unavailable, "tell the VM's jobs"));
     seen->migrating = migrating.value_or(false);
     seen->stuck = watchdog_.stuck(vm);
     return seen;

@@ -110,6 +110,7 @@ class LibvirtHypervisor : public Hypervisor {
     // libvirt_network.cpp
     Result<void> demand(const VmId& vm, const NetworkDemand& demand, std::chrono::milliseconds timeout, const std::string& doing);
     Result<void> cut_taps(const VmId& vm);
+    static Result<void> cut_at_once(Core& core, virDomainPtr domain, const VmId& vm, HoldNote& note, uint64_t call);
     static Result<void> demand_network(Core& core, const VmId& vm, const NetworkDemand& demand, uint64_t call);
     static Result<void> converge(Core& core, const ConnectionHandle& connection, virDomainPtr domain, const VmId& vm, HoldNote& note, uint64_t call);
     static Result<void> start_held(Core& core, const ConnectionHandle& connection, virDomainPtr domain, const VmId& vm, HoldNote note, uint64_t call);

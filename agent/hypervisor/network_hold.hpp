@@ -41,7 +41,7 @@ struct HoldNote {
     bool rate_on_tap = false;             ///< libvirt could not set the rate on this kernel: nft does
     bool starting = false;                ///< our own start of the VM stands paused until its network is ready
     std::set<int64_t> rates;              ///< every rate that was put there: an interface with one of them bears ours
-    std::set<std::string> taps_down;      ///< taps taken down on the host while libvirt hung
+    std::set<std::string> taps_down;      ///< taps that we took down on the host, before libvirt's own cut or while it hung
     std::vector<std::string> graphics;    ///< the running VM's <graphics> elements with the owner's passwords, when we set others
     std::map<std::string, std::string> live, stored;
 };

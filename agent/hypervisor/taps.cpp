@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
+#include <mutex>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -28,33 +29,15 @@ struct Descriptor {
     }
 };
 
-/// Reads the flags, and writes them when `up` says so.
-Result<bool> flags(const std::string& tap, std::optional<bool> up) {
-    if (tap.empty() || tap.size() >= IFNAMSIZ) return fail(Errc::invalid, "'" + tap + "' is no name of an interface.");
-    // Any socket takes these requests; one of this family opens no network.
-    const Descriptor socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    ifreq request{};
-    tap.copy(request.ifr_name, IFNAMSIZ - 1);
-    const auto refused = [&](const char* doing) {
-        return fail(errno == ENODEV ? Errc::not_found : Errc::unavailable,
-                    std::string("The kernel did not ") + doing + " the interface " + tap + ": " + std::strerror(errno) + ".");
-    };
-    if (socket.fd < 0 || ::ioctl(socket.fd, SIOCGIFFLAGS, &request) < 0) return refused("describe");
-    if (!up) return (request.ifr_flags & IFF_UP) != 0;
-    if (((request.ifr_flags & IFF_UP) != 0) == *up) return *up;
-    if (*up) request.ifr_flags |= short(IFF_UP);
-    else request.ifr_flags &= short(~IFF_UP);
-    if (::ioctl(socket.fd, SIOCSIFFLAGS, &request) < 0) return refused(*up ? "raise" : "take down");
-    return *up;
-}
+/// Any socket takes requests for flags; one of this family opens no network.
+int open_socket() { return ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 
 /// In another namespace, on a thread that ends there: a thread's namespace cannot be undone without rights of its own.
-Result<bool> flags_in(const std::string& path, const std::string& tap, std::optional<bool> up) {
-    if (path.empty()) return flags(tap, up);
-    Result<bool> out = fail(Errc::unavailable, "The network namespace " + path + " cannot be entered.");
+int open_socket_in(const std::string& path) {
+    int out = -1;
     std::thread([&] {
         const Descriptor target{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (target.fd >= 0 && ::setns(target.fd, CLONE_NEWNET) == 0) out = flags(tap, up);
+        if (target.fd >= 0 && ::setns(target.fd, CLONE_NEWNET) == 0) out = open_socket();
     }).join();
     return out;
 }
@@ -81,13 +64,52 @@ constexpr Direction directions[] = {{"from", "ingress"}, {"to", "egress"}};
 
 }  // namespace
 
+struct HostTaps::Socket {
+    std::mutex mutex;
+    int fd = -1;
+    ~Socket() {
+        if (fd >= 0) ::close(fd);
+    }
+};
+
+HostTaps::HostTaps(std::string network_namespace) : namespace_(std::move(network_namespace)), socket_(std::make_shared<Socket>()) {}
+
+Result<int> HostTaps::socket() const {
+    const std::lock_guard guard(socket_->mutex);
+    if (socket_->fd < 0) socket_->fd = namespace_.empty() ? open_socket() : open_socket_in(namespace_);
+    if (socket_->fd < 0)
+        return fail(Errc::unavailable, namespace_.empty() ? std::string("The kernel gives no socket: ") + std::strerror(errno) + "."
+                                                          : "The network namespace " + namespace_ + " cannot be entered.");
+    return socket_->fd;
+}
+
+/// Reads the flags, and writes them when `up` says so.
+Result<bool> HostTaps::flags(const std::string& tap, std::optional<bool> up) const {
+    if (tap.empty() || tap.size() >= IFNAMSIZ) return fail(Errc::invalid, "'" + tap + "' is no name of an interface.");
+    const auto fd = socket();
+    if (!fd) return fail(fd.error());
+    ifreq request{};
+    tap.copy(request.ifr_name, IFNAMSIZ - 1);
+    const auto refused = [&](const char* doing) {
+        return fail(errno == ENODEV ? Errc::not_found : Errc::unavailable,
+                    std::string("The kernel did not ") + doing + " the interface " + tap + ": " + std::strerror(errno) + ".");
+    };
+    if (::ioctl(*fd, SIOCGIFFLAGS, &request) < 0) return refused("describe");
+    if (!up) return (request.ifr_flags & IFF_UP) != 0;
+    if (((request.ifr_flags & IFF_UP) != 0) == *up) return *up;
+    if (*up) request.ifr_flags |= short(IFF_UP);
+    else request.ifr_flags &= short(~IFF_UP);
+    if (::ioctl(*fd, SIOCSIFFLAGS, &request) < 0) return refused(*up ? "raise" : "take down");
+    return *up;
+}
+
 Result<void> HostTaps::set_up(const std::string& tap, bool up) const {
-    const auto done = flags_in(namespace_, tap, up);
+    const auto done = flags(tap, up);
     if (!done) return fail(done.error());
     return {};
 }
 
-Result<bool> HostTaps::is_up(const std::string& tap) const { return flags_in(namespace_, tap, std::nullopt); }
+Result<bool> HostTaps::is_up(const std::string& tap) const { return flags(tap, std::nullopt); }
 
 std::vector<std::string> HostTaps::command(std::vector<std::string> argv) const {
     if (!namespace_.empty()) argv.insert(argv.begin(), {"nsenter", "--net=" + namespace_, "--"});

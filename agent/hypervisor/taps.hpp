@@ -5,6 +5,7 @@
 #include <bailiff/result.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ namespace bailiff::agent {
 /// that lives in another one than we do; empty for our own.
 class HostTaps {
   public:
-    explicit HostTaps(std::string network_namespace = "") : namespace_(std::move(network_namespace)) {}
+    explicit HostTaps(std::string network_namespace = "");
 
     /// Errors: not_found when there is no such tap, unavailable when the kernel refuses.
     Result<void> set_up(const std::string& tap, bool up) const;
@@ -30,8 +31,13 @@ class HostTaps {
     bool has_table(const std::string& table) const;
 
   private:
+    struct Socket;
+    /// One socket for all flags: it stays in the namespace in which it was made.
+    Result<int> socket() const;
+    Result<bool> flags(const std::string& tap, std::optional<bool> up) const;
     std::vector<std::string> command(std::vector<std::string> argv) const;
     std::string namespace_;
+    std::shared_ptr<Socket> socket_;
 };
 
 /// The name of a VM's table, from its UUID.

@@ -36,20 +36,32 @@ class Watchdog {
     template <class T>
     Result<T> run(const VmId& vm, std::chrono::milliseconds timeout, Error late,
                   std::function<Result<T>()> call) {
-        struct Answer {
-            std::mutex mutex;
-            std::condition_variable ready;
-            std::optional<Result<T>> result;
-        };
-        auto answer = std::make_shared<Answer>();
+        return finish(vm, begin(vm, std::move(call)), timeout, std::move(late));
+    }
+
+    /// A call under way; empty when too many hang.
+    template <class T>
+    struct Answer {
+        std::mutex mutex;
+        std::condition_variable ready;
+        std::optional<Result<T>> result;
+    };
+    /// The first half of run(), for a caller who has something else to do meanwhile.
+    template <class T>
+    std::shared_ptr<Answer<T>> begin(const VmId& vm, std::function<Result<T>()> call) {
+        auto answer = std::make_shared<Answer<T>>();
         const bool taken = post(vm, [answer, call = std::move(call)] {
             Result<T> result = call();
             const std::lock_guard guard(answer->mutex);
             answer->result.emplace(std::move(result));
             answer->ready.notify_all();
         });
-        if (!taken)
-            return fail(Errc::unavailable, "Too many calls to the hypervisor hang; it is asked again later.");
+        return taken ? answer : nullptr;
+    }
+    /// The second half; `timeout` is from now.
+    template <class T>
+    Result<T> finish(const VmId& vm, const std::shared_ptr<Answer<T>>& answer, std::chrono::milliseconds timeout, Error late) {
+        if (!answer) return fail(Errc::unavailable, "Too many calls to the hypervisor hang; it is asked again later.");
         std::unique_lock guard(answer->mutex);
         if (answer->ready.wait_for(guard, timeout, [&] { return answer->result.has_value(); }))
             return std::move(*answer->result);

@@ -3,6 +3,8 @@
 // in the same run: switch-off (obeyed and not), isolation, quarantine boot. bench_agent_orders [ROUNDS [PART ...]].
 #include "agent/hypervisor/domain_xml.hpp"
 #include "agent/hypervisor/libvirt_connection.hpp"
+#include "agent/hypervisor/network_hold.hpp"
+#include "agent/hypervisor/taps.hpp"
 #include "tests/bench/agent/paired.hpp"
 #include "tests/integration/agent/controller_side.hpp"
 
@@ -20,8 +22,8 @@ using agent::LibvirtText;
 /// The benchmark's own connection: the peer's calls, and the look at the effect.
 class Bare {
   public:
-    explicit Bare(const std::string& uri) : connection_(virConnectOpen(uri.c_str())) {
-        if (!connection_) throw std::runtime_error("no connection to " + uri);
+    explicit Bare(const LabHost& host) : connection_(virConnectOpen(host.uri().c_str())), taps_(host.network_namespace()) {
+        if (!connection_) throw std::runtime_error("no connection to " + host.uri());
         virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
     }
     ~Bare() { virConnectClose(connection_); }
@@ -43,9 +45,12 @@ class Bare {
     }
     bool off(const std::string& uuid) const { return state(uuid) == VIR_DOMAIN_SHUTOFF; }
     bool runs(const std::string& uuid) const { return state(uuid) == VIR_DOMAIN_RUNNING; }
-    bool cut(const std::string& uuid) const {
-        const auto facts = agent::read_domain(xml(uuid, 0));
-        return facts && !facts->nics.empty() && !facts->nics[0].link_up;
+    /// No frame passes any more: the kernel's word for the tap of the first interface. Who asks disturbs nobody.
+    bool cut(const std::string& tap) const { return !taps_.is_up(tap).value_or(true); }
+    std::string tap(const std::string& uuid) const {
+        const auto taps = agent::taps_of(xml(uuid, 0));
+        if (!taps || taps->empty()) throw std::runtime_error("the guest has no tap");
+        return taps->front().tap;
     }
     static void must(int code, const std::string& what) {
         const auto* error = virGetLastError();
@@ -54,18 +59,21 @@ class Bare {
     void start(const std::string& uuid) const { must(virDomainCreate(domain(uuid).get()), "start"); }
     void shut_down(const std::string& uuid) const { must(virDomainShutdownFlags(domain(uuid).get(), VIR_DOMAIN_SHUTDOWN_GUEST_AGENT), "shut down"); }
     void destroy(const std::string& uuid) const { must(virDomainDestroyFlags(domain(uuid).get(), VIR_DOMAIN_DESTROY_GRACEFUL), "destroy"); }
-    /// Live and in the stored definition, as an isolation must be to outlast a restart.
-    void links(const std::string& uuid, bool up) const {
+    /// Live first, then in the stored definition, as an isolation must be to outlast a restart. When the first of these calls
+    /// returns, no frame passes any more: `live`.
+    void links(const std::string& uuid, bool up, const std::function<void()>& live = {}) const {
         for (const auto& [flags, affect] : {std::pair{0u, VIR_DOMAIN_AFFECT_LIVE}, {unsigned(VIR_DOMAIN_XML_INACTIVE), VIR_DOMAIN_AFFECT_CONFIG}}) {
             const auto updates = agent::link_updates(xml(uuid, flags), up);
             if (!updates) throw std::runtime_error(updates.error().text);
             for (const auto& update : *updates)
                 must(virDomainUpdateDeviceFlags(domain(uuid).get(), update.c_str(), unsigned(affect)), "set the link");
+            if (flags == 0 && live) live();
         }
     }
 
   private:
     virConnectPtr connection_;
+    agent::HostTaps taps_;
 };
 
 /// Milliseconds from before `act` until `effect` shows. `work` goes on meanwhile (the agent's socket is served).
@@ -126,7 +134,10 @@ class Course {
         const double took = until([&] { agent_.exchange(message, id, std::chrono::milliseconds(0)); }, effect, [&] { agent_.exchange(message, id, std::chrono::milliseconds(0)); }, pause);
         const auto answer = std::get<OrderAnswer>(controller_.finish(message, id).message);
         if (answer.status != AnswerStatus::done) throw std::runtime_error("the agent answers: " + answer.text);
-        table.note("agent: order -> effect", took);
+        table.note("agent: sent -> effect", took);
+        const auto accepted = agent_.accepted_at.find(id);
+        if (accepted == agent_.accepted_at.end()) throw std::runtime_error("the agent did not say that it accepts the order");
+        table.note("agent: accepted -> effect", took - std::chrono::duration<double, std::milli>(accepted->second - begin).count());
         whole_ = std::chrono::duration<double, std::milli>(agent_.answered_at.at(id) - begin).count();
         std::string steps;
         for (const auto& step : answer.steps) steps += fmt::format(" {}={}", step.step, step.milliseconds);
@@ -143,31 +154,19 @@ class Course {
     }
 
     void isolate(const LabGuest& guest) {
-        Paired live("isolate: every link down, seen in the running VM", "bare calls");
+        Paired live("isolate: no frame passes any more", "bare calls");
         Paired whole("isolate: live and stored, until the answer / the last call's return", "bare calls");
-        const auto cut = [&] { return bare_.cut(guest.uuid()); };
-        const std::chrono::microseconds pause{200};
+        const std::string tap = bare_.tap(guest.uuid());
+        const std::chrono::microseconds pause{100};
         for (int round = 0; round < rounds_; ++round) {
-            order(live, guest.uuid(), VmState::isolated, cut, pause);
+            order(live, guest.uuid(), VmState::isolated, [&] { return bare_.cut(tap); }, pause);
             whole.note("agent", whole_);
             give_back(guest);
-            double returned = 0;
-            // The peer's calls block, so another thread makes them while this one looks.
-            std::thread calls;
-            const double took = until(
-                [&] {
-                    calls = std::thread([&] {
-                        const auto begin = SteadyClock::now();
-                        peer_.links(guest.uuid(), false);
-                        returned = milliseconds_since(begin);
-                    });
-                },
-                cut, [] {}, pause);
-            calls.join();
-            live.note("bare calls", took);
-            whole.note("bare calls", returned);
+            const auto begin = SteadyClock::now();
+            peer_.links(guest.uuid(), false, [&] { live.note("bare calls", milliseconds_since(begin)); });
+            whole.note("bare calls", milliseconds_since(begin));
             peer_.links(guest.uuid(), true);
-            live.note("virsh domif-setlink", virsh({"domif-setlink", guest.name(), guest.mac(), "down"}, cut, pause));
+            live.note("virsh domif-setlink", virsh({"domif-setlink", guest.name(), guest.mac(), "down"}, [] { return true; }, pause));
             peer_.links(guest.uuid(), true);
         }
         live.print();
@@ -249,7 +248,7 @@ class Course {
     LabHost host_;
     AgentProcess agent_{host_};
     ControllerSide controller_{agent_};
-    Bare bare_{host_.uri()}, peer_{host_.uri()};
+    Bare bare_{host_}, peer_{host_};
     double whole_ = 0;
 };
 

@@ -139,7 +139,7 @@ class AgentProcess {
     }
 
     std::map<std::string, Frame> answers;   ///< final ones by order or job id
-    std::map<std::string, std::chrono::steady_clock::time_point> answered_at;
+    std::map<std::string, std::chrono::steady_clock::time_point> accepted_at, answered_at;
     std::vector<std::pair<MessageId, VmEvent>> events;   ///< all that it told, in order
     std::vector<VmRecord> listed;           ///< of its last inventory
     Heartbeat beat;                         ///< the last one
@@ -156,6 +156,8 @@ class AgentProcess {
             "--controllers", folder_ + "/controllers", "--libvirt-uri", uri.empty() ? host_.uri() : uri, "--libvirt-run", host_.run_folder(),
             "--libvirt-pid-file", host_.pid_file(), "--hooks", host_.hooks_folder(), "--yara", folder_ + "/rules",
             "--agent-patience", std::to_string(agent_patience), "--acpi-patience", std::to_string(acpi_patience), "--never-touch", never_touch()};
+        // VMs' taps are in the host's network namespace, where an agent that runs inside is itself.
+        if (!inside) out.insert(out.end(), {"--network-namespace", host_.network_namespace()});
         out.insert(out.end(), more_options.begin(), more_options.end());
         return out;
     }
@@ -196,6 +198,8 @@ class AgentProcess {
             if (!frame) throw std::runtime_error("the agent sent what cannot be read: " + frame.error().text);
             const auto is_final = [](AnswerStatus s) { return s != AnswerStatus::accepted && s != AnswerStatus::progress; };
             if (const auto* event = std::get_if<VmEvent>(&frame->message)) events.emplace_back(frame->id, *event);
+            if (const auto* order = std::get_if<OrderAnswer>(&frame->message); order && order->status == AnswerStatus::accepted)
+                accepted_at.emplace(order->order_id.text(), std::chrono::steady_clock::now());
             if (const auto* order = std::get_if<OrderAnswer>(&frame->message); order && is_final(order->status)) {
                 answered_at.emplace(order->order_id.text(), std::chrono::steady_clock::now());
                 answers.insert_or_assign(order->order_id.text(), *frame);
