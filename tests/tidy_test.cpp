@@ -62,7 +62,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         {"agent/files", {}},
         {"agent/journal", {"agent/ports.hpp", "agent/core", "agent/files"}},
         {"agent/hypervisor", {"agent/ports.hpp", "agent/core", "agent/files", "agent/process"}},
-        {"agent/guard", {"agent/ports.hpp", "agent/core", "agent/files", "agent/process"}},
+        {"agent/guard", {"agent/ports.hpp", "agent/core", "agent/files", "agent/process", "agent/hypervisor/network_source.hpp"}},
         {"agent/evidence", {"agent/ports.hpp", "agent/core", "agent/files", "agent/process"}},
         {"agent/scan", {"agent/ports.hpp", "agent/core", "agent/files", "agent/process"}},
         {"agent/link", {}},

@@ -2,6 +2,8 @@
 // The start gate's rules: locked VM, locked disk, or one of our own starts.
 #include "agent/guard/gate.hpp"
 
+#include "agent/hypervisor/network_source.hpp"
+
 #include <sys/stat.h>
 #include <charconv>
 #include <cstring>
@@ -13,30 +15,14 @@ namespace {
 /// As start_metadata_uri in the ports; repeated since the gate links none of the agent. A test compares them.
 constexpr std::string_view start_uri = "urn:bailiff:start:1";
 
-/// "@host:port" or "@/path/of/socket"; empty when the source names no server.
-std::string server_of(const pugi::xml_node& source) {
-    const pugi::xml_node host = source.child("host");
-    if (!host) return "";
-    if (const std::string socket = host.attribute("socket").value(); !socket.empty()) return "@" + socket;
-    const std::string port = host.attribute("port").value();
-    return std::string("@") + host.attribute("name").value() + (port.empty() ? "" : ":" + port);
-}
-
 /// Every `<source>` below a disk: of the disk, of its backing chain, of a running block copy's mirror.
 void collect_sources(const pugi::xml_node& node, std::vector<std::string>& out) {
     for (const pugi::xml_node& child : node.children()) {
         if (std::strcmp(child.name(), "source") == 0) {
             for (const char* attribute : {"file", "dev", "dir"})
                 if (const char* value = child.attribute(attribute).value(); *value) out.emplace_back(value);
-            // Network disks have a name in a protocol's own space, "rbd:pool/image", and elsewhere one of their server:
-            // "nbd:export@host:port"; an export of this host is the URL that QEMU's tools take. As source_of in the
-            // hypervisor's folder writes it, since a lock's disks come from there.
-            const std::string_view protocol = child.attribute("protocol").value();
-            const pugi::xml_node host = child.child("host");
-            if (protocol == "nbd" && std::string_view(host.attribute("transport").value()) == "unix")
-                out.push_back(std::string("nbd+unix:///") + child.attribute("name").value() + "?socket=" + host.attribute("socket").value());
-            else if (!protocol.empty())
-                out.push_back(std::string(protocol) + ":" + child.attribute("name").value() + (protocol == "rbd" ? "" : server_of(child)));
+            // As a lock names it, whose disks come from the hypervisor's folder.
+            if (const std::string network = network_source(child); !network.empty()) out.push_back(network);
             if (const char* pool = child.attribute("pool").value(); *pool)
                 out.push_back(std::string("volume:") + pool + "/" + child.attribute("volume").value());
         }

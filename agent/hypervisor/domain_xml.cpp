@@ -2,6 +2,7 @@
 // Facts of a domain's definition, the canary's definition, and the quarantine network's.
 #include "agent/hypervisor/domain_xml.hpp"
 
+#include "agent/hypervisor/network_source.hpp"
 #include "agent/hypervisor/xml_tree.hpp"
 
 #include <algorithm>
@@ -17,31 +18,11 @@ bool is_our_start(const pugi::xml_node& node) {
     return start_metadata_uri == node.attribute(declaration.c_str()).value();
 }
 
-namespace {
-
-/// "@host:port" or "@/path/of/socket"; empty when the source names no server. As the gate reads it.
-std::string server_of(const pugi::xml_node& source) {
-    const pugi::xml_node host = source.child("host");
-    if (!host) return "";
-    if (const std::string socket = host.attribute("socket").value(); !socket.empty()) return "@" + socket;
-    const std::string port = host.attribute("port").value();
-    return std::string("@") + host.attribute("name").value() + (port.empty() ? "" : ":" + port);
-}
-
-}  // namespace
-
 std::string source_of(const pugi::xml_node& disk) {
     const pugi::xml_node source = disk.child("source");
     for (const char* attribute : {"file", "dev", "dir"})
         if (const std::string value = source.attribute(attribute).value(); !value.empty()) return value;
-    // One that another process on this host serves: as the URL that QEMU's own tools take.
-    if (std::string_view(source.attribute("protocol").value()) == "nbd" &&
-        std::string_view(source.child("host").attribute("transport").value()) == "unix")
-        return std::string("nbd+unix:///") + source.attribute("name").value() +
-               "?socket=" + source.child("host").attribute("socket").value();
-    // Most protocols' names are their server's own, and an unnamed NBD export is as common as any.
-    if (const std::string protocol = source.attribute("protocol").value(); !protocol.empty())
-        return protocol + ":" + source.attribute("name").value() + (protocol == "rbd" ? "" : server_of(source));
+    if (std::string network = network_source(source); !network.empty()) return network;
     if (const std::string pool = source.attribute("pool").value(); !pool.empty())
         return "volume:" + pool + "/" + source.attribute("volume").value();
     return "";

@@ -20,12 +20,21 @@ using std::chrono::milliseconds;
 
 namespace {
 
+/// A running VM, with the connection that it was found on.
+struct ActiveVm {
+    ConnectionHandle connection;
+    DomainHandle domain;
+    virDomainPtr get() const { return domain.get(); }
+};
+
 /// A VM that runs, or not_found: what these acts are about.
-Result<DomainHandle> find_active(const ConnectionHandle& connection, const VmId& vm) {
-    auto domain = find_domain(connection, vm.text());
-    if (!domain) return domain;
+Result<ActiveVm> open_active(LibvirtConnections& connections, const VmId& vm) {
+    auto connection = connections.open();
+    if (!connection) return fail(connection.error());
+    auto domain = find_domain(*connection, vm.text());
+    if (!domain) return fail(domain.error());
     if (virDomainIsActive(domain->get()) != 1) return fail(Errc::not_found, "VM " + vm.text() + " does not run.");
-    return domain;
+    return ActiveVm{std::move(*connection), std::move(*domain)};
 }
 
 int state_of(virDomainPtr domain) {
@@ -76,9 +85,7 @@ Result<LiveVm> LibvirtHypervisor::live(const VmId& vm) {
     return watchdog_.run<LiveVm>(
         vm, core_->options.read_timeout, Error{Errc::unavailable, "libvirt did not describe the VM's disks in time; it is asked again later."},
         [core = core_, vm]() -> Result<LiveVm> {
-            const auto connection = core->operations.open();
-            if (!connection) return fail(connection.error());
-            const auto domain = find_active(*connection, vm);
+            const auto domain = open_active(core->operations, vm);
             if (!domain) return fail(domain.error());
             const auto xml = live_xml(domain->get());
             if (!xml) return fail(xml.error());
@@ -99,9 +106,7 @@ Result<LiveVm> LibvirtHypervisor::live(const VmId& vm) {
 
 Result<void> LibvirtHypervisor::pause(const VmId& vm) {
     return act(vm, core_->options.ask_timeout, "pause the VM", [vm](Core& core) -> Result<void> {
-        const auto connection = core.operations.open();
-        if (!connection) return fail(connection.error());
-        const auto domain = find_active(*connection, vm);
+        const auto domain = open_active(core.operations, vm);
         if (!domain) return fail(domain.error());
         if (state_of(domain->get()) == VIR_DOMAIN_PAUSED || virDomainSuspend(domain->get()) == 0) return {};
         Error error = libvirt_error("pause VM " + vm.text());
@@ -113,9 +118,7 @@ Result<void> LibvirtHypervisor::pause(const VmId& vm) {
 Result<void> LibvirtHypervisor::resume(const VmId& vm) {
     return act(vm, core_->options.ask_timeout, "let the VM go on", [vm](Core& core) -> Result<void> {
         // On the urgent connection: a customer's machine stands still.
-        const auto connection = core.urgent.open();
-        if (!connection) return fail(connection.error());
-        const auto domain = find_active(*connection, vm);
+        const auto domain = open_active(core.urgent, vm);
         if (!domain && domain.error().code == Errc::not_found) return {};
         if (!domain) return fail(domain.error());
         if (state_of(domain->get()) != VIR_DOMAIN_PAUSED || virDomainResume(domain->get()) == 0) return {};
@@ -129,9 +132,7 @@ Result<std::string> LibvirtHypervisor::dump_memory(const VmId& vm, const std::st
     return watchdog_.run<std::string>(
         vm, core_->options.memory_timeout, Error{Errc::unknown_outcome, "libvirt did not dump the VM's memory in time; it is looked at before the next step."},
         [core = core_, vm, path]() -> Result<std::string> {
-            const auto connection = core->operations.open();
-            if (!connection) return fail(connection.error());
-            const auto domain = find_active(*connection, vm);
+            const auto domain = open_active(core->operations, vm);
             if (!domain) return fail(domain.error());
             // A dump of ours outlives us when we are killed; its file is written anew, so it must have ended.
             if (const auto job = job_numbers(domain->get(), 0); job && job->operation == VIR_DOMAIN_JOB_OPERATION_DUMP && job->type != VIR_DOMAIN_JOB_NONE)
@@ -153,9 +154,7 @@ Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const Backup
     return watchdog_.run<BackupBegun>(
         vm, core_->options.backup_timeout, Error{Errc::unknown_outcome, "libvirt did not begin the VM's backup in time; it is looked at before the next step."},
         [core = core_, vm, files, &clock = clock_]() -> Result<BackupBegun> {
-            const auto connection = core->operations.open();
-            if (!connection) return fail(connection.error());
-            const auto domain = find_active(*connection, vm);
+            const auto domain = open_active(core->operations, vm);
             if (!domain) return fail(domain.error());
             const auto running = running_backup(domain->get());
             if (!running) return fail(running.error());
@@ -220,9 +219,7 @@ Result<BackupJob> LibvirtHypervisor::backup(const VmId& vm) {
     return watchdog_.run<BackupJob>(
         vm, core_->options.read_timeout, Error{Errc::unavailable, "libvirt did not tell the VM's backup job in time; it is asked again later."},
         [core = core_, vm]() -> Result<BackupJob> {
-            const auto connection = core->operations.open();
-            if (!connection) return fail(connection.error());
-            const auto domain = find_active(*connection, vm);
+            const auto domain = open_active(core->operations, vm);
             if (!domain && domain.error().code == Errc::not_found) return BackupJob{};
             if (!domain) return fail(domain.error());
             BackupJob out;
@@ -249,9 +246,7 @@ Result<BackupJob> LibvirtHypervisor::backup(const VmId& vm) {
 
 Result<void> LibvirtHypervisor::abort_backup(const VmId& vm, const std::string& folder) {
     return act(vm, core_->options.backup_timeout, "end the VM's backup job", [vm, folder](Core& core) -> Result<void> {
-        const auto connection = core.operations.open();
-        if (!connection) return fail(connection.error());
-        const auto domain = find_active(*connection, vm);
+        const auto domain = open_active(core.operations, vm);
         if (!domain && domain.error().code == Errc::not_found) return {};
         if (!domain) return fail(domain.error());
         const auto running = running_backup(domain->get());
@@ -278,9 +273,7 @@ Result<void> LibvirtHypervisor::abort_backup(const VmId& vm, const std::string& 
 
 Result<void> LibvirtHypervisor::thaw(const VmId& vm) {
     return act(vm, core_->options.ask_timeout, "thaw the guest's file systems", [vm](Core& core) -> Result<void> {
-        const auto connection = core.operations.open();
-        if (!connection) return fail(connection.error());
-        const auto domain = find_active(*connection, vm);
+        const auto domain = open_active(core.operations, vm);
         if (!domain) return fail(domain.error());
         const auto xml = live_xml(domain->get());
         if (!xml) return fail(xml.error());
