@@ -82,12 +82,13 @@ void apply_intent(Operation& op, const Do& step, const Json& body) {
             op.copy_begun = op.perhaps_frozen = true;
             op.backup.reset();
             break;
+        case Act::revoke: op.permitted = false; break;
         case Act::thaw: case Act::resume: case Act::store_backup: case Act::abort_backup: break;
         case Act::put_back: op.put_back.insert(step.target); break;
         case Act::rescan: case Act::check_health:
         case Act::prove_gate: case Act::autostart_off: case Act::ask_agent: case Act::ask_acpi: case Act::end_gracefully:
         case Act::kill: case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::verify_evidence:
-        case Act::copy_nvram: case Act::start_quarantined: case Act::revoke: case Act::scan: case Act::drop:
+        case Act::copy_nvram: case Act::start_quarantined: case Act::scan: case Act::drop:
         case Act::compare_definition: case Act::autostart_on: break;
     }
 }
@@ -126,14 +127,18 @@ void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds no
         // A pause that libvirt still held of a killed agent may come after our resume, so `paused_here` stays.
         case Act::pause: case Act::resume: break;
         case Act::copy_nvram: op.nvram = body.at("path").get<std::string>(); break;
-        case Act::revoke: op.token_out = false; break;
+        case Act::permit: op.permitted = true; break;
+        case Act::revoke:
+            op.token_out = false;
+            op.token.reset();   // it was for one start
+            break;
         case Act::scan: op.scanned = scan_outcome_of(body.at("outcome")); break;
         case Act::clean: op.cleaned = hits_of(body.at("moved")); break;
         case Act::commit: op.committed.insert(step.target); break;
         case Act::rescan: op.rescanned = scan_outcome_of(body.at("outcome")); break;
         case Act::compare_definition: case Act::check_health: case Act::put_back:
         case Act::lock: case Act::prove_gate: case Act::autostart_off: case Act::end_gracefully: case Act::kill:
-        case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::create_overlay: case Act::permit: case Act::start_quarantined:
+        case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::create_overlay: case Act::start_quarantined:
         case Act::drop: case Act::autostart_on: case Act::unlock: case Act::start: break;
     }
 }

@@ -99,6 +99,7 @@ struct Operation {
     std::optional<LockRecord> released_lock;          ///< what the lock remembered, when it was taken off
     std::optional<std::string> token;
     bool token_out = false;                           ///< permitted, and not known to be revoked
+    bool permitted = false;                           ///< known to be, and not revoked since: the gate lets our start pass
     std::optional<std::string> nvram;
     std::optional<EvidenceSet> frozen;
     bool copy_begun = false;                          ///< a set is not complete yet: files, perhaps a backup job

@@ -129,8 +129,9 @@ Step quarantined_step(const View& v) {
         if (!v.overlay(disk.target)) return act(v, Act::create_overlay, disk.target);
     if (const auto mixed = mixed_disks(v.seen); !mixed.empty()) return GiveUp{Refusal::unexpected_state, mixed};
     if (!v.op.nvram) return act(v, Act::copy_nvram);
-    // An intent alone proves nothing: after a crash the same token is permitted again.
-    if (v.times({Act::permit, ""}) == 0) return act(v, Act::permit);
+    // An intent alone proves nothing: after a crash the same token is permitted again. And a VM that ended after its token
+    // was taken back needs another one.
+    if (!v.op.permitted) return act(v, Act::permit);
     return act(v, Act::start_quarantined);
 }
 

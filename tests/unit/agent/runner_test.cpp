@@ -229,6 +229,24 @@ TEST_F(Infected, a_failed_cleaning_leaves_no_overlay) {
     EXPECT_TRUE(test.host.overlay_paths().empty());
 }
 
+TEST_F(Infected, a_vm_that_ends_as_its_token_is_taken_back_boots_again_with_another_one) {
+    std::vector<std::string> tokens;
+    test.host.fault = [&](const std::string& call, Phase phase) -> std::optional<Error> {
+        if (call == "permit" && phase == Phase::after) tokens.push_back(test.host.permits.at(table_vm()));
+        if (call == "revoke" && phase == Phase::after && tokens.size() == 1) {
+            test.vm().power = Power::off;
+            test.vm().quarantined = false;
+        }
+        return std::nullopt;
+    };
+    const auto answer = test.make(VmState::quarantined);
+    EXPECT_EQ(answer.status, AnswerStatus::done) << answer.text;
+    EXPECT_EQ(test.vm().quarantine_runs, 2);
+    ASSERT_EQ(tokens.size(), 2u);
+    EXPECT_NE(tokens[0], tokens[1]);
+    EXPECT_TRUE(test.host.permits.empty());
+}
+
 TEST_F(Infected, a_quarantine_boot_that_fails_takes_everything_back) {
     test.host.fault = [](const std::string& call, Phase phase) -> std::optional<Error> {
         return call == "start_quarantined" && phase == Phase::before ? std::optional(Error{Errc::invalid, "no such machine type"}) : std::nullopt;
