@@ -4,7 +4,8 @@
 
 #include <libvirt/libvirt-qemu.h>
 
-#include <string_view>
+#include <string>
+#include <vector>
 
 namespace bailiff::agent {
 namespace {
@@ -35,15 +36,15 @@ struct Addresses {
 };
 
 /// The neighbour table first: a lease may be older than the start, since a lease outlives the machine that took it.
-HealthSign look_for_address(virDomainPtr domain) {
-    struct Source {
-        unsigned flag;
-        const char* where;
-    };
-    for (const Source source : {Source{VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP, "in the host's neighbour table"},
-                                Source{VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE, "in a DHCP lease"}})
-        if (const std::string address = Addresses(domain, source.flag).first(); !address.empty())
-            return {true, "its address " + address + " stands " + source.where, 0};
+HealthSign look_for_address(virDomainPtr domain, const HostTaps& taps) {
+    const LibvirtText xml(virDomainGetXMLDesc(domain, 0));
+    std::vector<std::string> macs;
+    if (const auto all = taps_of(xml ? xml.get() : ""))
+        for (const auto& one : *all) macs.push_back(one.mac);
+    if (const std::string address = taps.neighbour(macs); !address.empty())
+        return {true, "its address " + address + " stands in the host's neighbour table", 0};
+    if (const std::string address = Addresses(domain, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE).first(); !address.empty())
+        return {true, "its address " + address + " stands in a DHCP lease", 0};
     return {false, "no address of it was seen in a lease or in the neighbour table", 0};
 }
 
@@ -64,7 +65,7 @@ Result<HealthSign> LibvirtHypervisor::sign_of_health(const VmId& vm, Health sign
             HealthSign out{true, "it runs", 0};
             if (state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_CRASHED) out = {false, "it stands paused", 0};
             else if (sign == Health::guest_agent) out = ask_agent(domain->get(), core->options.agent_timeout_seconds);
-            else if (sign == Health::network) out = look_for_address(domain->get());
+            else if (sign == Health::network) out = look_for_address(domain->get(), core->taps);
             out.run = int64_t(number);
             return out;
         });

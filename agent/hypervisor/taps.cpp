@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags by ioctl(2), rates by nft(8).
+// Flags by ioctl(2), rates by nft(8), neighbours by ip(8).
 #include "agent/hypervisor/taps.hpp"
 
 #include "agent/process/process.hpp"
@@ -110,6 +110,16 @@ Result<void> HostTaps::set_up(const std::string& tap, bool up) const {
 }
 
 Result<bool> HostTaps::is_up(const std::string& tap) const { return flags(tap, std::nullopt); }
+
+std::string HostTaps::neighbour(const std::vector<std::string>& macs) const {
+    const auto listed = Process::run(command({"ip", "-json", "neighbour", "show", "nud", "reachable"}), quickly());
+    if (!listed || !listed->ok()) return "";
+    const auto json = parse_json(listed->out, JsonLimits{size_t{4} << 20, 8});
+    if (!json || !json->is_array()) return "";
+    for (const auto& entry : *json)
+        if (std::find(macs.begin(), macs.end(), entry.value("lladdr", "")) != macs.end()) return entry.value("dst", "");
+    return "";
+}
 
 std::vector<std::string> HostTaps::command(std::vector<std::string> argv) const {
     if (!namespace_.empty()) argv.insert(argv.begin(), {"nsenter", "--net=" + namespace_, "--"});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's end of VMs' interfaces, without libvirt: taken down when libvirt hangs, and rated where its own way does not work.
+// The host's end of VMs' interfaces, without libvirt: taken down before libvirt is asked to, rated where its own way does not
+// work, and their addresses.
 #pragma once
 
 #include <bailiff/result.hpp>
@@ -21,6 +22,10 @@ class HostTaps {
     /// Errors: not_found when there is no such tap, unavailable when the kernel refuses.
     Result<void> set_up(const std::string& tap, bool up) const;
     Result<bool> is_up(const std::string& tap) const;
+
+    /// The address of one of these MACs with which the host has spoken within the last half minute; "" when there is none. By
+    /// ip(8): libvirt 9.0 cannot read the neighbour table of newer kernels ("wrong nlmsg len").
+    std::string neighbour(const std::vector<std::string>& macs) const;
 
     /// Caps each direction of these taps, each by itself, in place of what `table` did before. `table` is one VM's.
     /// An empty list removes the table. nft runs as a process; nothing of it survives a tap.

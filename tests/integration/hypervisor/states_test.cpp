@@ -266,6 +266,22 @@ TEST_F(StatesOnLibvirt, what_others_change_meanwhile_is_seen_repaired_and_theirs
     EXPECT_TRUE(eventually([&] { return hypervisor_->observe(vm())->nics.size() == 1; }, milliseconds{20'000}));
 }
 
+TEST_F(StatesOnLibvirt, an_address_in_the_neighbour_table_is_a_sign_of_health) {
+    const auto sign = [&] {
+        const auto seen = hypervisor_->sign_of_health(vm(), Health::network);
+        EXPECT_TRUE(seen) << seen.error().text;
+        return seen.value_or(agent::HealthSign{});
+    };
+    EXPECT_TRUE(eventually([&] { return sign().shows; })) << sign().text;
+    EXPECT_EQ(sign().text, "its address 10.77.0.2 stands in the host's neighbour table");
+    // Cut off, it cannot answer; what the host knew of it before is forgotten here as it would be with time.
+    ASSERT_TRUE(hypervisor_->set_links(vm(), false));
+    host_->exec({"ip", "neighbour", "flush", "dev", "customers0"});
+    EXPECT_FALSE(sign().shows) << sign().text;
+    ASSERT_TRUE(hypervisor_->set_links(vm(), true));
+    EXPECT_TRUE(eventually([&] { return sign().shows; })) << sign().text;
+}
+
 TEST_F(StatesOnLibvirt, a_hung_libvirt_is_not_waited_for) {
     auto impatient = options();
     impatient.cut_timeout = milliseconds{1000};
