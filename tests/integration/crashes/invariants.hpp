@@ -31,10 +31,18 @@ inline std::vector<pid_t> processes(const std::string& program, const std::strin
 
 /// The VM is in one state only: libvirt's word and the process agree, and there is never more than one process.
 inline void expect_one_state(const Officer& host, const LabGuest& guest) {
-    const std::string state = host.state(guest.name());
-    const auto running = processes("qemu-system", guest.uuid());
-    EXPECT_LE(running.size(), 1u) << "two QEMUs run one VM";
-    EXPECT_EQ(running.size(), state == "running" || state == "paused" ? 1u : 0u) << "libvirt says '" << state << "'";
+    std::string state;
+    size_t running = 0;
+    // libvirt hears of a process that died a moment later.
+    const bool agree = eventually(
+        [&] {
+            state = host.state(guest.name());
+            running = processes("qemu-system", guest.uuid()).size();
+            EXPECT_LE(running, 1u) << "two QEMUs run one VM";
+            return running == (state == "running" || state == "paused" ? 1u : 0u);
+        },
+        std::chrono::seconds{10});
+    EXPECT_TRUE(agree) << "libvirt says '" << state << "', and there are " << running << " processes";
 }
 
 /// After a release: the image is whole, and nothing of ours is left on the host.
