@@ -113,6 +113,7 @@ void Runner::looked(const std::string& id, int64_t look, Result<Observation> see
             finish(id, End{AnswerStatus::refused, Refusal::expired, "it expired before the host could be looked at: " + why});
     };
     if (!seen) {
+        if (trouble_ != seen.error().text) log(LogLine::Level::warning, "event=look_failed id=" + id + " text=\"" + seen.error().text + "\"");
         trouble_ = seen.error().text;
         return wait(trouble_);
     }
