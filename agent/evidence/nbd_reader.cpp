@@ -61,6 +61,8 @@ Result<std::unique_ptr<NbdReader>> NbdReader::open(const std::string& path, cons
     };
     ProcessOptions options;
     options.limits.address_space_bytes = uint64_t{4} << 30;
+    // It ends by itself when its reader is gone, but not before a reader has come.
+    options.die_with_parent = true;
     auto process = Process::start(
         {"qemu-nbd", "--read-only", "--format=" + format, "--socket=" + socket, "--shared=1", path},
         std::move(options));

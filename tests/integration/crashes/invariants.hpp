@@ -60,6 +60,7 @@ inline void expect_nothing_left(const Officer& host, const LabGuest& guest) {
         EXPECT_FALSE(file.is_socket()) << "orphan socket " << file.path();
     for (const char* program : {"qemu-img", "qemu-nbd", "qemu-storage", "bailiff-scan", "bailiff-clean"})
         EXPECT_TRUE(processes(program, host.agent.state()).empty()) << "an orphan " << program << " works on";
+    EXPECT_TRUE(processes("qemu-nbd", guest.disk()).empty()) << "an orphan reads its disk";
     EXPECT_TRUE(processes("bailiff-hold", guest.uuid()).empty()) << "its disks are still held";
     const std::string live = host.state(guest.name()) == "running" ? host.host.virsh({"dumpxml", guest.name()}) : "";
     // Not just "bailiff": the laboratory's own folder is called so.
