@@ -46,6 +46,17 @@ class Copy : public testing::Test {
         EXPECT_TRUE(test.host.backup_files.empty()) << "files are left: " << test.host.backup_files.begin()->first;
         for (const auto& [key, set] : test.host.live_sets) EXPECT_TRUE(set.complete) << key.second.text() << " is half a set";
     }
+    /// Once, at this point of this call, somebody resumes the paused guest.
+    void somebody_lets_it_go(const std::string& at, Phase when) {
+        test.host.fault = [this, at, when](const std::string& call, Phase phase) -> std::optional<Error> {
+            if (call == at && phase == when && !resumed) {
+                ++resumed;
+                test.vm().power = Power::running;
+                ++test.vm().resumed;
+            }
+            return std::nullopt;
+        };
+    }
     int64_t step(const std::vector<StepTime>& steps, const std::string& name) const {
         for (const auto& one : steps)
             if (one.step == name) return one.milliseconds;
@@ -54,6 +65,7 @@ class Copy : public testing::Test {
 
     HostUnderTest test;
     std::map<std::string, std::map<std::string, std::string>> before;
+    int resumed = 0;   ///< by somebody else
 };
 
 TEST_F(Copy, a_running_vm_is_frozen_for_a_moment_and_goes_on) {
@@ -228,16 +240,8 @@ TEST_F(Copy, a_backup_that_copies_nothing_more_is_ended_and_begun_anew) {
 
 TEST_F(Copy, a_guest_that_somebody_lets_go_meanwhile_is_dumped_again) {
     test.boot();
-    int resumed = 0;
-    test.host.fault = [&](const std::string& call, Phase phase) -> std::optional<Error> {
-        // Between the memory and the disks.
-        if (call == "dump_memory" && phase == Phase::after && !resumed) {
-            ++resumed;
-            test.vm().power = Power::running;
-            ++test.vm().resumed;
-        }
-        return std::nullopt;
-    };
+    // Between the memory and the disks.
+    somebody_lets_it_go("dump_memory", Phase::after);
     const auto job = evidence(true);
     ASSERT_EQ(test.carry_out(job).status, AnswerStatus::done);
     EXPECT_EQ(resumed, 1);
@@ -248,15 +252,7 @@ TEST_F(Copy, a_guest_that_somebody_lets_go_meanwhile_is_dumped_again) {
 
 TEST_F(Copy, a_guest_that_is_let_go_just_before_its_disks_instant_is_copied_anew) {
     test.boot();
-    int resumed = 0;
-    test.host.fault = [&](const std::string& call, Phase phase) -> std::optional<Error> {
-        if (call == "begin_backup" && phase == Phase::before && !resumed) {
-            ++resumed;
-            test.vm().power = Power::running;
-            ++test.vm().resumed;
-        }
-        return std::nullopt;
-    };
+    somebody_lets_it_go("begin_backup", Phase::before);
     const auto job = evidence(true);
     ASSERT_EQ(test.carry_out(job).status, AnswerStatus::done);
     EXPECT_EQ(resumed, 1);
