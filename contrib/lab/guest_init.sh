@@ -50,10 +50,11 @@ agent() {
     done
 }
 
-# Connects to each port over and over; who listens there counts.
+# Connects to each port over and over; who listens there counts. A connection that is cut between its beginning and its
+# end would be waited for without the time limit, and the other ports with it.
 try() {
     while true; do
-        for port in $2; do busybox nc -w 1 "$1" "$port" </dev/null >/dev/null 2>&1; done
+        for port in $2; do busybox timeout 2 busybox nc -w 1 "$1" "$port" </dev/null >/dev/null 2>&1; done
         sleep 0.3
     done
 }
