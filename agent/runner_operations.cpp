@@ -230,13 +230,13 @@ void Runner::acted(const std::string& id, const Do& step, const Result<Json>& re
             note(id, "gave_up", {{"refusal", name(why->refusal)}, {"text", why->text}});
         return;
     }
-    Json done = *result;
     if (step.act == Act::open_console) {
         std::vector<Mistake> mistakes;
-        JsonReader read(done, mistakes);
+        JsonReader read(*result, mistakes);
         live.operation.consoles = codec::read_consoles(read, mistakes);
-        done = Json::object();   // its password stays out of the journal
+        return live.operation.steps.push_back({key_of(step), took.count()});
     }
+    Json done = *result;
     done["act"] = name(step.act);
     done["target"] = step.target;
     done["ms"] = took.count();

@@ -23,8 +23,10 @@ std::string key_of(const Do& step) {
 }
 
 bool only_looks(Act act) {
-    return act == Act::prove_gate || act == Act::verify_evidence || act == Act::compare_definition || act == Act::check_health;
+    return of_the_moment(act) || act == Act::verify_evidence || act == Act::compare_definition;
 }
+
+bool of_the_moment(Act act) { return act == Act::prove_gate || act == Act::check_health || act == Act::open_console; }
 
 void see_sign(Operation& op, HealthSign sign, Milliseconds now) {
     op.last_sign = std::move(sign);

@@ -159,9 +159,12 @@ void see_sign(Operation& operation, HealthSign sign, Milliseconds now);
 /// that dies at the end of a copy may take it for running ever after. True when it was found out now.
 bool see_copy(Operation& operation, const Observation& seen, const Patience& patience, Milliseconds now);
 
-/// Acts that change nothing: they have no intent. The canary's proof and a sign of health, which say something of their
-/// moment only, are not journaled at all.
+/// Acts that change nothing about a VM's state: they have no intent.
 bool only_looks(Act act);
+
+/// Acts that are not journaled at all: the canary's proof and a sign of health say something of their moment only, and a
+/// console's password is made anew after a restart.
+bool of_the_moment(Act act);
 
 /// The key of `done` and `failures`.
 std::string key_of(const Do& step);

@@ -79,8 +79,7 @@ bool foresee(const Do& step, Operation& op, Observation& seen, Milliseconds now)
 /// The entries that the runner would write, folded as they would be.
 void remember(Operation& op, const Do& step, const Observation& before, const Observation& after, bool gate_up, Milliseconds now) {
     if (step.act == Act::prove_gate) op.gate_holds = gate_up;
-    // What says something of its moment only is not journaled.
-    if (step.act == Act::prove_gate || step.act == Act::check_health) return;
+    if (of_the_moment(step.act)) return;
     BackupBegun begun;
     begun.paused = before.vm.power == Power::paused;
     ScanOutcome clean;

@@ -333,6 +333,16 @@ TEST(Consoles, quarantine_has_one_and_a_vm_without_a_screen_none) {
     EXPECT_TRUE(test.make(VmState::limited).consoles.empty());
 }
 
+/// Each life of an agent that is killed again and again opens the console anew. Were that journaled, a life that ends after
+/// two entries would never come to the answer.
+TEST(Consoles, opening_one_leaves_no_entry_in_the_journal) {
+    States states;
+    const auto answer = states.test.make(VmState::isolated);
+    EXPECT_EQ(answer.consoles.size(), 1u);
+    EXPECT_EQ(answer.steps.back().step, "open_console");
+    for (const auto& entry : states.test.kept.read_all()) EXPECT_NE(entry.body.value("act", ""), "open_console") << entry.kind;
+}
+
 TEST(Consoles, one_that_cannot_be_opened_holds_nothing_up) {
     States states;
     states.test.host.fault = [](const std::string& call, Phase) -> std::optional<Error> {
