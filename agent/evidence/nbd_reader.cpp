@@ -41,14 +41,11 @@ tl::unexpected<Error> nbd_error(const std::string& doing) {
 
 }  // namespace
 
-NbdReader::NbdReader(std::string folder, Process process, nbd_handle* handle, uint64_t size)
-    : folder_(std::move(folder)), process_(std::move(process)), handle_(handle), size_(size) {}
+NbdReader::NbdReader(Process process, nbd_handle* handle, uint64_t size) : process_(std::move(process)), handle_(handle), size_(size) {}
 
 NbdReader::~NbdReader() {
     nbd_close(handle_);
     process_.stop();
-    ::unlink((folder_ + "/socket").c_str());
-    ::rmdir(folder_.c_str());
 }
 
 Result<std::unique_ptr<NbdReader>> NbdReader::open(const std::string& path, const std::string& format) {
@@ -88,16 +85,17 @@ Result<std::unique_ptr<NbdReader>> NbdReader::open(const std::string& path, cons
         }
         std::this_thread::sleep_for(milliseconds{5});
     }
+    // Connected, it needs its name no more: an agent that is killed from here on leaves nothing behind.
+    clean();
     const int64_t size = nbd_get_size(handle.get());
     if (size < 0) {
         auto error = nbd_error("ask the size of " + path);
         process->stop();
-        clean();
         return error;
     }
-    // The constructor is private, so make_unique cannot reach it..
+    // The constructor is private, so make_unique cannot reach it.
     nbd_handle* raw = handle.release();
-    return std::unique_ptr<NbdReader>(new NbdReader(folder, std::move(*process), raw, uint64_t(size)));
+    return std::unique_ptr<NbdReader>(new NbdReader(std::move(*process), raw, uint64_t(size)));
 }
 
 Result<void> NbdReader::read_all(const std::function<Result<void>(uint64_t, std::string_view)>& data,

@@ -33,8 +33,7 @@ class NbdReader {
                           const std::function<Result<void>(uint64_t offset, uint64_t count)>& zeros);
 
   private:
-    NbdReader(std::string folder, Process process, nbd_handle* handle, uint64_t size);
-    std::string folder_;
+    NbdReader(Process process, nbd_handle* handle, uint64_t size);
     Process process_;
     nbd_handle* handle_;
     uint64_t size_;
