@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tests/integration/agent/agent_process.hpp"
+#include "tests/integration/agent/numbers.hpp"
 
 #include <chrono>
 #include <stdexcept>
@@ -16,21 +17,11 @@ class ControllerSide {
     explicit ControllerSide(AgentProcess& agent) : agent_(agent) {}
 
     Order order(const std::string& vm, VmState desired, Expect expect = Expect::any) {
-        Order o;
-        o.order_id = OrderId(next_id());
-        address(o, vm);
-        o.vm_generation = number_;
-        o.desired = desired;
+        Order o = numbers_.order(VmId(vm), desired);
         o.expect = expect;
         return o;
     }
-    Job job(const std::string& vm, JobKind kind) {
-        Job j;
-        j.job_id = JobId(next_id());
-        address(j, vm);
-        j.kind = kind;
-        return j;
-    }
+    Job job(const std::string& vm, JobKind kind) { return numbers_.job(VmId(vm), kind); }
     Message sealed(const Order& o) const { return OrderFrame{agent_.sealed(o, order_payload_type)}; }
     Message sealed(const Job& j) const { return JobFrame{agent_.sealed(j, job_payload_type)}; }
 
@@ -54,24 +45,8 @@ class ControllerSide {
     }
 
   private:
-    std::string next_id() {
-        const std::string text = std::to_string(++number_);
-        return std::string(32 - text.size(), '0') + text;
-    }
-    template <class Document>
-    void address(Document& d, const std::string& vm) const {
-        d.host = HostId("h1");
-        d.seq = number_;
-        d.vm_uuid = VmId(vm);
-        d.case_id = CaseId("C-1");
-        d.policy = "virus-content/1";
-        d.issued_at = clock_.now();
-        d.not_after = clock_.now() + Seconds(900);
-        d.reason = "A test.";
-    }
     AgentProcess& agent_;
-    SystemClock clock_;
-    int64_t number_ = 0;
+    Numbers numbers_;
 };
 
 }  // namespace bailiff::test

@@ -4,6 +4,7 @@
 #include "agent/evidence/manifest.hpp"
 #include "agent/files/durable_file.hpp"
 #include "tests/integration/agent/agent_process.hpp"
+#include "tests/integration/agent/numbers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -51,37 +52,15 @@ class EvidenceOnLibvirt : public testing::Test {
         const auto out = agent::output_of(argv);
         if (!out) throw std::runtime_error(out.error().text);
     }
-    template <class Document>
-    Document addressed(Document d, const LabGuest& whose) {
-        d.host = HostId("h1");
-        d.seq = ++ids;
-        d.vm_uuid = VmId(whose.uuid());
-        d.case_id = CaseId("C-1");
-        d.policy = "virus-content/1";
-        d.issued_at = clock.now();
-        d.not_after = clock.now() + Seconds(900);
-        d.reason = "A test.";
-        return d;
-    }
-    std::string next_id() const {
-        const std::string text = std::to_string(ids + 1);
-        return std::string(32 - text.size(), '0') + text;
-    }
     Job evidence(bool memory = false, const LabGuest* whose = nullptr) {
-        Job j;
-        j.job_id = JobId(next_id());
-        j.kind = JobKind::evidence;
+        Job j = numbers.job(VmId((whose ? *whose : *guest).uuid()), JobKind::evidence);
         j.memory = memory;
-        return addressed(j, whose ? *whose : *guest);
+        return j;
     }
     Order order(VmState desired, EvidenceRule rule, bool memory = false) {
-        Order o;
-        o.order_id = OrderId(next_id());
-        o.desired = desired;
+        Order o = numbers.order(VmId(guest->uuid()), desired);
         o.evidence = rule;
         o.memory = memory;
-        o = addressed(o, *guest);
-        o.vm_generation = ids;
         return o;
     }
     JobAnswer carry_out(const Job& j) {
@@ -164,7 +143,7 @@ class EvidenceOnLibvirt : public testing::Test {
     static inline std::unique_ptr<LabGuest> guest;
     static inline std::unique_ptr<AgentProcess> agent;
     static inline std::string data;
-    static inline int64_t ids = 0;
+    static inline Numbers numbers;
     SystemClock clock;
     std::function<void()> meanwhile;
 };

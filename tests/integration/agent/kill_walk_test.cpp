@@ -3,6 +3,7 @@
 // its journal, before and in the middle of acts. The case ends as if nothing had happened.
 #include "agent/journal/sqlite_journal.hpp"
 #include "tests/integration/agent/agent_process.hpp"
+#include "tests/integration/agent/numbers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -38,21 +39,6 @@ class RealHost : public testing::Test {
             return 0;   // not made yet
         }
     }
-    std::string next_id() {
-        const std::string text = std::to_string(++ids);
-        return std::string(32 - text.size(), '0') + text;
-    }
-    template <class Document>
-    void address(Document& d) {
-        d.host = HostId("h1");
-        d.seq = ids;
-        d.vm_uuid = VmId(guest->uuid());
-        d.case_id = CaseId("C-1");
-        d.policy = "virus-content/1";
-        d.issued_at = clock.now();
-        d.not_after = clock.now() + Seconds(900);
-        d.reason = "A test.";
-    }
     /// Until the final answer is there; kills the agent whenever its journal has grown by `kill_every` entries.
     Frame carry_out(const Message& message, const std::string& id) {
         for (const auto end = clock.monotonic() + 4min; clock.monotonic() < end;) {
@@ -70,11 +56,7 @@ class RealHost : public testing::Test {
         throw std::runtime_error("no answer within four minutes; journal has " + std::to_string(entries()) + " entries");
     }
     OrderAnswer make(VmState desired, Expect expect) {
-        Order o;
-        o.order_id = OrderId(next_id());
-        address(o);
-        o.vm_generation = ids;
-        o.desired = desired;
+        Order o = numbers.order(VmId(guest->uuid()), desired);
         o.expect = expect;
         o.evidence = EvidenceRule::required;
         const auto answer = std::get<OrderAnswer>(carry_out(OrderFrame{agent->sealed(o, order_payload_type)}, o.order_id.text()).message);
@@ -84,10 +66,7 @@ class RealHost : public testing::Test {
         return answer;
     }
     JobAnswer run(JobKind kind, const std::string& scan = "") {
-        Job j;
-        j.job_id = JobId(next_id());
-        address(j);
-        j.kind = kind;
+        Job j = numbers.job(VmId(guest->uuid()), kind);
         j.scan_job = JobId(scan);
         const auto answer = std::get<JobAnswer>(carry_out(JobFrame{agent->sealed(j, job_payload_type)}, j.job_id.text()).message);
         std::cout << name(kind) << ": " << name(answer.status) << " " << answer.text << " (kills so far " << agent->kills << ")\n";
@@ -140,7 +119,7 @@ class RealHost : public testing::Test {
     std::unique_ptr<LabGuest> guest;
     std::unique_ptr<AgentProcess> agent;
     SystemClock clock;
-    int64_t ids = 0;
+    Numbers numbers;
     int64_t kill_every = 0, next_kill = 1;
 };
 

@@ -4,6 +4,7 @@
 #include "agent/files/durable_file.hpp"
 #include "agent/guard/file_guard.hpp"
 #include "tests/integration/agent/agent_process.hpp"
+#include "tests/integration/agent/numbers.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -59,35 +60,13 @@ class LockedHost : public testing::Test {
         }
         throw std::runtime_error("no answer within three minutes");
     }
-    template <class Document>
-    void address(Document& d, const VmId& vm) {
-        d.host = HostId("h1");
-        d.seq = ids;
-        d.vm_uuid = vm;
-        d.case_id = CaseId("C-1");
-        d.policy = "virus-content/1";
-        d.issued_at = clock.now();
-        d.not_after = clock.now() + Seconds(900);
-        d.reason = "A test.";
-    }
-    std::string next_id() {
-        const std::string text = std::to_string(++ids);
-        return std::string(32 - text.size(), '0') + text;
-    }
     OrderAnswer make(VmState desired, GateRule rule = GateRule::required) {
-        Order o;
-        o.order_id = OrderId(next_id());
-        address(o, VmId(guest->uuid()));
-        o.vm_generation = ids;
-        o.desired = desired;
+        Order o = numbers.order(VmId(guest->uuid()), desired);
         o.gate = rule;
         return std::get<OrderAnswer>(ask(OrderFrame{agent->sealed(o, order_payload_type)}, o.order_id.text()).message);
     }
     JobAnswer run(JobKind kind, const VmId& vm) {
-        Job j;
-        j.job_id = JobId(next_id());
-        address(j, vm);
-        j.kind = kind;
+        const Job j = numbers.job(vm, kind);
         return std::get<JobAnswer>(ask(JobFrame{agent->sealed(j, job_payload_type)}, j.job_id.text()).message);
     }
     /// Keeps the link alive, so that the agent's events arrive.
@@ -117,7 +96,7 @@ class LockedHost : public testing::Test {
     std::unique_ptr<LabGuest> guest;
     std::unique_ptr<AgentProcess> agent;
     SystemClock clock;
-    int64_t ids = 0;
+    Numbers numbers;
 };
 
 TEST_F(LockedHost, holds_and_is_enforced_whatever_is_done_to_it) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tests/integration/agent/agent_process.hpp"
+#include "tests/integration/agent/numbers.hpp"
 
 #include <bailiff/system_clock.hpp>
 
@@ -16,15 +17,6 @@ namespace bailiff::test {
 /// True for what an order or job is to end in.
 inline bool reached(AnswerStatus status) { return status == AnswerStatus::done || status == AnswerStatus::already; }
 
-/// Numbers of one controller: sequence numbers and generations grow over all its hosts.
-struct Numbers {
-    int64_t last = 0;
-    std::string next_id() {
-        const std::string text = std::to_string(++last);
-        return std::string(32 - text.size(), '0') + text;
-    }
-};
-
 class Officer {
   public:
     Officer(Numbers& numbers, std::string name) : agent(host, name), numbers_(numbers), name_(std::move(name)) {}
@@ -37,13 +29,8 @@ class Officer {
     std::chrono::minutes patience{4};
 
     Order order(const VmId& vm, VmState desired, Expect expect = Expect::any, const CaseId& case_id = CaseId("C-1")) {
-        Order o;
-        o.order_id = OrderId(numbers_.next_id());
-        address(o, vm, case_id);
-        o.vm_generation = numbers_.last;
-        o.desired = desired;
+        Order o = numbers_.order(vm, desired, HostId(name_), case_id);
         o.expect = expect;
-        o.evidence = EvidenceRule::not_required;
         return o;
     }
     OrderAnswer give(const Order& o) {
@@ -54,10 +41,7 @@ class Officer {
     }
     OrderAnswer make(const VmId& vm, VmState desired, Expect expect = Expect::any) { return give(order(vm, desired, expect)); }
     JobAnswer run(const VmId& vm, JobKind kind, const std::string& scan = "") {
-        Job j;
-        j.job_id = JobId(numbers_.next_id());
-        address(j, vm, CaseId("C-1"));
-        j.kind = kind;
+        Job j = numbers_.job(vm, kind, HostId(name_));
         j.scan_job = JobId(scan);
         const auto answer = std::get<JobAnswer>(carry_out(JobFrame{agent.sealed(j, job_payload_type)}, j.job_id.text()).message);
         std::cout << name_ << ": " << name(kind) << ": " << name(answer.status) << " " << name(answer.refusal) << " " << answer.text << "\n";
@@ -95,17 +79,6 @@ class Officer {
     std::string locks_folder() const { return agent.state() + "/locks"; }
 
   private:
-    template <class Document>
-    void address(Document& d, const VmId& vm, const CaseId& case_id) {
-        d.host = HostId(name_);
-        d.seq = numbers_.last;
-        d.vm_uuid = vm;
-        d.case_id = case_id;
-        d.policy = "virus-content/1";
-        d.issued_at = clock_.now();
-        d.not_after = clock_.now() + Seconds(900);
-        d.reason = "A test.";
-    }
     Numbers& numbers_;
     std::string name_;
     SystemClock clock_;

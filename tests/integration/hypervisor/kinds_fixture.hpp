@@ -9,6 +9,7 @@
 #include "agent/process/process.hpp"
 #include "agent/process_scanner.hpp"
 #include "agent/runner.hpp"
+#include "tests/integration/agent/numbers.hpp"
 #include "tests/integration/hypervisor/host_fixture.hpp"
 
 #include <bailiff/random.hpp>
@@ -106,19 +107,12 @@ class KindsFixture : public HostFixture, public agent::Link {
     }
     /// Gives the order; fails the test when it is not answered within three minutes.
     OrderAnswer make(const KindVm& vm, VmState desired, const std::function<void(Order&)>& change = {}) {
-        Order o;
-        o.order_id = OrderId(next_id());
-        address(o, vm);
-        o.vm_generation = number_;
-        o.desired = desired;
+        Order o = numbers_.order(vm.id(), desired);
         if (change) change(o);
         return std::get<OrderAnswer>(answer_to(OrderFrame{seal(key_, order_payload_type, dump_json(to_json(o)))}, o.order_id.text()));
     }
     JobAnswer run(const KindVm& vm, JobKind kind, const std::string& scan_job = "") {
-        Job j;
-        j.job_id = JobId(next_id());
-        address(j, vm);
-        j.kind = kind;
+        Job j = numbers_.job(vm.id(), kind);
         j.scan_job = JobId(scan_job);
         return std::get<JobAnswer>(answer_to(JobFrame{seal(key_, job_payload_type, dump_json(to_json(j)))}, j.job_id.text()));
     }
@@ -264,21 +258,6 @@ class KindsFixture : public HostFixture, public agent::Link {
     std::vector<KindVm> vms_;
 
   private:
-    std::string next_id() {
-        const std::string text = std::to_string(++number_);
-        return std::string(32 - text.size(), '0') + text;
-    }
-    template <class Document>
-    void address(Document& d, const KindVm& vm) {
-        d.host = HostId("h1");
-        d.seq = number_;
-        d.vm_uuid = vm.id();
-        d.case_id = CaseId("C-1");
-        d.policy = "virus-content/1";
-        d.issued_at = clock_.now();
-        d.not_after = clock_.now() + Seconds(900);
-        d.reason = "A test.";
-    }
     Message answer_to(const Message& message, const std::string& id) {
         // A VM that was defined a moment ago is known to the runner after its next inventory.
         std::this_thread::sleep_for(inventory);
@@ -311,7 +290,7 @@ class KindsFixture : public HostFixture, public agent::Link {
     SeededRandom random_{42};
     SignatureKey key_ = SignatureKey::from_seed(std::string(32, 'i'));
     std::map<std::string, Message> answers_;
-    int64_t number_ = 0;
+    Numbers numbers_;
 };
 
 }  // namespace bailiff::test
