@@ -20,9 +20,10 @@ LockRecord lock_record(const Operation& op, const Observation& seen, Instant now
     // What stands on this host of a VM that lives on another one is not what is to be given back.
     if (op.job()) return {op.vm(), op.case_id(), vm.name, {}, false, false, now, true};
     const bool off = vm.power == Power::off || vm.power == Power::crashed;
-    // A VM that came to this host and was stopped by our guard is off because of us: its release starts it.
-    const bool stopped_by_guard = seen.guard && seen.guard->was_running;
-    return {op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || stopped_by_guard, vm.autostart, now};
+    // A VM that came to this host and was stopped by our guard, or that another host switched off for the same case, is off
+    // because of us: its release starts it.
+    const bool off_because_of_us = (seen.guard && seen.guard->was_running) || op.order()->was_running;
+    return {op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || off_because_of_us, vm.autostart, now};
 }
 
 const Overlay* overlay_of(const Observation& seen, const std::string& target) {

@@ -291,6 +291,11 @@ OrderAnswer order_answer(const Operation& op, const Observation& last, const std
     answer.steps = presentable(op.steps);
     answer.plan = plan;
     if (end.status == AnswerStatus::done || end.status == AnswerStatus::already) answer.consoles = op.consoles.value_or(std::vector<Console>{});
+    if (last.own_set) {
+        answer.evidence = last.own_set->id;
+        answer.manifest_sha256 = last.own_set->manifest_sha256;
+    }
+    answer.was_running = last.lock && last.lock->was_running;
     return answer;
 }
 

@@ -40,7 +40,7 @@ bool foresee(const Do& step, Operation& op, Observation& seen, Milliseconds now)
         seen.history.cut_begun = false;
     };
     switch (step.act) {
-        case Act::lock: seen.lock = LockRecord{op.vm(), op.case_id(), vm.name, vm.disks, !off && !vm.quarantine_running, vm.autostart, {}}; return true;
+        case Act::lock: seen.lock = LockRecord{op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || op.order()->was_running, vm.autostart, {}}; return true;
         case Act::unlock: seen.lock.reset(); return true;
         case Act::autostart_off: vm.autostart = false; return true;
         case Act::autostart_on: vm.autostart = true; return true;

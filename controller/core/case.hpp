@@ -88,6 +88,7 @@ struct Case {
     bool demand_met = true;
     Instant demanded_at{};
     Instant held_vm_since{};           ///< the first demand: among cases of one VM the earliest has hold of it
+    bool was_running = false;          ///< the VM is off because of this case: a release starts it
     bool sanctioned_once = false;      ///< the customer was told of a sanction: the end of it must be told too
     Stage stage = Stage::none;
     int64_t round = 0;                 ///< of cleaning, from 1

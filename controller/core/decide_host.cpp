@@ -46,7 +46,7 @@ Result<Facts> on(const Situation& d, const OrderAnswered& in) {
         case AnswerStatus::progress: return facts;
         case AnswerStatus::done:
         case AnswerStatus::already:
-            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps});
+            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps, a.evidence, a.manifest_sha256, a.was_running});
             after_state(d, facts, d.c.phase);
             return facts;
         case AnswerStatus::refused:

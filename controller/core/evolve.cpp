@@ -119,7 +119,12 @@ void fold(Case& c, const HistoryItem& item, const StateDemanded& f) {
         if (!told) owe(c, f.desired == VmState::off ? Notice::switched_off : Notice::network_cut, Audience::customer, std::to_string(c.demand));
     }
 }
-void fold(Case& c, const HistoryItem&, const StateReached&) { c.demand_met = true; }
+void fold(Case& c, const HistoryItem&, const StateReached& f) {
+    c.demand_met = true;
+    if (!f.evidence.empty()) c.evidence = f.evidence;
+    // Once off because of the case it is so on whatever host it turns up, until it runs on its own disks again.
+    c.was_running = (f.state == VmState::off || f.state == VmState::quarantined) && (c.was_running || f.was_running);
+}
 void fold(Case& c, const HistoryItem& item, const OrderFailed& f) {
     // The host knows better than the last scan: it scans again after a commit, and asks for new signatures.
     if (f.refusal == Refusal::not_verified_clean) c.verdict.reset();

@@ -42,7 +42,10 @@ template <class A> void fields(A& a, ReviewDecided& f) { a("decision", f.decisio
 template <class A> void fields(A& a, StateDemanded& f) {
     a("desired", f.desired), a("evidence", f.evidence), a("expect", f.expect), a("sanction", f.sanction), a("reason", f.reason);
 }
-template <class A> void fields(A& a, StateReached& f) { a("order", f.order_id), a("state", f.state), a("already", f.already), a("steps", f.steps); }
+template <class A> void fields(A& a, StateReached& f) {
+    a("order", f.order_id), a("state", f.state), a("already", f.already), a("steps", f.steps);
+    a("evidence", f.evidence), a("manifest_sha256", f.manifest_sha256), a("was_running", f.was_running);
+}
 template <class A> void fields(A& a, OrderFailed& f) { a("order", f.order_id), a("status", f.status), a("refusal", f.refusal), a("text", f.text); }
 template <class A> void fields(A& a, StageEntered& f) { a("stage", f.stage), a("round", f.round), a("attempt", f.attempt); }
 template <class A> void fields(A& a, JobFinished& f) {
@@ -68,7 +71,7 @@ template <class A> void fields(A& a, Case& f) {
     a("replies", f.replies), a("missing", f.missing), a("tokens", f.tokens), a("held", f.held), a("hold_reason", f.hold_reason);
     a("before_review", f.before_review), a("review_reason", f.review_reason), a("reviews", f.reviews), a("desired", f.desired);
     a("demand", f.demand), a("demanded", f.demanded), a("demand_met", f.demand_met), a("demanded_at", f.demanded_at), a("held_vm_since", f.held_vm_since);
-    a("sanctioned_once", f.sanctioned_once), a("stage", f.stage), a("round", f.round), a("attempt", f.attempt), a("evidence", f.evidence);
+    a("was_running", f.was_running), a("sanctioned_once", f.sanctioned_once), a("stage", f.stage), a("round", f.round), a("attempt", f.attempt), a("evidence", f.evidence);
     a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back), a("lock_waived", f.lock_waived);
     a("verdict", f.verdict), a("scan_job", f.scan_job), a("hits", f.hits), a("cleaned", f.cleaned), a("notices", f.notices);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);

@@ -159,6 +159,9 @@ struct StateReached {
     VmState state = VmState::off;
     bool already = false;
     std::vector<StepTime> steps;
+    EvidenceId evidence{};         ///< the set that the order itself froze
+    std::string manifest_sha256{};
+    bool was_running = false;      ///< off: what a release restores
     friend bool operator==(const StateReached&, const StateReached&) = default;
 };
 struct OrderFailed {

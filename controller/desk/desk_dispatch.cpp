@@ -90,6 +90,7 @@ void Desk::issue_order(const Case& c, const core::OrderDue& due) {
     order.not_after = now() + options_.order_life;
     order.reason = due.reason.substr(0, 500);
     order.gate = policy.gate;
+    if (due.desired == VmState::off) order.was_running = c.was_running;
     if (due.desired == VmState::limited) order.limit = policy.limit;
     if (due.evidence == EvidenceRule::first) order.memory = policy.memory;
     if (due.desired == VmState::running) {

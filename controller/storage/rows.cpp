@@ -101,6 +101,7 @@ Order order_from(std::string_view text) {
     out.health = read.word("health", Health::unchecked, false);
     out.health_seconds = read.integer("health_seconds", 0, codec::any, false);
     out.signatures_seconds = read.integer("signatures_seconds", 0, codec::any, false);
+    out.was_running = read.boolean("was_running", false);
     refuse_mistakes("an order", mistakes);
     return out;
 }

@@ -41,7 +41,8 @@ Json json_of(const JobFrame& m) { return {{"envelope", m.envelope}}; }
 Json json_of(const OrderAnswer& m) {
     return {{"order_id", m.order_id.text()}, {"status", name(m.status)}, {"refusal", name(m.refusal)}, {"text", m.text},
             {"state", name(m.state)}, {"power", name(m.power)}, {"at", format_rfc3339(m.at)}, {"steps", list_of(m.steps)},
-            {"consoles", list_of(m.consoles)}, {"plan", m.plan}};
+            {"consoles", list_of(m.consoles)}, {"plan", m.plan}, {"evidence", m.evidence.text()},
+            {"manifest_sha256", m.manifest_sha256}, {"was_running", m.was_running}};
 }
 Json json_of(const JobAnswer& m) {
     return {{"job_id", m.job_id.text()}, {"kind", name(m.kind)}, {"status", name(m.status)}, {"refusal", name(m.refusal)},
@@ -126,6 +127,9 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.steps = read_steps(r, mistakes);
         m.consoles = read_consoles(r, mistakes);
         m.plan = r.texts("plan", false, 256);
+        m.evidence = EvidenceId(r.optional_text("evidence", 128));
+        m.manifest_sha256 = r.optional_text("manifest_sha256", 64);
+        m.was_running = r.boolean("was_running", false);
         return m;
     }
     if (type == "job_answer") {

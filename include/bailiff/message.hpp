@@ -132,6 +132,9 @@ struct OrderAnswer {
     std::vector<StepTime> steps;
     std::vector<Console> consoles{};   ///< isolated and quarantined: how the VM is still reached
     std::vector<std::string> plan{};   ///< dry-run: the acts that it would take, in order
+    EvidenceId evidence{};             ///< evidence first: the set that this order froze
+    std::string manifest_sha256{};     ///< of that set's manifest
+    bool was_running = false;          ///< off: a release by this host would start it
     friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 

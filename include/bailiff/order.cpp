@@ -76,7 +76,8 @@ Json to_json(const Order& o) {
                 {"policy", o.policy}, {"issued_at", format_rfc3339(o.issued_at)}, {"not_after", format_rfc3339(o.not_after)},
                 {"reason", o.reason}, {"closed_ports", o.limit.closed_ports}, {"rate_kbit", o.limit.rate_kbit},
                 {"gate", name(o.gate)}, {"memory", o.memory}, {"health", name(o.health)},
-                {"health_seconds", o.health_seconds}, {"signatures_seconds", o.signatures_seconds}};
+                {"health_seconds", o.health_seconds}, {"signatures_seconds", o.signatures_seconds},
+                {"was_running", o.was_running}};
 }
 
 Json to_json(const Job& j) {
@@ -89,7 +90,8 @@ Json to_json(const Job& j) {
 tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     static constexpr std::array fields{"order_id", "epoch", "host", "seq", "vm_uuid", "vm_generation", "case",
                                        "desired", "evidence", "expect", "policy", "issued_at", "not_after", "reason",
-                                       "closed_ports", "rate_kbit", "gate", "memory", "health", "health_seconds", "signatures_seconds"};
+                                       "closed_ports", "rate_kbit", "gate", "memory", "health", "health_seconds", "signatures_seconds",
+                                       "was_running"};
     const auto json = read_exactly(text, fields);
     if (!json) return tl::unexpected(json.error());
     std::vector<Mistake> mistakes;
@@ -107,6 +109,7 @@ tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     out.health = read.word("health", Health::unchecked);
     out.health_seconds = read.integer("health_seconds", 0, longest_health_seconds);
     out.signatures_seconds = read.integer("signatures_seconds", 0, largest_number);
+    out.was_running = read.boolean("was_running");
     out.limit.closed_ports = read.text("closed_ports", 128, false);
     out.limit.rate_kbit = read.integer("rate_kbit", 0, 100'000'000);
     if (!parse_ports(out.limit.closed_ports)) read.mistake("closed_ports", "must be ascending ports like 25,465,587, at most 16");
@@ -115,6 +118,7 @@ tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     if (out.memory && out.evidence != EvidenceRule::first) read.mistake("memory", "goes with evidence 'first' only");
     if (out.evidence == EvidenceRule::first && (out.desired == VmState::running || out.desired == VmState::quarantined))
         read.mistake("evidence", "'first' goes with a state that cuts or ends a running VM");
+    if (out.was_running && out.desired != VmState::off) read.mistake("was_running", "goes with 'off' only");
     if ((out.health == Health::unchecked) != (out.health_seconds == 0)) read.mistake("health_seconds", "must be given with a health check, and only then");
     if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
     return out;

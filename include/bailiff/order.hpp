@@ -198,6 +198,7 @@ struct Order {
     Health health = Health::unchecked;      ///< running: what must hold after the release
     int64_t health_seconds = 0;
     int64_t signatures_seconds = 0;         ///< running: how old the clean scan's signatures may be; 0 = any age
+    bool was_running = false;               ///< off: the VM ran when its case first switched it off, maybe on another host; what a release restores
     friend bool operator==(const Order&, const Order&) = default;
 };
 

@@ -135,7 +135,7 @@ TEST_P(TheDispatch, keeps_orders_whole) {
     storage().put_order(one);
     EXPECT_EQ(storage().find_order(OrderId("o1")), one);
     one.state = DispatchState::finished;
-    one.answer = OrderAnswer{OrderId("o1"), AnswerStatus::refused, Refusal::over_budget, "7 of 7", VmState::running, Power::paused, at(3), {{"acpi", 12}}, {}, {}};
+    one.answer = OrderAnswer{OrderId("o1"), AnswerStatus::refused, Refusal::over_budget, "7 of 7", VmState::running, Power::paused, at(3), {{"acpi", 12}}, {}, {}, EvidenceId("C-1-o1"), std::string(64, 'a'), true};
     storage().put_order(one);
     EXPECT_EQ(storage().find_order(OrderId("o1")), one);
 }

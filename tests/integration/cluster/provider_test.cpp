@@ -99,6 +99,7 @@ class Provider : public testing::Test {
         if (!told) std::cout << "the case does not tell '" << words << "':\n" << history(id) << "\n";
         return told;
     }
+    /// A host that lost its power starts no VM again by itself: neither does the release, which finds it off.
     static void runs_on_h1() {
         if (state("h1") == "running") return;
         EXPECT_EQ(virsh_error("h1", {"start", "web1"}), "");
@@ -160,11 +161,12 @@ TEST_F(Provider, the_order_and_the_case_follow_a_vm_that_moved_unseen) {
     EXPECT_TRUE(eventually([&] { return ctl({"case", "show", id, "--json"}).find("clean_decision") != std::string::npos; }, 2min));
     given_back(id);
     EXPECT_FALSE(locked("h1"));
-    runs_on_h1();
+    // Found off on h1, and off because of the case: it ran when the case first switched it off, on h2.
+    EXPECT_TRUE(eventually([] { return state("h1") == "running"; })) << "power is not as it was found";
 }
 
 TEST_F(Provider, a_host_that_dies_with_an_order_on_its_way_carries_it_out_when_it_is_back) {
-    runs_on_h1();
+    ASSERT_EQ(state("h1"), "running");
     script({"stop", folder, "h1", "link"});
     const std::string id = switched_off();
     script({"crash", folder, "h1"});

@@ -298,6 +298,9 @@ TEST_F(Copy, before_a_power_off_the_guest_never_runs_again) {
     EXPECT_TRUE(test.host.locks.at(table_vm()).was_running);
     EXPECT_EQ(content(*set_of(order.order_id.text())), before);
     EXPECT_NE(answer.text.find("without a shutdown"), std::string::npos) << answer.text;
+    EXPECT_TRUE(answer.was_running);
+    EXPECT_EQ(answer.evidence, set_of(order.order_id.text())->set.id) << "named, so that the case can name it";
+    EXPECT_EQ(answer.manifest_sha256, set_of(order.order_id.text())->set.manifest_sha256);
     expect_nothing_left();
     EXPECT_EQ(test.run(JobKind::evidence).status, AnswerStatus::done) << "the ordinary copy at rest follows";
     EXPECT_EQ(test.make(VmState::running, Expect::off).status, AnswerStatus::done);

@@ -52,6 +52,24 @@ TEST_F(Moved, a_vm_that_came_back_is_obeyed_again) {
     EXPECT_EQ(test.make(VmState::off).status, AnswerStatus::done);
 }
 
+TEST_F(Moved, what_ran_before_another_host_switched_it_off_is_started_by_the_release) {
+    test.vm().power = Power::off;   // as the panel brought it here
+    Order off = test.order(VmState::off);
+    off.was_running = true;
+    const auto answer = test.carry_out(off);
+    ASSERT_EQ(answer.status, AnswerStatus::done) << answer.text;
+    EXPECT_TRUE(answer.was_running) << "for the next host, should it move again";
+    EXPECT_EQ(test.make(VmState::running).status, AnswerStatus::done);
+    EXPECT_EQ(test.vm().power, Power::running);
+}
+
+TEST_F(Moved, what_was_off_before_stays_off) {
+    test.vm().power = Power::off;
+    EXPECT_FALSE(test.make(VmState::off).was_running);
+    test.make(VmState::running);
+    EXPECT_EQ(test.vm().power, Power::off);
+}
+
 /// While a VM migrates libvirt lets nobody change its autostart for 30 s, and then fails: off must not wait for that.
 TEST_F(Moved, autostart_waits_for_the_end_of_a_migration_and_the_power_off_does_not) {
     agent::Operation operation;

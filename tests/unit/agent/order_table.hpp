@@ -244,6 +244,14 @@ inline std::vector<OrderRow> order_table() {
     t.with("health", "an unknown word", "fine", Refusal::bad_field);
     t.with("health_seconds", "without a check", 30, Refusal::bad_field);
     t.with("health_seconds", "too long", 901, Refusal::bad_field);
+    t.payload("was_running for another state", dump_json([&] {
+                  Json running = t.good;
+                  running["desired"] = "running";
+                  running["evidence"] = "not_required";
+                  running["was_running"] = true;
+                  return running;
+              }()),
+              Refusal::bad_field);
     t.with("evidence", "an unknown word", "maybe", Refusal::bad_field);
     t.with("expect", "an unknown word", "crashed", Refusal::bad_field);
     t.with("vm_uuid", "an exempt VM's", "33333333-3333-4333-8333-333333333333", Refusal::exempt);

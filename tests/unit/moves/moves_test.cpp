@@ -55,8 +55,10 @@ class Moving : public testing::Test {
         part.last = true;
         frame(host, part);
     }
-    void answers(const HostId& host, const Order& order, AnswerStatus status, Refusal refusal = Refusal::none) {
-        frame(host, OrderAnswer{order.order_id, status, refusal, "words", order.desired, Power::off, clock.now(), {}, {}, {}});
+    void answers(const HostId& host, const Order& order, AnswerStatus status, Refusal refusal = Refusal::none, bool was_running = false) {
+        OrderAnswer answer{order.order_id, status, refusal, "words", order.desired, Power::off, clock.now(), {}, {}, {}};
+        answer.was_running = was_running;
+        frame(host, answer);
     }
     std::vector<Order> open_orders() {
         std::vector<Order> out;
@@ -189,6 +191,29 @@ TEST_F(Moving, a_vm_that_is_off_has_moved_when_its_old_host_lets_go_of_it) {
     EXPECT_EQ(the_case().host, h2);
     EXPECT_EQ(open_order().host, h2);
     EXPECT_EQ(open_order().desired, VmState::off);
+}
+
+TEST_F(Moving, every_further_host_is_told_that_the_vm_is_off_because_of_the_case) {
+    EXPECT_FALSE(open_order().was_running) << "the first host sees for itself";
+    answers(h1, open_order(), AnswerStatus::done, Refusal::none, true);
+    says(h1, {});
+    says(h2, {record(Power::off)});
+    EXPECT_EQ(open_order().host, h2);
+    EXPECT_TRUE(open_order().was_running);
+    answers(h2, open_order(), AnswerStatus::already, Refusal::none, true);
+    // And back.
+    says(h2, {});
+    says(h1, {record(Power::off)});
+    EXPECT_TRUE(open_order().was_running);
+    answers(h1, open_order(), AnswerStatus::already, Refusal::none, true);
+    // Given back it is as it was, and what comes later is another matter.
+    ASSERT_TRUE(desk->act(case_id, core::AskReview{"a mistake"}, "staff:ravi"));
+    ASSERT_TRUE(desk->act(case_id, core::Decide{core::Decision::dismiss, "a mistake"}, "staff:meera"));
+    turn();
+    EXPECT_EQ(open_order().desired, VmState::running);
+    EXPECT_FALSE(open_order().was_running) << "goes with off only; the host's lock knows";
+    answers(h1, open_order(), AnswerStatus::done);
+    EXPECT_FALSE(the_case().was_running);
 }
 
 TEST_F(Moving, while_it_migrates_the_host_where_it_runs_has_it) {
