@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 namespace bailiff::agent {
 namespace {
 
 constexpr std::chrono::seconds quiet_time{2};
 constexpr std::chrono::milliseconds between{200};
+constexpr const char *red = "1;31", *yellow = "33", *green = "1;32";
 
 std::string bytes_text(uint64_t bytes) {
     static constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -22,10 +25,29 @@ std::string bytes_text(uint64_t bytes) {
     return out;
 }
 
+/// Whether standard output shows colours, and its reader has not asked for none (no-color.org).
+bool shows_colours() {
+    const char *no_color = std::getenv("NO_COLOR"), *term = std::getenv("TERM");
+    return ::isatty(STDOUT_FILENO) == 1 && !(no_color && *no_color) && term && std::string_view(term) != "dumb";
+}
+
+const char* colour_of(ScanVerdict verdict) {
+    switch (verdict) {
+        case ScanVerdict::clean: return green;
+        case ScanVerdict::infected: return red;
+        case ScanVerdict::incomplete: return yellow;
+    }
+    return yellow;
+}
+
 }  // namespace
 
 Report::Report(bool json, std::function<ScanTime()> now)
-    : json_(json), terminal_(::isatty(STDERR_FILENO) == 1), now_(std::move(now)), started_(now_()), next_(started_ + quiet_time) {}
+    : json_(json), terminal_(::isatty(STDERR_FILENO) == 1), colours_(!json && shows_colours()), now_(std::move(now)), started_(now_()), next_(started_ + quiet_time) {}
+
+std::string Report::painted(const std::string& text, const char* colour) const {
+    return colours_ ? "\x1b[" + std::string(colour) + "m" + text + "\x1b[0m" : text;
+}
 
 void Report::clear_progress() {
     if (shown_) std::fputs("\r\x1b[K", stderr);
@@ -35,7 +57,8 @@ void Report::clear_progress() {
 void Report::hit(const Finding& hit) {
     clear_progress();
     if (json_) std::printf("%s\n", hit_json(hit).c_str());
-    else std::printf("FOUND    %s %s: %s (%s, sha256 %s)\n", hit.volume.c_str(), hit.path.c_str(), hit.signature.c_str(), hit.engine.c_str(), hit.sha256.c_str());
+    else
+        std::printf("%s    %s %s: %s (%s, sha256 %s)\n", painted("FOUND", red).c_str(), hit.volume.c_str(), hit.path.c_str(), hit.signature.c_str(), hit.engine.c_str(), hit.sha256.c_str());
     std::fflush(stdout);
 }
 
@@ -43,7 +66,7 @@ void Report::skipped(const SkippedItem& item) {
     clear_progress();
     if (json_) std::printf("%s\n", skipped_json(item).c_str());
     else
-        std::printf("SKIPPED  %s %s: %s%s%s\n", item.volume.empty() ? "image" : item.volume.c_str(), item.path.c_str(),
+        std::printf("%s  %s %s: %s%s%s\n", painted("SKIPPED", yellow).c_str(), item.volume.empty() ? "image" : item.volume.c_str(), item.path.c_str(),
                     std::string(name(item.reason)).c_str(), item.detail.empty() ? "" : ", ", item.detail.c_str());
 }
 
@@ -62,9 +85,10 @@ void Report::progress(uint64_t files, uint64_t bytes, uint64_t hits) {
     if (now < next_) return;
     next_ = now + between;
     shown_ = true;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - started_).count();
-    std::fprintf(stderr, "\r\x1b[K%llds  %llu files, %s, %llu found", static_cast<long long>(seconds), static_cast<unsigned long long>(files),
-                 bytes_text(bytes).c_str(), static_cast<unsigned long long>(hits));
+    const double seconds = std::chrono::duration<double>(now - started_).count();
+    std::fprintf(stderr, "\r\x1b[K%.0f s  %llu files (%.0f/s), %s (%s/s), %llu found", seconds, static_cast<unsigned long long>(files),
+                 static_cast<double>(files) / seconds, bytes_text(bytes).c_str(), bytes_text(static_cast<uint64_t>(static_cast<double>(bytes) / seconds)).c_str(),
+                 static_cast<unsigned long long>(hits));
 }
 
 void Report::finish(const Verdict& verdict) {
@@ -77,8 +101,9 @@ void Report::finish(const Verdict& verdict) {
             if (!engine.reports_limits)
                 std::printf("note     %s keeps silent when a file exceeds its limits; set 'AlertExceedsMax yes' in clamd.conf to be told\n", engine.name.c_str());
         }
-        std::printf("%s: %llu files, %s in %.1f s; %llu found, %llu not scanned\n", std::string(name(verdict.verdict)).c_str(),
-                    static_cast<unsigned long long>(verdict.files), bytes_text(verdict.bytes).c_str(),
+        const std::string known = verdict.known ? " (" + std::to_string(verdict.known) + " known)" : "";
+        std::printf("%s: %llu files%s, %s in %.1f s; %llu found, %llu not scanned\n", painted(std::string(name(verdict.verdict)), colour_of(verdict.verdict)).c_str(),
+                    static_cast<unsigned long long>(verdict.files), known.c_str(), bytes_text(verdict.bytes).c_str(),
                     static_cast<double>(verdict.duration_ms) / 1000, static_cast<unsigned long long>(verdict.hits_total),
                     static_cast<unsigned long long>(verdict.skipped_total));
     }

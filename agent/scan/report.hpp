@@ -17,7 +17,9 @@ class Report : public ScanListener {
 
   private:
     void clear_progress();
-    bool json_, terminal_, shown_ = false;
+    /// In a colour (an SGR number) where a person sees it; programs and files get the bare text.
+    std::string painted(const std::string& text, const char* colour) const;
+    bool json_, terminal_, colours_, shown_ = false;
     std::function<ScanTime()> now_;
     ScanTime started_, next_;
 };
