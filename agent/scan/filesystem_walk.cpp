@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <unordered_set>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace bailiff::agent {
 namespace {
 
 constexpr size_t buffer_size = 1U << 20;
+/// Contents that may wait to be read in the order in which they lie on the disk, and the pieces that they may be in.
+constexpr size_t most_waiting = 16'384, most_runs_waiting = 1'000'000;
 constexpr uint64_t ntfs_last_system_file = 23, ntfs_root = 5;
 
 class Walk {
@@ -22,10 +25,30 @@ class Walk {
         : fs_(fs), limits_(limits), sink_(sink), ntfs_(TSK_FS_TYPE_ISNTFS(fs->ftype)), buffer_(buffer_size) {}
 
     Result<void> run() {
-        TskFile root(tsk_fs_file_open_meta(fs_, nullptr, fs_->root_inum));
+        auto walked = directories();
+        read_waiting();
+        return walked;
+    }
+
+  private:
+    struct Directory {
+        TSK_INUM_T inode;
+        std::string path;  // without a slash at its end
+        size_t depth;
+    };
+    /// A content that was found and is not yet read. The file owns the attribute.
+    struct Content {
+        std::shared_ptr<TSK_FS_FILE> file;
+        const TSK_FS_ATTR* attribute;
+        std::string path;
+        TSK_DADDR_T first;
+    };
+
+    Result<void> directories() {
+        std::shared_ptr<TSK_FS_FILE> root(tsk_fs_file_open_meta(fs_, nullptr, fs_->root_inum), tsk_fs_file_close);
         if (!root || !root->meta) return fail(Errc::unavailable, "the root directory cannot be read: " + tsk_last_error());
         if (root->meta->type != TSK_FS_META_TYPE_DIR) return fail(Errc::unavailable, "the root directory is damaged");
-        if (ntfs_) streams(*root, "/");
+        if (ntfs_) streams(root, "/");
         pending_.push_back({fs_->root_inum, "", 0});
         visited_.insert(fs_->root_inum);
         bool first = true;
@@ -44,13 +67,6 @@ class Walk {
         }
         return {};
     }
-
-  private:
-    struct Directory {
-        TSK_INUM_T inode;
-        std::string path;  // without a slash at its end
-        size_t depth;
-    };
 
     /// Every directory of ext names itself. libtsk passes over garbage in silence, so a block of it would look empty.
     bool damaged(TSK_FS_DIR& directory) const {
@@ -82,24 +98,24 @@ class Walk {
                 sink_.skipped(path.substr(0, limits_.path), SkipReason::too_many, "the path is longer than is followed", 0);
                 continue;
             }
-            TskFile file(tsk_fs_dir_get(&directory, i));
+            std::shared_ptr<TSK_FS_FILE> file(tsk_fs_dir_get(&directory, i), tsk_fs_file_close);
             if (!file || !file->meta) {
                 sink_.skipped(path, SkipReason::unreadable, "the inode cannot be read: " + tsk_last_error(), 0);
                 continue;
             }
-            entry(*file, path, at.depth);
+            entry(file, path, at.depth);
         }
         return true;
     }
 
-    void entry(TSK_FS_FILE& file, const std::string& path, size_t depth) {
-        const auto type = file.meta->type;
+    void entry(const std::shared_ptr<TSK_FS_FILE>& file, const std::string& path, size_t depth) {
+        const auto type = file->meta->type;
         if (type == TSK_FS_META_TYPE_DIR) {
             if (ntfs_) streams(file, path);
-            if (!visited_.insert(file.meta->addr).second) return;
+            if (!visited_.insert(file->meta->addr).second) return;
             if (depth + 1 >= limits_.depth)
                 sink_.skipped(path + "/", SkipReason::too_many, "the directories are nested deeper than is followed", 0);
-            else pending_.push_back({file.meta->addr, path, depth + 1});
+            else pending_.push_back({file->meta->addr, path, depth + 1});
         } else if (type == TSK_FS_META_TYPE_REG) {
             streams(file, path);
         } else if (type == TSK_FS_META_TYPE_UNDEF) {
@@ -109,7 +125,8 @@ class Walk {
     }
 
     /// Hands over each content of a file: one on ext and FAT, any number of streams on NTFS (also of directories).
-    void streams(TSK_FS_FILE& file, const std::string& path) {
+    void streams(const std::shared_ptr<TSK_FS_FILE>& owner, const std::string& path) {
+        TSK_FS_FILE& file = *owner;
         tsk_error_reset();
         const int count = tsk_fs_file_attr_getsize(&file);
         if (tsk_error_get_errno() != 0) {
@@ -128,7 +145,7 @@ class Walk {
             if (!content) continue;
             any = true;
             const bool named = ntfs_ && attribute->name && *attribute->name;
-            this->content(*attribute, named ? path + ":" + attribute->name : path);
+            wait(owner, *attribute, named ? path + ":" + attribute->name : path);
         }
         if (!any && file.meta->type == TSK_FS_META_TYPE_REG && file.meta->size > 0)
             sink_.skipped(path, SkipReason::unreadable, "the file has a size but no content", size_of(file));
@@ -158,6 +175,27 @@ class Walk {
             return true;
         }
         return false;
+    }
+
+    void wait(const std::shared_ptr<TSK_FS_FILE>& file, const TSK_FS_ATTR& attribute, std::string path) {
+        if (attribute.size <= 0) return;
+        TSK_DADDR_T first = 0;
+        if (attribute.flags & TSK_FS_ATTR_NONRES)
+            for (const TSK_FS_ATTR_RUN* run = attribute.nrd.run; run; run = run->next, ++runs_waiting_)
+                if (first == 0 && !(run->flags & (TSK_FS_ATTR_RUN_FLAG_SPARSE | TSK_FS_ATTR_RUN_FLAG_FILLER))) first = run->addr;
+        waiting_.push_back({file, &attribute, std::move(path), first});
+        if (waiting_.size() >= most_waiting || runs_waiting_ >= most_runs_waiting) read_waiting();
+    }
+
+    /// In the order of the disk: on most disks, and over every network, that is what a scan's reading costs.
+    void read_waiting() {
+        std::stable_sort(waiting_.begin(), waiting_.end(), [](const Content& a, const Content& b) { return a.first < b.first; });
+        for (auto& one : waiting_) {
+            content(*one.attribute, one.path);
+            one.file.reset();
+        }
+        waiting_.clear();
+        runs_waiting_ = 0;
     }
 
     void content(const TSK_FS_ATTR& attribute, const std::string& path) {
@@ -202,6 +240,8 @@ class Walk {
     bool ntfs_;
     std::vector<char> buffer_;
     std::vector<Directory> pending_;
+    std::vector<Content> waiting_;
+    size_t runs_waiting_ = 0;
     std::unordered_set<TSK_INUM_T> visited_;
     uint64_t seen_ = 0;
 };

@@ -20,7 +20,7 @@ struct WalkLimits {
     size_t path = 4096;               ///< bytes
 };
 
-/// Who takes what the walk finds. Called on the walk's own thread, in directory order.
+/// Who takes what the walk finds. Called on the walk's own thread, in the order in which contents lie on the disk.
 class WalkSink {
   public:
     virtual ~WalkSink() = default;

@@ -3,6 +3,7 @@
 #include "agent/scan/reader.hpp"
 
 #include "agent/scan/packet_socket.hpp"
+#include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
 #include "agent/scan/sandbox.hpp"
 
@@ -120,7 +121,8 @@ int run_reader(const std::vector<std::string>& arguments) {
         sink.send(failed);
         return 1;
     }
-    for (const Volume& volume : find_volumes(**image)) read_volume(**image, volume, limits, sink);
+    ReadAheadImage ahead(std::move(*image));
+    for (const Volume& volume : find_volumes(ahead)) read_volume(ahead, volume, limits, sink);
     ReaderMessage done;
     done.kind = ReaderMessageKind::finished;
     sink.send(done);
