@@ -213,7 +213,10 @@ struct Adapters {
         programs.scan = o.scan_program;
         programs.clean = o.clean_program;
         programs.clamd = o.clamd;
+        programs.clamd_database = o.clamd_database;
         programs.yara = o.yara;
+        if (o.scan_cache != "none") programs.cache = o.scan_cache;
+        programs.cache_mib = o.scan_cache_mib;
         programs.timeout = std::chrono::hours(o.scan_hours);
         return programs;
     }

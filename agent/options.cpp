@@ -57,7 +57,10 @@ po::options_description run_options(Options& o) {
     option(out, "scan-program", o.scan_program, "bailiff-scan; default: beside this program, then /usr/bin");
     option(out, "clean-program", o.clean_program, "bailiff-clean; likewise");
     option(out, "clamd", o.clamd, "clamd's Unix socket; empty: no ClamAV");
+    option(out, "clamd-database", o.clamd_database, "clamd's DatabaseDirectory, which proves what it has loaded; empty: what it says is not remembered");
     option(out, "yara", o.yara, "folder of YARA rules; empty: no YARA");
+    option(out, "scan-cache", o.scan_cache, "file of contents in which nothing was found; default STATE/verdicts.sqlite; none: match everything");
+    option(out, "scan-cache-mib", o.scan_cache_mib, "how large it may grow");
     option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
     option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
     option(out, "log-level", o.log_level, "debug, info, warning or error");
@@ -88,6 +91,7 @@ std::string find_program(const std::string& name, const std::string& installed) 
 
 void fill_in(Options& o) {
     if (o.evidence.empty()) o.evidence = o.state + "/evidence";
+    if (o.scan_cache.empty()) o.scan_cache = o.state + "/verdicts.sqlite";
     if (o.overlays.empty()) o.overlays = o.state + "/overlays";
     if (o.gate_program.empty()) o.gate_program = find_program("bailiff-gate", "/usr/lib/bailiff");
     if (o.hold_program.empty()) o.hold_program = find_program("bailiff-hold", "/usr/lib/bailiff");
@@ -110,6 +114,8 @@ std::string mistakes_of(const Options& o) {
     mistake(o.agent_patience < 0 || o.agent_patience > 3600 || o.acpi_patience < 0 || o.acpi_patience > 3600,
             "agent-patience and acpi-patience are from 0 to 3600 seconds.");
     mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
+    mistake(o.scan_cache != "none" && o.scan_cache.front() != '/', "scan-cache must be an absolute path, or none.");
+    mistake(o.scan_cache_mib < 1 || o.scan_cache_mib > 1'000'000, "scan-cache-mib is from 1 to 1000000.");
     mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
     mistake(o.evidence_mib_per_s < 0 || o.evidence_mib_per_s > 100'000, "evidence-mib-per-s is from 0 (no limit) to 100000.");
     mistake(o.isolate_by != "link" && o.isolate_by != "network" && o.isolate_by != "filter", "isolate-by is link, network or filter.");

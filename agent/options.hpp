@@ -36,6 +36,9 @@ struct Options {
     bool install_gate = true;
     std::string gate_program, hold_program, scan_program, clean_program;   ///< default: beside this program, then /usr/lib/bailiff, /usr/bin
     std::string clamd, yara;
+    std::string clamd_database;                         ///< empty: what ClamAV says is not remembered
+    std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
+    int64_t scan_cache_mib = 512;
     int64_t scan_hours = 6;
     int64_t evidence_days = 180;                        ///< 0: for ever
     int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes

@@ -61,7 +61,9 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
         std::vector<std::string> argv{programs_.scan, "--json"};
         name_image(argv, disk);
         if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
+        if (!programs_.clamd.empty() && !programs_.clamd_database.empty()) argv.insert(argv.end(), {"--clamd-database", programs_.clamd_database});
         if (!programs_.yara.empty()) argv.insert(argv.end(), {"--yara", programs_.yara});
+        if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
         argv.push_back(disk.path);
         const auto ended = Process::run(argv, process_options(programs_.timeout));
         if (!ended) return fail(ended.error());

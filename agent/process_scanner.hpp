@@ -13,7 +13,10 @@ struct ScannerPrograms {
     std::string scan = "/usr/bin/bailiff-scan";
     std::string clean = "/usr/bin/bailiff-clean";
     std::string clamd;                       ///< Unix socket; empty: no ClamAV
+    std::string clamd_database;              ///< its DatabaseDirectory; empty: what ClamAV says is not remembered
     std::string yara;                        ///< folder of rules; empty: no YARA
+    std::string cache;                       ///< file of what was found clean, for all VMs of the host; empty: none
+    int64_t cache_mib = 512;
     std::chrono::milliseconds timeout = std::chrono::hours{6};   ///< per disk
 };
 

@@ -117,6 +117,19 @@ Result<std::optional<ClamdAnswer>> ClamdSession::answer() {
     return std::optional(out);
 }
 
+Result<ClamdAnswer> ask_clamd_about(const std::string& socket_path, int content, std::chrono::seconds limit) {
+    const auto answer = ask_once(socket_path, "zFILDES", content, limit);
+    if (!answer) return fail(answer.error());
+    return parse_clamd_answer(*answer);
+}
+
+Result<void> reload_clamd(const std::string& socket_path, std::chrono::seconds limit) {
+    const auto answer = ask_once(socket_path, "zRELOAD", -1, limit);
+    if (!answer) return fail(answer.error());
+    if (*answer != "RELOADING") return fail(Errc::unavailable, "clamd at '" + socket_path + "' does not reload its signatures: " + escape_path(answer->substr(0, 300)));
+    return {};
+}
+
 std::optional<Instant> signatures_date(std::string_view version) {
     const size_t number = version.find('/');
     const size_t date = number == version.npos ? number : version.find('/', number + 1);
@@ -143,8 +156,8 @@ Result<ClamdFacts> examine_clamd(const std::string& socket_path, std::chrono::se
     // ClamAV takes nothing above two gigabytes, whatever its configuration says. The file is a hole: it costs no memory.
     const Descriptor giant(::memfd_create("limit", MFD_CLOEXEC));
     if (giant && ::ftruncate(giant.fd(), (off_t{1} << 31) + (off_t{1} << 20)) == 0) {
-        const auto answer = ask_once(socket_path, "zFILDES", giant.fd(), limit);
-        facts.reports_limits = answer && parse_clamd_answer(*answer).kind == ClamdAnswer::Kind::limit;
+        const auto answer = ask_clamd_about(socket_path, giant.fd(), limit);
+        facts.reports_limits = answer && answer->kind == ClamdAnswer::Kind::limit;
     }
     return facts;
 }

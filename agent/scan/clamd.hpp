@@ -49,6 +49,12 @@ struct ClamdFacts {
     bool reports_limits = false;  ///< whether files over clamd's limits are answered with an alert (AlertExceedsMax yes)
 };
 
+/// What clamd says of one content, on a connection of its own.
+Result<ClamdAnswer> ask_clamd_about(const std::string& socket_path, int content, std::chrono::seconds limit);
+
+/// Tells clamd to load its signatures anew, which it does while it goes on answering.
+Result<void> reload_clamd(const std::string& socket_path, std::chrono::seconds limit);
+
 /// The date in "ClamAV 1.0.7/27500/Tue Nov 24 08:00:00 2026", which clamd prints in its host's local time. Nothing when
 /// there is none: a database of local files only has no number and no date.
 std::optional<Instant> signatures_date(std::string_view version);

@@ -140,16 +140,17 @@ Result<CleanRecord> clean_one(Cleaner& cleaner, const Finding& hit, const std::s
     }
     if (taken->json.contains("failed")) return failed(record, taken->text("failed"));
     const auto size = sealed_size(taken->content.fd());
-    const auto sha256 = size ? sha256_of(taken->content.fd(), *size) : Result<std::string>(fail(size.error()));
-    if (!sha256) return failed(record, sha256.error().text);
+    const auto digest = size ? digest_of(taken->content.fd(), *size) : Result<ContentDigest>(fail(size.error()));
+    if (!digest) return failed(record, digest.error().text);
+    const std::string sha256 = hex_of(*digest);
     record.size = *size;
-    record.sha256 = *sha256;
-    if (*sha256 != hit.sha256) {
+    record.sha256 = sha256;
+    if (sha256 != hit.sha256) {
         if (*size != hit.size || !only_zeros(taken->content.fd(), *size)) return failed(record, "the content is not the one that was found; scan again");
         record.action = "absent";  // blanked by an earlier run
         return record;
     }
-    const auto kept = keep(taken->content.fd(), *size, keep_folder, *sha256);
+    const auto kept = keep(taken->content.fd(), *size, keep_folder, sha256);
     if (!kept) return failed(record, kept.error().text);
     record.kept = *kept;
     const auto removed = cleaner.ask({{"remove", true}});

@@ -3,6 +3,7 @@
 #include "agent/scan/lane.hpp"
 
 #include "agent/scan/packet_socket.hpp"
+#include "agent/scan/signature_set.hpp"
 
 #include <time.h>
 
@@ -62,8 +63,19 @@ class ClamdLane : public Lane {
 
 class ClamdEngine : public Engine {
   public:
-    ClamdEngine(ClamdOptions options, ClamdFacts facts) : options_(std::move(options)), facts_(std::move(facts)) {}
-    ScanEngine facts() const override { return {"clamav", facts_.version, facts_.reports_limits, facts_.signatures_at}; }
+    ClamdEngine(ClamdOptions options, ClamdFacts facts, std::string proven)
+        : options_(std::move(options)), facts_(std::move(facts)), proven_(std::move(proven)) {}
+    ScanEngine facts() const override { return {"clamav", facts_.version, facts_.reports_limits, facts_.signatures_at, signature_set()}; }
+    std::string signature_set() const override {
+        if (proven_.empty()) return "";
+        // A clean answer holds as far as the limits under which it was given. The program's version decides what it unpacks.
+        return proven_ + " program " + facts_.version.substr(0, facts_.version.find('/')) + (facts_.reports_limits ? " alerting " : " silent ") +
+               std::to_string(largest_file());
+    }
+    bool set_holds() const override {
+        const auto now = fingerprint_of(options_.database);
+        return now && proven_ == set_name(*now);
+    }
     uint64_t largest_file() const override {
         return options_.largest_file.value_or(facts_.reports_limits ? alerting_largest_file : debian_largest_file);
     }
@@ -72,6 +84,7 @@ class ClamdEngine : public Engine {
   private:
     ClamdOptions options_;
     ClamdFacts facts_;
+    std::string proven_;
 };
 
 class YaraLane : public Lane {
@@ -108,7 +121,8 @@ class YaraLane : public Lane {
 class YaraEngine : public Engine {
   public:
     explicit YaraEngine(YaraRules rules) : rules_(std::move(rules)) {}
-    ScanEngine facts() const override { return {"yara", "sha256:" + rules_.version(), true, {}}; }
+    ScanEngine facts() const override { return {"yara", "sha256:" + rules_.version(), true, {}, signature_set()}; }
+    std::string signature_set() const override { return rules_.version().empty() ? "" : "yara " + rules_.version(); }
     uint64_t largest_file() const override { return uint64_t{2} << 30; }
     std::unique_ptr<Lane> new_lane() override { return std::make_unique<YaraLane>(rules_); }
 
@@ -118,10 +132,17 @@ class YaraEngine : public Engine {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options) {
+Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options, std::string& note) {
+    std::string proven;
+    if (!options.database.empty()) {
+        auto set = prove_signature_set(options.socket_path, options.database, options.patience);
+        if (set) proven = std::move(*set);
+        else note = "what ClamAV finds clean is not remembered: " + set.error().text;
+    }
+    // After a reload, so that the version is that of the set.
     auto facts = examine_clamd(options.socket_path, examination_limit);
     if (!facts) return fail(facts.error());
-    return std::make_unique<ClamdEngine>(options, std::move(*facts));
+    return std::make_unique<ClamdEngine>(options, std::move(*facts), std::move(proven));
 }
 
 Result<std::unique_ptr<Engine>> make_yara_engine(const std::string& folder, std::chrono::seconds per_file) {

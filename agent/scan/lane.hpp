@@ -47,6 +47,11 @@ class Engine {
   public:
     virtual ~Engine() = default;
     virtual ScanEngine facts() const = 0;
+    /// Names everything that its "nothing found" depends on; empty when that is not known for sure, and then what it says is
+    /// not remembered.
+    virtual std::string signature_set() const = 0;
+    /// Whether that is still so: signatures may be replaced while a scan runs.
+    virtual bool set_holds() const { return true; }
     /// Files above this are not given to it, in bytes.
     virtual uint64_t largest_file() const = 0;
     virtual std::unique_ptr<Lane> new_lane() = 0;
@@ -55,11 +60,12 @@ class Engine {
 struct ClamdOptions {
     std::string socket_path;
     std::optional<uint64_t> largest_file;  ///< bytes; see README for the default
-    std::chrono::seconds patience{30};      ///< how long a clamd that went away may take to come back
+    std::chrono::seconds patience{60};      ///< how long clamd may take to come back, or to load its signatures
+    std::string database;                  ///< clamd's DatabaseDirectory; "" = which signatures it has loaded is not proven
 };
 
-/// Looks at clamd first; an error when it does not answer.
-Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options);
+/// Looks at clamd first; an error when it does not answer. With `database` the engine's set is proven, or `note` says why not.
+Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options, std::string& note);
 
 /// Compiles the rules first; an error when they do not compile.
 Result<std::unique_ptr<Engine>> make_yara_engine(const std::string& folder, std::chrono::seconds per_file);

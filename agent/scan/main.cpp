@@ -22,6 +22,8 @@ int complain(const std::string& text) {
     return exit_error;
 }
 
+void note(const std::string& text) { std::fprintf(stderr, "bailiff-scan: note: %s\n", text.c_str()); }
+
 int run(int argc, char** argv) {
     auto parsed = parse_options(argc, argv);
     if (!parsed) return complain(parsed.error().text);
@@ -30,8 +32,10 @@ int run(int argc, char** argv) {
 
     std::vector<std::unique_ptr<Engine>> engines;
     if (!options.clamd.socket_path.empty()) {
-        auto engine = make_clamd_engine(options.clamd);
+        std::string about_set;
+        auto engine = make_clamd_engine(options.clamd, about_set);
         if (!engine) return complain(engine.error().text);
+        if (!about_set.empty()) note(about_set);
         engines.push_back(std::move(*engine));
     }
     if (!options.yara.empty()) {
@@ -41,9 +45,18 @@ int run(int argc, char** argv) {
     }
     auto source = open_source(options.source);
     if (!source) return complain(source.error().text);
-    for (const auto& note : source->notes) std::fprintf(stderr, "bailiff-scan: note: %s\n", note.c_str());
+    for (const auto& text : source->notes) note(text);
 
     SystemClock clock;
+    std::unique_ptr<VerdictCache> cache;
+    if (!options.cache.empty()) {
+        auto opened = VerdictCache::open(options.cache, options.cache_bytes, clock.now());
+        if (opened) cache = std::move(*opened);
+        else note("the scan goes on without its cache: " + opened.error().text);
+        if (!options.clamd.socket_path.empty() && options.clamd.database.empty())
+            note("what ClamAV finds clean is not remembered: name clamd's DatabaseDirectory with --clamd-database");
+    }
+    options.settings.cache = cache.get();
     options.settings.now = [&clock] { return ScanTime(clock.monotonic()); };
     Report report(options.json, options.settings.now);
     const auto verdict = scan(std::move(*source), engines, options.settings, report);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -50,11 +51,23 @@ Result<uint64_t> sealed_size(int fd) {
     return static_cast<uint64_t>(status.st_size);
 }
 
-Result<std::string> sha256_of(int fd, uint64_t size) {
+std::string hex_of(const ContentDigest& digest) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string out;
+    for (const uint8_t byte : digest) {
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
+    return out;
+}
+
+Result<ContentDigest> digest_of(int fd, uint64_t size) {
+    // Found once: looking an algorithm up costs as much as hashing a small file.
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
+    if (!sha256 || !context || EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) != 1)
         return fail(Errc::unavailable, "OpenSSL has no SHA-256");
-    std::vector<char> buffer(1U << 18);
+    std::vector<char> buffer(std::min<uint64_t>(size, 1U << 18));
     for (uint64_t at = 0; at < size;) {
         const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(at));
         if (n < 0 && errno == EINTR) continue;
@@ -62,15 +75,8 @@ Result<std::string> sha256_of(int fd, uint64_t size) {
         EVP_DigestUpdate(context.get(), buffer.data(), static_cast<size_t>(n));
         at += static_cast<uint64_t>(n);
     }
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context.get(), digest, &length);
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    for (unsigned i = 0; i < length; ++i) {
-        out += digits[digest[i] >> 4];
-        out += digits[digest[i] & 15];
-    }
+    ContentDigest out{};
+    EVP_DigestFinal_ex(context.get(), out.data(), nullptr);
     return out;
 }
 

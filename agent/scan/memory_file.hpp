@@ -6,6 +6,7 @@
 
 #include <bailiff/result.hpp>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -30,7 +31,11 @@ class MemoryFile {
 /// The size of a memory file that came from elsewhere; an error unless every seal is set.
 Result<uint64_t> sealed_size(int fd);
 
-/// Lower-case hex SHA-256 of a sealed file's content.
-Result<std::string> sha256_of(int fd, uint64_t size);
+/// SHA-256 of a content.
+using ContentDigest = std::array<uint8_t, 32>;
+std::string hex_of(const ContentDigest& digest);
+
+/// Of a sealed file's content.
+Result<ContentDigest> digest_of(int fd, uint64_t size);
 
 }  // namespace bailiff::agent

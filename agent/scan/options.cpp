@@ -34,11 +34,14 @@ po::options_description visible() {
         ("clamd", po::value<std::string>(), "match with ClamAV through clamd's Unix socket")
         ("clamd-max-file-size", po::value<std::string>(),
          "larger files are not given to clamd (default 100M, or 25M when clamd keeps silent about its own limits)")
-        ("clamd-wait", po::value<uint64_t>()->default_value(30), "seconds that a clamd which went away may take to come back")
+        ("clamd-wait", po::value<uint64_t>()->default_value(60), "seconds that clamd may take to come back, or to load its signatures (some take 20)")
+        ("clamd-database", po::value<std::string>(), "clamd's DatabaseDirectory: proves which signatures it has loaded, which --cache needs of it")
         ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
         ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
         ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
         ("file-timeout", po::value<uint64_t>()->default_value(180), "seconds that an engine may take for one file")
+        ("cache", po::value<std::string>(), "remember in this file in which contents nothing was found, and match only the others")
+        ("cache-size", po::value<std::string>()->default_value("512M"), "how large the cache may grow")
         ("streams", po::value<unsigned>(), "files matched at once per engine (default: one per core)")
         ("json", "print findings as JSON lines; the last line is the verdict")
         ("help", "print this")
@@ -102,6 +105,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     o.clamd.socket_path = text("clamd");
     o.clamd.largest_file = size("clamd-max-file-size");
     o.clamd.patience = std::chrono::seconds(std::min<uint64_t>(values["clamd-wait"].as<uint64_t>(), 3600));
+    o.clamd.database = text("clamd-database");
     o.yara = text("yara");
     if (o.clamd.socket_path.empty() && o.yara.empty()) mistake("name an engine: --clamd SOCKET, --yara FOLDER, or both");
     if (const auto most = size("max-file-size")) {
@@ -114,6 +118,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     o.settings.per_file = std::chrono::seconds(seconds);
     o.settings.lanes = values.count("streams") ? values["streams"].as<unsigned>() : std::max(1U, std::thread::hardware_concurrency());
     if (o.settings.lanes < 1 || o.settings.lanes > 64) mistake("--streams must be from 1 to 64");
+    o.cache = text("cache");
+    if (const auto most = size("cache-size")) {
+        o.cache_bytes = *most;
+        if (*most < 1U << 20) mistake("--cache-size must be at least 1M");
+    }
     o.json = values.count("json") != 0;
     if (!mistakes.empty()) return fail(Errc::invalid, mistakes);
     return out;

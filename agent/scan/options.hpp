@@ -17,7 +17,9 @@ struct ScanOptions {
     SourceSpec source;
     ClamdOptions clamd;     ///< unused when its socket path is empty
     std::string yara;       ///< folder of rules; "" for none
-    ScanSettings settings;  ///< its clock is set by main
+    std::string cache;      ///< file; "" for none
+    uint64_t cache_bytes = 0;
+    ScanSettings settings;  ///< its clock and its cache are set by main
     bool json = false;
 };
 

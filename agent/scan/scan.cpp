@@ -19,6 +19,8 @@ namespace {
 constexpr int most_time_outs = 8, most_attempts = 4;
 constexpr uint64_t most_volumes = 2000;
 constexpr std::chrono::milliseconds progress_every{500};
+/// What is remembered is written in batches of so many contents.
+constexpr size_t remembered_at_once = 4096;
 
 /// One content on its way through the engines.
 struct FileInScan {
@@ -26,7 +28,7 @@ struct FileInScan {
     uint64_t size = 0;
     Descriptor content;
     size_t engines_left = 0;
-    std::string sha256;
+    std::optional<ContentDigest> digest;
     int broken_off = 0;  ///< how often an engine went away with it
 };
 using FileRef = std::list<FileInScan>::iterator;
@@ -43,6 +45,7 @@ struct EngineState {
     std::deque<FileRef> waiting;
     std::vector<LaneState> lanes;
     int time_outs_in_a_row = 0;
+    int64_t set = 0;  ///< its number in the cache; 0 = what it says is not remembered
 };
 
 class Scan {
@@ -50,7 +53,8 @@ class Scan {
     Scan(RoleProcess reader, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
         : reader_(std::move(reader)), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
         for (const auto& engine : engines) {
-            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}, 0});
+            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}, 0, 0});
+            if (settings.cache && !engine->signature_set().empty()) state.set = settings.cache->number_of(engine->signature_set());
             for (unsigned i = 0; i < settings.lanes; ++i) state.lanes.push_back({engine->new_lane(), std::nullopt, {}});
             verdict_.engines.push_back(state.facts);
         }
@@ -152,25 +156,33 @@ class Scan {
     void take_file(ReaderMessage message, Descriptor content) {
         const auto size = sealed_size(content.fd());
         if (!size || *size != message.size || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
-        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, "", 0});
+        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, std::nullopt, 0});
         const FileRef file = std::prev(files_.end());
-        bool anyone = false;
+        // The reader's word for a digest would count for nothing: it may be in the hands of what it reads.
+        if (std::any_of(engines_.begin(), engines_.end(), [](const EngineState& engine) { return engine.set != 0; }))
+            if (const auto digest = digest_of(file->content.fd(), *size)) file->digest = *digest;
+        bool anyone = false, known = false;
         for (auto& engine : engines_) {
             if (*size > engine.engine->largest_file()) {
                 skip({file->path, file->volume, SkipReason::size,
                       "larger than the " + std::to_string(engine.engine->largest_file()) + " bytes that " + engine.facts.name + " is given", *size});
                 continue;
             }
+            if (file->digest && settings_.cache && settings_.cache->knows(engine.set, *file->digest)) {
+                known = true;
+                continue;
+            }
             anyone = true;
             ++file->engines_left;
             engine.waiting.push_back(file);
         }
-        if (anyone) {
+        if (anyone || known) {
             ++verdict_.files, ++verdict_.volumes.back().files;
             verdict_.bytes += *size, verdict_.volumes.back().bytes += *size;
-        } else {
-            release(file);
         }
+        if (anyone) return;
+        if (known) ++verdict_.known;
+        release(file);
     }
 
     /// Forgets a file and lets the reader send another.
@@ -197,16 +209,32 @@ class Scan {
     }
 
     void settle(EngineState& engine, FileRef file, const EngineAnswer& answer) {
-        if (!answer.signatures.empty() && file->sha256.empty())
-            file->sha256 = sha256_of(file->content.fd(), file->size).value_or(std::string(64, '0'));
+        if (!answer.signatures.empty() && !file->digest) file->digest = digest_of(file->content.fd(), file->size).value_or(ContentDigest{});
+        if (answer.signatures.empty() && !answer.not_scanned && file->digest) remember(engine, *file->digest);
         for (const auto& signature : answer.signatures) {
-            Finding hit{file->path, file->volume, signature, engine.facts.name, file->sha256, file->size};
+            Finding hit{file->path, file->volume, signature, engine.facts.name, hex_of(*file->digest), file->size};
             ++verdict_.hits_total;
             listener_.hit(hit);
             if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(hit));
         }
         if (answer.not_scanned) skip({file->path, file->volume, *answer.not_scanned, answer.detail, file->size});
         if (--file->engines_left == 0) release(file);
+    }
+
+    void remember(const EngineState& engine, const ContentDigest& digest) {
+        if (engine.set == 0) return;
+        settings_.cache->add(engine.set, digest);
+        if (settings_.cache->unwritten() >= remembered_at_once) write_down();
+    }
+
+    /// Signatures that are replaced while the scan runs end the remembering: nobody knows which ones gave the last answers.
+    void write_down() {
+        for (auto& engine : engines_)
+            if (engine.set != 0 && !engine.engine->set_holds()) {
+                engine.set = 0;
+                settings_.cache->forget_unwritten();
+            }
+        settings_.cache->flush();
     }
 
     void look(EngineState& engine, LaneState& lane) {
@@ -264,6 +292,10 @@ class Scan {
     }
 
     void finish() {
+        if (settings_.cache) {
+            write_down();
+            settings_.cache->trim();
+        }
         if (in_volume_) {
             verdict_.volumes.back().state = VolumeState::unreadable;
             verdict_.volumes.back().reason = "the scan was broken off";

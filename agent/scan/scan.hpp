@@ -6,6 +6,7 @@
 #include "agent/scan/reader.hpp"
 #include "agent/scan/scan_result.hpp"
 #include "agent/scan/source.hpp"
+#include "agent/scan/verdict_cache.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,7 @@ struct ScanSettings {
     std::chrono::seconds per_file{180};
     std::chrono::seconds reader_silence{300};  ///< how long the reader may work without a word
     std::function<ScanTime()> now;             ///< monotonic
+    VerdictCache* cache = nullptr;             ///< null: every content is matched
 };
 
 /// Told of each finding as it comes, on the scan's thread.

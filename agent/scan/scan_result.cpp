@@ -28,6 +28,7 @@ Json to_json(const Finding& hit) {
 Json to_json(const ScanEngine& engine) {
     Json out{{"name", engine.name}, {"version", engine.version}, {"reports_limits", engine.reports_limits}};
     if (engine.signatures_at != Instant{}) out["signatures_at"] = format_rfc3339(engine.signatures_at);
+    if (!engine.set.empty()) out["set"] = engine.set;
     return out;
 }
 Json to_json(const ScannedVolume& volume) {
@@ -102,6 +103,7 @@ std::string verdict_json(const Verdict& verdict) {
     return dump_json(Json{{"verdict", name(verdict.verdict)},
                           {"files", verdict.files},
                           {"bytes", verdict.bytes},
+                          {"known", verdict.known},
                           {"skipped", array_of(verdict.skipped)},
                           {"skipped_total", verdict.skipped_total},
                           {"hits", array_of(verdict.hits)},
@@ -124,13 +126,14 @@ Result<Verdict> parse_verdict(std::string_view output) {
     v.verdict = in.word("verdict", ScanVerdict::incomplete);
     v.files = count(in, "files");
     v.bytes = count(in, "bytes");
+    v.known = count(in, "known", false);
     objects(in, "skipped", mistakes, [&](JsonReader& item) { v.skipped.push_back(read_skipped(item)); });
     v.skipped_total = count(in, "skipped_total");
     objects(in, "hits", mistakes, [&](JsonReader& item) { v.hits.push_back(read_hit(item)); });
     v.hits_total = count(in, "hits_total");
     objects(in, "engines", mistakes, [&](JsonReader& item) {
         v.engines.push_back({item.text("name", 64), item.text("version", 1024), item.boolean("reports_limits"),
-                             item.instant("signatures_at", false)});
+                             item.instant("signatures_at", false), item.text("set", 256, false)});
     });
     objects(in, "volumes", mistakes, [&](JsonReader& item) { v.volumes.push_back(read_volume(item)); });
     v.duration_ms = count(in, "duration_ms");
@@ -146,6 +149,7 @@ Result<Verdict> parse_verdict(std::string_view output) {
             in.mistake("hits_total", "does not fit the hits that are listed");
         if (v.skipped.size() != std::min<uint64_t>(v.skipped_total, most_listed))
             in.mistake("skipped_total", "does not fit the items that are listed");
+        if (v.known > v.files) in.mistake("known", "is more than the files");
         if (v.engines.empty()) in.mistake("engines", "must name at least one engine");
     }
     if (!mistakes.empty()) return fail(Errc::invalid, "the scan's verdict cannot be believed: " + describe(mistakes));

@@ -60,6 +60,7 @@ struct ScanEngine {
     std::string version;         ///< clamd's VERSION answer, or the SHA-256 of the YARA rules
     bool reports_limits = true;  ///< false: files over the engine's own limits pass silently (see README)
     Instant signatures_at{};     ///< when its signatures were made; 0 = it does not say (local files have no date)
+    std::string set;             ///< names exactly what was loaded; "" when that was not proven
     friend bool operator==(const ScanEngine&, const ScanEngine&) = default;
 };
 
@@ -79,7 +80,8 @@ struct ScannedVolume {
 /// everything was scanned (3).
 struct Verdict {
     ScanVerdict verdict = ScanVerdict::incomplete;
-    uint64_t files = 0, bytes = 0;  ///< handed to the engines
+    uint64_t files = 0, bytes = 0;  ///< read, and matched or known
+    uint64_t known = 0;             ///< of the files: that every engine with the same signatures had found nothing in before
     std::vector<SkippedItem> skipped;
     uint64_t skipped_total = 0;  ///< `skipped` lists at most `most_listed` of them
     std::vector<Finding> hits;

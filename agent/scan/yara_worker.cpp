@@ -69,8 +69,8 @@ YR_RULES* compile_folder(const std::string& folder, std::string& version, std::s
     YR_RULES* rules = nullptr;
     if (yr_compiler_get_rules(compiler, &rules) != ERROR_SUCCESS) return problem = "the rules cannot be compiled", nullptr;
     yr_compiler_destroy(compiler);
-    const auto sha = sha256_of(digest->fd(), static_cast<uint64_t>(::lseek(digest->fd(), 0, SEEK_CUR)));
-    version = sha.value_or("");
+    const auto sha = digest_of(digest->fd(), static_cast<uint64_t>(::lseek(digest->fd(), 0, SEEK_CUR)));
+    version = sha ? hex_of(*sha) : "";
     return rules;
 }
 

@@ -18,7 +18,7 @@ Verdict example() {
     v.skipped_total = 2;
     v.hits = {{"/a\\xff", "gpt2", "Test.Eicar", "clamav", std::string(64, 'a'), 68}};
     v.hits_total = 1;
-    v.engines = {{"clamav", "ClamAV 1.4/27500/Tue Nov 24 08:00:00 2026", true, Instant(Seconds(1795507200))}, {"yara", "sha256:00", true, {}}};
+    v.engines = {{"clamav", "ClamAV 1.4/27500/Tue Nov 24 08:00:00 2026", true, Instant(Seconds(1795507200)), "clamd 0123"}, {"yara", "sha256:00", true, {}, ""}};
     v.volumes = {{"gpt2", "ext4", 1048576, 4096, VolumeState::read, "", {"the journal was not replayed"}, 12, 3456},
                  {"gpt3", "xfs", 2097152, 4096, VolumeState::unreadable, "xfs", {}, 0, 0}};
     v.duration_ms = 17;
