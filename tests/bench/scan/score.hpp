@@ -15,11 +15,11 @@ namespace bailiff::test {
 /// One way and what its runs brought.
 struct Row {
     Way way;
-    std::vector<double> seconds;  ///< one per round
+    std::vector<double> seconds{};  ///< one per round
     Run last{};
-    uint64_t peak_bytes = 0;      ///< the largest of all rounds
-    bool complete = true;         ///< no run missed a plant
-    std::string failed;           ///< why it was given up; its figures are not used then
+    uint64_t peak_bytes = 0;        ///< the largest of all rounds
+    bool complete = true;           ///< no run missed a plant
+    std::string failed{};           ///< why it was given up; its figures are not used then
 };
 
 struct Goal {

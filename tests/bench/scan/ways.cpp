@@ -51,11 +51,11 @@ Timed timed(const std::vector<std::string>& argv, const std::set<int>& good, boo
     return out;
 }
 
-std::string configuration(const fs::path& database, const WorkloadSize& size) {
+std::string configuration(const fs::path& database, const WorkloadSize& size, unsigned lanes) {
     // The folder of this database overrides the fixture's. No clean cache: with it, clamd would be measured against what it
     // has just seen, which no disk of another customer would be.
-    return "DatabaseDirectory " + database.string() + "\nMaxThreads 2\nDisableCache yes\nAlertExceedsMax yes\nMaxDirectoryRecursion 200\nMaxFileSize " +
-           std::to_string(size.engine_largest_file) + "\n";
+    return "DatabaseDirectory " + database.string() + "\nMaxThreads " + std::to_string(lanes) +
+           "\nDisableCache yes\nAlertExceedsMax yes\nMaxDirectoryRecursion 200\nMaxFileSize " + std::to_string(size.engine_largest_file) + "\n";
 }
 
 std::vector<fs::path> regular_files(const fs::path& folder) {
@@ -70,11 +70,11 @@ std::vector<fs::path> regular_files(const fs::path& folder) {
 Ways::Ways(const Workload& workload, unsigned lanes) : work_(workload), lanes_(lanes), help_(timed({program, "--help"}, {0}).result.out) {}
 
 TestClamd& Ways::clamd() {
-    if (!clamd_) clamd_ = std::make_unique<TestClamd>("", configuration(work_.database(), *work_.size));
+    if (!clamd_) clamd_ = std::make_unique<TestClamd>("", configuration(work_.database(), *work_.size, lanes_));
     return *clamd_;
 }
 TestClamd& Ways::updated_clamd() {
-    if (!updated_clamd_) updated_clamd_ = std::make_unique<TestClamd>("", configuration(work_.updated_database(), *work_.size));
+    if (!updated_clamd_) updated_clamd_ = std::make_unique<TestClamd>("", configuration(work_.updated_database(), *work_.size, lanes_));
     return *updated_clamd_;
 }
 

@@ -27,15 +27,14 @@ constexpr std::array sizes{
     WorkloadSize{.name = "tiny", .os_files = 180, .os_bytes = 5 * mib, .os_largest = 128 * kib, .tables = 1, .table_bytes = 2 * mib, .giant_table_bytes = 0, .clips = 1,
                  .clip_bytes = mib, .logs = 1, .log_bytes = 256 * kib, .mails = 60, .modules = 20, .pages = 30, .tar_member_bytes = 512 * kib,
                  .engine_largest_file = 5 * mib, .disk_bytes = 160 * mib, .signature_divisor = 100},
-    WorkloadSize{.name = "mid", .os_files = 15'400, .os_bytes = 690 * mib, .os_largest = 32 * mib, .tables = 3, .table_bytes = 60 * mib, .giant_table_bytes = 0, .clips = 4,
+    WorkloadSize{.name = "mid", .os_files = 15'401, .os_bytes = 665 * mib, .os_largest = 32 * mib, .tables = 3, .table_bytes = 60 * mib, .giant_table_bytes = 0, .clips = 4,
                  .clip_bytes = 40 * mib, .logs = 4, .log_bytes = 8 * mib, .mails = 3'000, .modules = 400, .pages = 3'080, .tar_member_bytes = 10 * mib,
                  .engine_largest_file = 100 * mib, .disk_bytes = 4 * gib, .signature_divisor = 1},
-    WorkloadSize{.name = "main", .os_files = 72'000, .os_bytes = 1'500 * mib, .os_largest = 48 * mib, .tables = 6, .table_bytes = 60 * mib, .giant_table_bytes = 400 * mib, .clips = 10,
+    WorkloadSize{.name = "main", .os_files = 72'044, .os_bytes = 1'477 * mib, .os_largest = 48 * mib, .tables = 6, .table_bytes = 60 * mib, .giant_table_bytes = 400 * mib, .clips = 10,
                  .clip_bytes = 40 * mib, .logs = 12, .log_bytes = 8 * mib, .mails = 3'000, .modules = 400, .pages = 8'400, .tar_member_bytes = 10 * mib,
-                 .engine_largest_file = 100 * mib, .disk_bytes = 8 * gib, .signature_divisor = 1}};
+                 .engine_largest_file = 100 * mib, .disk_bytes = 8 * gib, .signature_divisor = 1, .source_backup = true}};
 
-/// Where a system's files come from, and which part of the budget each folder may use. What is left goes to whoever
-/// still has files, in the same order.
+/// Where a system's files come from, and which part of the budget each folder may use.
 struct Share {
     const char* folder;
     double files, bytes;
@@ -52,12 +51,16 @@ class SystemCopy {
   public:
     SystemCopy(fs::path to, const WorkloadSize& size) : to_(std::move(to)), size_(size) {}
     void run() {
-        for (const Share& share : shares) take(share.folder, uint64_t(double(size_.os_files) * share.files), uint64_t(double(size_.os_bytes) * share.bytes));
-        for (const Share& share : shares) take(share.folder, size_.os_files, size_.os_bytes);
+        for (const Share& share : shares) take(share.folder, uint64_t(double(size_.os_files) * share.files), uint64_t(double(size_.os_bytes) * share.bytes), size_.os_largest);
+        // What is left goes to whoever still has files. Small ones: a few giants would use the bytes up before the files.
+        for (const Share& share : shares) {
+            if (files_ == size_.os_files) return;
+            take(share.folder, size_.os_files, size_.os_bytes, std::min(size_.os_largest, std::max(4 * kib, 4 * (size_.os_bytes - bytes_) / (size_.os_files - files_))));
+        }
     }
 
   private:
-    void take(const fs::path& folder, uint64_t files, uint64_t bytes) {
+    void take(const fs::path& folder, uint64_t files, uint64_t bytes, uint64_t largest) {
         std::error_code ignored;
         std::vector<fs::path> all;
         for (fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, ignored), end; entry != end; entry.increment(ignored))
@@ -66,7 +69,7 @@ class SystemCopy {
         for (const auto& file : all) {
             if (files == 0 || files_ == size_.os_files) return;
             const uint64_t size = fs::file_size(file, ignored);
-            if (ignored || size == 0 || size > size_.os_largest || size > bytes || bytes_ + size > size_.os_bytes || !taken_.insert(file).second) continue;
+            if (ignored || size == 0 || size > largest || size > bytes || bytes_ + size > size_.os_bytes || !taken_.insert(file).second) continue;
             const fs::path target = to_ / file.relative_path();
             fs::create_directories(target.parent_path());
             if (!fs::copy_file(file, target, ignored)) continue;
@@ -125,6 +128,9 @@ void build(Workload& work) {
     say("writes the customer's data and the signatures");
     write_customer(system, *work.size, seed);
     write_plants(system, *work.size, seed + 2);
+    // One file of many members, as customers keep their backups beside what they are of.
+    if (work.size->source_backup)
+        must_run({"tar", "-C", (system / "usr").string(), "--sort=name", "--format=ustar", "--owner=0", "--group=0", "-czf", (system / "srv/backup/site-backup.tar.gz").string(), "include"});
     work.signatures = write_signatures(work.database(), system / "usr/bin", work.size->signature_divisor, seed);
     write_update(work.updated_database(), work.database(), work.size->signature_divisor, seed + 3);
     say("makes the disks");

@@ -22,10 +22,11 @@ struct WorkloadSize {
     int logs;
     uint64_t log_bytes;
     int mails, modules, pages;
-    uint64_t tar_member_bytes;    ///< of thirteen; the tar as a whole is above the engine's limit
-    uint64_t engine_largest_file; ///< clamd's MaxFileSize
+    uint64_t tar_member_bytes;     ///< of thirteen; the tar as a whole is above the engine's limit
+    uint64_t engine_largest_file;  ///< clamd's MaxFileSize
     uint64_t disk_bytes;
-    unsigned signature_divisor;   ///< this part of the full signature database
+    unsigned signature_divisor;    ///< this part of the full signature database
+    bool source_backup = false;    ///< a .tar.gz of the system's headers among the customer's backups
 };
 
 /// tiny, mid or main; nullptr for another name.
