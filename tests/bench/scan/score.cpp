@@ -24,6 +24,7 @@ void Score::note(Row& row, Run run) {
     row.seconds.push_back(run.seconds);
     row.peak_bytes = std::max(row.peak_bytes, run.peak_bytes);
     if (!run.seens.empty() && !complete(run.seens, row.way.updated)) row.complete = false;
+    if (row.way.ours) row.said.push_back(run.all);
     // The plants as the worst round saw them.
     if (row.complete || row.last.seens.empty() || !complete(run.seens, row.way.updated)) row.last = std::move(run);
 }
@@ -44,16 +45,18 @@ std::optional<double> Score::ratio(const std::string& way, const std::string& pe
     return pairs.median_ratio(way);
 }
 
-std::string Score::remarks(const Row& row) const {
-    std::string out = row.last.note;
+std::set<std::string> Score::differing(const Row& row) const {
+    std::set<std::string> out;
     const Row* cold = this->row("cold");
-    if (!row.last.all.empty() && cold && cold != &row && !row.way.updated) {
-        // A cache must not change what is said.
-        std::vector<std::string> differing;
-        std::set_symmetric_difference(row.last.all.begin(), row.last.all.end(), cold->last.all.begin(), cold->last.all.end(), std::back_inserter(differing));
-        if (!differing.empty()) out = join(out, fmt::format("says {} things otherwise than cold, first: {}", differing.size(), differing.front()));
-    }
+    if (!cold || row.way.updated) return out;
+    const auto& first = cold->said.front();
+    for (const auto& said : row.said) std::set_symmetric_difference(said.begin(), said.end(), first.begin(), first.end(), std::inserter(out, out.end()));
     return out;
+}
+
+std::string Score::remarks(const Row& row) const {
+    const auto other = differing(row);
+    return join(row.last.note, other.empty() ? "" : fmt::format("says {} things otherwise than cold, first: {}", other.size(), *other.begin()));
 }
 
 std::vector<Goal> Score::goals() const {
@@ -135,7 +138,7 @@ nlohmann::json Score::json() const {
 }
 
 bool Score::sound() const {
-    return std::all_of(rows_.begin(), rows_.end(), [](const Row& row) { return !row.way.ours || (row.failed.empty() && row.complete); });
+    return std::all_of(rows_.begin(), rows_.end(), [this](const Row& row) { return !row.way.ours || (row.failed.empty() && row.complete && differing(row).empty()); });
 }
 
 }  // namespace bailiff::test

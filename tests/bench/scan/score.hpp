@@ -16,7 +16,8 @@ namespace bailiff::test {
 struct Row {
     Way way;
     std::vector<double> seconds{};  ///< one per round
-    Run last{};
+    Run last{};                     ///< the last, or the last that missed a plant
+    std::vector<std::set<std::string>> said{};  ///< each run's Run::all
     uint64_t peak_bytes = 0;        ///< the largest of all rounds
     bool complete = true;           ///< no run missed a plant
     std::string failed{};           ///< why it was given up; its figures are not used then
@@ -39,7 +40,7 @@ class Score {
 
     void print() const;
     nlohmann::json json() const;
-    /// No way of ours failed or missed a plant. Goals in seconds do not count: they depend on the machine.
+    /// No way of ours failed, missed a plant, or said one thing in one run and another in the next. Goals in seconds do not count: they depend on the machine.
     bool sound() const;
 
   private:
@@ -47,6 +48,8 @@ class Score {
     /// The median of the rounds' ratios: what disturbs the machine disturbs neighbours in a round alike.
     std::optional<double> ratio(const std::string& way, const std::string& peer) const;
     std::vector<Goal> goals() const;
+    /// What `row` says otherwise than the first cold run: a cache must not change what is said. After an update it may.
+    std::set<std::string> differing(const Row& row) const;
     std::string remarks(const Row& row) const;
 
     const Workload& work_;

@@ -34,7 +34,7 @@ Seens seen_by_bailiff(std::string_view output, std::set<std::string>& all) {
             if (here(hit)) seen = Seen::found;
     }
     for (const auto& hit : verdict->hits) all.insert(hit.volume + " " + hit.path + " " + hit.signature);
-    for (const auto& item : verdict->skipped) all.insert(item.volume + " " + item.path + " not scanned: " + std::string(name(item.reason)));
+    for (const auto& item : verdict->skipped) all.insert(item.volume + " " + item.path + " not scanned: " + std::string(name(item.reason)) + (item.path.empty() ? ", " + item.detail : ""));
     return out;
 }
 

@@ -105,13 +105,38 @@ Run Ways::scan(const std::vector<std::string>& arguments, const fs::path& image)
     return out;
 }
 
+std::vector<std::string> Ways::proven_engine(bool updated) {
+    std::vector<std::string> out{"--clamd", (updated ? updated_clamd() : clamd()).socket_path()};
+    if (!names("--clamd-database")) return out;
+    out.insert(out.end(), {"--clamd-database", (updated ? work_.updated_database() : work_.database()).string()});
+    if (proven_.insert(updated).second) {
+        // The first scan after a change of the database has clamd load it once more: that is the update's time, not a scan's.
+        const fs::path blank = scratch("blank") / "blank.raw";
+        std::ofstream(blank).close();
+        fs::resize_file(blank, 1U << 20);
+        auto arguments = out;
+        arguments.insert(arguments.end(), {"--cache", (blank.parent_path() / "verdicts.db").string()});
+        scan(arguments, blank);
+    }
+    return out;
+}
+
+Run Ways::cached_scan(const fs::path& filled_by, bool updated) {
+    const std::string cache = cache_of(filled_by);
+    auto arguments = proven_engine(updated);
+    arguments.insert(arguments.end(), {"--cache", cache});
+    return scan(arguments, work_.qcow2());
+}
+
 std::string Ways::cache_of(const fs::path& image) {
     const fs::path master = work_.folder / "caches" / image.stem(), copy = scratch("cache");
     if (filled_.insert(image).second) {
         // What an earlier benchmark left may be of an earlier bailiff-scan.
         fs::remove_all(master);
         fs::create_directories(master);
-        const Run run = scan({"--clamd", clamd().socket_path(), "--cache", (master / "verdicts.db").string()}, image);
+        auto arguments = proven_engine(false);
+        arguments.insert(arguments.end(), {"--cache", (master / "verdicts.db").string()});
+        const Run run = scan(arguments, image);
         if (image == work_.qcow2()) fill_seconds_ = run.seconds;
     }
     // A journal of SQLite's belongs to its database.
@@ -150,18 +175,13 @@ Run Ways::plain_hash() const {
 }
 
 std::vector<Way> Ways::own_ways() {
-    const auto clamd_option = [this] { return std::vector<std::string>{"--clamd", clamd().socket_path()}; };
-    const auto cached = [this](const fs::path& cache_from, TestClamd& engine) {
-        const std::string cache = cache_of(cache_from);
-        return scan({"--clamd", engine.socket_path(), "--cache", cache}, work_.qcow2());
-    };
     const std::string no_cache = not_built("--cache");
     std::vector<Way> out;
-    out.push_back({"cold", "bailiff-scan, no cache", "", true, false, [=, this] { return scan(clamd_option(), work_.qcow2()); }});
-    out.push_back({"cold_raw", "the same from a raw image", "", true, false, [=, this] { return scan(clamd_option(), work_.raw()); }});
-    out.push_back({"second_vm", "bailiff-scan, cache of another VM of this system", no_cache, true, false, [=, this] { return cached(work_.other_qcow2(), clamd()); }});
-    out.push_back({"rescan", "bailiff-scan, this disk's cache", no_cache, true, false, [=, this] { return cached(work_.qcow2(), clamd()); }});
-    out.push_back({"updated", "this disk's cache, new signatures", no_cache, true, true, [=, this] { return cached(work_.qcow2(), updated_clamd()); }});
+    out.push_back({"cold", "bailiff-scan, no cache", "", true, false, [this] { return scan({"--clamd", clamd().socket_path()}, work_.qcow2()); }});
+    out.push_back({"cold_raw", "the same from a raw image", "", true, false, [this] { return scan({"--clamd", clamd().socket_path()}, work_.raw()); }});
+    out.push_back({"second_vm", "bailiff-scan, cache of another VM of this system", no_cache, true, false, [this] { return cached_scan(work_.other_qcow2(), false); }});
+    out.push_back({"rescan", "bailiff-scan, this disk's cache", no_cache, true, false, [this] { return cached_scan(work_.qcow2(), false); }});
+    out.push_back({"updated", "this disk's cache, new signatures", no_cache, true, true, [this] { return cached_scan(work_.qcow2(), true); }});
     out.push_back({"read_hash", "bailiff-scan, reads and hashes only", not_built("--hash-only"), false, false, [this] {
                        Run run = scan({"--hash-only"}, work_.qcow2());
                        run.seens.clear(), run.all.clear();

@@ -49,11 +49,15 @@ class Ways {
     std::vector<Way> own_ways();
     std::vector<Way> peer_ways(Peers peers);
     std::string not_built(const std::string& option) const;
+    bool names(const std::string& option) const { return not_built(option).empty(); }
 
     Run clamdscan(const std::filesystem::path& what, const std::filesystem::path& system_root);
     Run scan(const std::vector<std::string>& arguments, const std::filesystem::path& image);
+    Run cached_scan(const std::filesystem::path& filled_by, bool updated);
     /// A copy of the cache that a scan of `image` filled before: each run finds the same one.
     std::string cache_of(const std::filesystem::path& image);
+    /// What names a clamd and its signatures; its state is proven before anybody's time runs.
+    std::vector<std::string> proven_engine(bool updated);
     Run plain_hash() const;
     Run tsk_recover();
     Run mounted(const std::vector<std::string>& mount, const std::vector<std::string>& unmount);
@@ -69,6 +73,7 @@ class Ways {
     std::string help_;
     std::unique_ptr<TestClamd> clamd_, updated_clamd_;
     std::set<std::filesystem::path> filled_;
+    std::set<bool> proven_;
     std::optional<double> fill_seconds_;
 };
 
