@@ -23,6 +23,7 @@ agent::ProcessOptions process_options() {
     agent::ProcessOptions options;
     options.timeout = std::chrono::hours(3);
     options.output_cap_bytes = size_t{64} << 20;
+    options.die_with_parent = true;
     // Peers may be installed elsewhere than in a system's folders.
     const char* path = std::getenv("PATH");
     options.environment = {std::string("PATH=") + (path ? path : "") + ":/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "LIBGUESTFS_BACKEND=direct", "HOME=/"};
@@ -69,12 +70,12 @@ std::vector<fs::path> regular_files(const fs::path& folder) {
 
 Ways::Ways(const Workload& workload, unsigned lanes) : work_(workload), lanes_(lanes), help_(timed({program, "--help"}, {0}).result.out) {}
 
-TestClamd& Ways::clamd() {
-    if (!clamd_) clamd_ = std::make_unique<TestClamd>("", configuration(work_.database(), *work_.size, lanes_));
+WarmClamd& Ways::clamd() {
+    if (!clamd_) clamd_ = std::make_unique<WarmClamd>(configuration(work_.database(), *work_.size, lanes_));
     return *clamd_;
 }
-TestClamd& Ways::updated_clamd() {
-    if (!updated_clamd_) updated_clamd_ = std::make_unique<TestClamd>("", configuration(work_.updated_database(), *work_.size, lanes_));
+WarmClamd& Ways::updated_clamd() {
+    if (!updated_clamd_) updated_clamd_ = std::make_unique<WarmClamd>(configuration(work_.updated_database(), *work_.size, lanes_));
     return *updated_clamd_;
 }
 
@@ -145,7 +146,7 @@ std::string Ways::cache_of(const fs::path& image) {
 }
 
 Run Ways::clamdscan(const fs::path& what, const fs::path& system_root) {
-    const Timed run = timed({"clamdscan", "--config-file=" + clamd().folder() + "/clamd.conf", "--fdpass", "--multiscan", "--no-summary", "--infected", what.string()}, {0, 1, 2});
+    const Timed run = timed({"clamdscan", "--config-file=" + clamd().configuration_file(), "--fdpass", "--multiscan", "--no-summary", "--infected", what.string()}, {0, 1, 2});
     return {run.seconds, seen_by_clamdscan(run.result.out, system_root), {}, 0, run.result.exit_code == 2 ? "clamdscan could not read everything" : ""};
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace bailiff::test {
@@ -31,6 +32,21 @@ struct Way {
     bool ours = false;     ///< a missed plant is a bug of Bailiff's
     bool updated = false;  ///< matches with the update's signatures, too
     std::function<Run()> run;
+};
+
+/// A clamd whose output is read all the time by a thread of its own, since millions of files may bring many findings.
+class WarmClamd {
+  public:
+    explicit WarmClamd(const std::string& configuration)
+        : clamd_("", configuration), listener_([this](const std::stop_token& over) {
+              while (!over.stop_requested() && clamd_.running()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          }) {}
+    std::string socket_path() const { return clamd_.socket_path(); }
+    std::string configuration_file() const { return clamd_.folder() + "/clamd.conf"; }
+
+  private:
+    TestClamd clamd_;
+    std::jthread listener_;  ///< last: it ends before what it looks at
 };
 
 enum class Peers { none, installed, all };
@@ -64,14 +80,14 @@ class Ways {
     Run fuse2fs();
     Run tar_out();
 
-    TestClamd& clamd();
-    TestClamd& updated_clamd();
+    WarmClamd& clamd();
+    WarmClamd& updated_clamd();
     std::filesystem::path scratch(const std::string& name) const;
 
     const Workload& work_;
     unsigned lanes_;
     std::string help_;
-    std::unique_ptr<TestClamd> clamd_, updated_clamd_;
+    std::unique_ptr<WarmClamd> clamd_, updated_clamd_;
     std::set<std::filesystem::path> filled_;
     std::set<bool> proven_;
     std::optional<double> fill_seconds_;
