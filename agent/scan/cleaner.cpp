@@ -32,7 +32,8 @@ class OpenVolumes {
         if (const auto known = open_.find(name); known != open_.end()) return known->second.get();
         for (const Volume& volume : volumes_) {
             if (volume.name != name || volume.kind == VolumeKind::unreadable) continue;
-            auto opened = opener_(image_, volume);
+            if (!volume.no_writing.empty()) return fail(Errc::invalid, volume.no_writing);
+            auto opened = opener_(volume.on(image_), volume);
             if (!opened) return fail(opened.error());
             return (open_[name] = std::move(*opened)).get();
         }

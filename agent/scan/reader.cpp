@@ -79,7 +79,7 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
         case VolumeKind::fat:
         case VolumeKind::exfat:
         case VolumeKind::boot_code: {
-            const auto walked = walk_volume(image, volume, limits, sink);
+            const auto walked = walk_volume(volume.on(image), volume, limits, sink);
             end.state = walked ? VolumeState::read : VolumeState::unreadable;
             if (!walked) end.text = walked.error().text;
             break;
@@ -88,6 +88,10 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
         case VolumeKind::empty:
             end.state = VolumeState::no_filesystem;
             end.text = volume.kind == VolumeKind::swap ? "swap space" : "nothing but zeros";
+            break;
+        case VolumeKind::container:
+            end.state = VolumeState::no_filesystem;
+            end.text = volume.reason;
             break;
         case VolumeKind::unreadable:
             end.state = VolumeState::unreadable;

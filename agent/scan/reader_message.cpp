@@ -7,7 +7,7 @@
 namespace bailiff::agent {
 namespace {
 
-constexpr size_t volume_cap = 64, filesystem_cap = 64, path_cap = 8192, text_cap = 2048, fixed = 3 + 16;
+constexpr size_t volume_cap = longest_volume_name, filesystem_cap = 64, path_cap = 8192, text_cap = 2048, fixed = 3 + 16;
 
 void put(std::vector<uint8_t>& out, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -66,10 +66,13 @@ Result<ReaderMessage> decode_reader_message(Bytes packet) {
     if (!take(rest, out.volume, volume_cap) || !take(rest, out.filesystem, filesystem_cap) || !take(rest, out.path, path_cap) ||
         !take(rest, out.text, text_cap) || !rest.empty())
         return refuse();
-    // These two name things in our own alphabet; only paths and texts may hold anything else.
-    for (const std::string* own : {&out.volume, &out.filesystem})
-        if (!std::all_of(own->begin(), own->end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }))
-            return refuse();
+    // These two name things in our own alphabet and, for logical volumes, in LVM's; only paths and texts may hold anything else.
+    const auto spelled = [](const std::string& name, std::string_view marks) {
+        return std::all_of(name.begin(), name.end(), [&](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (!marks.empty() && c >= 'A' && c <= 'Z') || marks.find(c) != marks.npos;
+        });
+    };
+    if (!spelled(out.volume, "/.-+") || !spelled(out.filesystem, "")) return refuse();
     return out;
 }
 

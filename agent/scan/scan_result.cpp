@@ -62,18 +62,18 @@ void objects(JsonReader& in, const char* field, std::vector<Mistake>& mistakes, 
 }
 
 SkippedItem read_skipped(JsonReader& in) {
-    return {in.text("path", 65536, false), in.text("volume", 64, false), in.word("reason", SkipReason::error),
+    return {in.text("path", 65536, false), in.text("volume", longest_volume_name, false), in.word("reason", SkipReason::error),
             in.text("detail", 4096, false), count(in, "size", false)};
 }
 Finding read_hit(JsonReader& in) {
-    Finding hit{in.text("path", 65536), in.text("volume", 64), in.text("signature"),
+    Finding hit{in.text("path", 65536), in.text("volume", longest_volume_name), in.text("signature"),
                 in.text("engine", 64),  in.text("sha256", 64), count(in, "size")};
     if (!is_hex(hit.sha256, 64)) in.mistake("sha256", "must be 64 lower-case hex digits");
     return hit;
 }
 ScannedVolume read_volume(JsonReader& in) {
     ScannedVolume volume;
-    volume.name = in.text("name", 64);
+    volume.name = in.text("name", longest_volume_name);
     volume.filesystem = in.text("filesystem", 64, false);
     volume.start = count(in, "start");
     volume.size = count(in, "size");

@@ -33,12 +33,15 @@ enum class SkipReason {
 enum class VolumeState {
     read,           ///< walked to its end (single files may still be skipped)
     unreadable,     ///< not read; `reason` says why
-    no_filesystem,  ///< swap, or nothing but zeros: nothing to scan, and no reason to doubt a clean verdict
+    no_filesystem,  ///< swap, nothing but zeros, or the holder of volumes that are listed themselves: no reason to doubt a clean verdict
 };
+
+/// Bytes. Names of logical volumes are the longest: volume managers stand inside each other, and each of LVM's names has up to 127.
+inline constexpr size_t longest_volume_name = 1200;
 
 struct SkippedItem {
     std::string path;    ///< as `escape_path` writes it; empty when the whole volume is meant
-    std::string volume;  ///< "disk", "gpt2", "mbr5"; empty when the whole image is meant
+    std::string volume;  ///< "disk", "gpt2", "mbr5", "gpt2/vg0/root"; empty when the whole image is meant
     SkipReason reason = SkipReason::error;
     std::string detail;  ///< a sentence for people; may be empty
     uint64_t size = 0;   ///< bytes, 0 when not known
@@ -67,7 +70,7 @@ struct ScanEngine {
 struct ScannedVolume {
     std::string name;
     std::string filesystem;        ///< "ext4", "ntfs", "fat", "exfat", "swap", "xfs" …; "" when not recognised
-    uint64_t start = 0, size = 0;  ///< bytes within the image
+    uint64_t start = 0, size = 0;  ///< bytes within the image, or within the logical volume or array that the name begins with
     VolumeState state = VolumeState::unreadable;
     std::string reason;  ///< why it was not read; "" when it was
     std::vector<std::string> notes;

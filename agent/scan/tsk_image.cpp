@@ -35,6 +35,7 @@ Result<TskFilesystem> TskFilesystem::open(Image& image, const Volume& volume) {
         case VolumeKind::boot_code:
         case VolumeKind::swap:
         case VolumeKind::empty:
+        case VolumeKind::container:
         case VolumeKind::unreadable: return fail(Errc::invalid, "there is no filesystem to walk in this volume");
     }
     auto adapter = std::make_unique<Adapter>();

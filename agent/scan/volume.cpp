@@ -118,11 +118,11 @@ Volume foreign(Volume volume, const std::string& what) {
     return unreadable(std::move(volume), what, reason, true);
 }
 
-std::vector<Volume> volumes_of(Image& image, const PartitionTable& table) {
+std::vector<Volume> volumes_of(Image& image, const Volume& whole, const PartitionTable& table) {
     std::vector<Volume> out;
     for (const Partition& partition : table.partitions) {
-        Volume volume;
-        volume.name = partition.name;
+        Volume volume = whole;
+        volume.name = whole.mapped ? whole.name + "/" + partition.name : partition.name;
         volume.start = partition.start;
         volume.size = partition.size;
         if (!partition.problem.empty()) {
@@ -137,11 +137,8 @@ std::vector<Volume> volumes_of(Image& image, const PartitionTable& table) {
         }
         out.insert(out.end(), found.begin(), found.end());
     }
-    Volume rest;
-    rest.name = "disk";
-    rest.size = image.size();
-    if (!table.problem.empty()) out.push_back(unreadable(rest, "", table.problem, false));
-    else if (out.empty()) out.push_back(unreadable(rest, "", "the partition table names no partition", false));
+    if (!table.problem.empty()) out.push_back(unreadable(whole, "", table.problem, false));
+    else if (out.empty()) out.push_back(unreadable(whole, "", "the partition table names no partition", false));
     for (const auto& note : table.notes) out.front().notes.push_back(note);
     return out;
 }
@@ -179,20 +176,17 @@ std::vector<Volume> recognise(Image& image, Volume volume) {
     return {volume, second};
 }
 
-std::vector<Volume> find_volumes(Image& image) {
-    Volume disk;
-    disk.name = "disk";
-    disk.size = image.size();
+std::vector<Volume> split(Image& image, const Volume& whole) {
     if (auto gpt = read_gpt(image)) {
         if (const auto mbr = read_mbr(image)) add_hybrid_partitions(*gpt, *mbr);
-        return volumes_of(image, *gpt);
+        return volumes_of(image, whole, *gpt);
     }
     // A FAT or NTFS boot sector also ends in 55 AA, so a filesystem on the bare disk is looked for before an MBR.
-    const auto head = image.bytes(0, std::min<uint64_t>(head_size, disk.size));
+    const auto head = image.bytes(0, std::min<uint64_t>(head_size, whole.size));
     const bool bare = stands(head, 3, "NTFS    ") || stands(head, 3, "EXFAT   ") || is_fat(head);
     if (!bare)
-        if (const auto mbr = read_mbr(image)) return volumes_of(image, *mbr);
-    return recognise(image, disk);
+        if (const auto mbr = read_mbr(image)) return volumes_of(image, whole, *mbr);
+    return recognise(image, whole);
 }
 
 }  // namespace bailiff::agent
