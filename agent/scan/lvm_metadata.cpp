@@ -114,16 +114,17 @@ LvmLogicalVolume read_logical(const LvmNode& node) {
 void mark_snapshots(const LvmNode& volumes, LvmGroup& group) {
     std::map<std::string, LvmLogicalVolume*> by_name;
     for (LvmLogicalVolume& volume : group.logical) by_name[volume.name] = &volume;
-    const auto doubt = [&](const std::string& name, const char* why) {
+    const auto doubt = [&](const std::string& name, const char* why, const std::string& part) {
         const auto it = by_name.find(name);
-        if (it != by_name.end() && it->second->problem.empty()) it->second->problem = why;
+        if (it == by_name.end()) return;
+        if (it->second->problem.empty()) it->second->problem = why;
+        it->second->references.push_back(part);  // the hidden volume is then told by this one
     };
     for (const LvmNode& node : volumes.children)
         for (const LvmNode& segment : node.children) {
             if (!segment.is_section || segment.text("type") != "snapshot") continue;
-            doubt(segment.text("cow_store"), "it is a snapshot, which is not read by this version");
-            doubt(segment.text("merging_store"), "it is a snapshot, which is not read by this version");
-            if (segment.find("merging_store")) doubt(segment.text("origin"), "a snapshot is being merged into it");
+            for (const char* store : {"cow_store", "merging_store"}) doubt(segment.text(store), "it is a snapshot, which is not read by this version", node.name);
+            if (segment.find("merging_store")) doubt(segment.text("origin"), "a snapshot is being merged into it", node.name);
         }
 }
 

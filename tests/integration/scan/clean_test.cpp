@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a scan found goes, its content is kept, everything else stays, and the filesystem stays sound.
+#include "tests/integration/scan/volume_group.hpp"
 #include "tests/integration/scan/workshop.hpp"
 
 #include <bailiff/json.hpp>
@@ -132,6 +133,34 @@ TEST(Clean, NtfsAndFatFilesAreBlanked) {
     EXPECT_EQ(Workshop::run({"ntfscat", "-f", part, "long.bin"}), std::string(350 + 68 + 100, '\0'));
     Workshop::run({"dd", "if=" + shop.path("whole.raw"), "of=" + part, "bs=1M", "skip=17", "count=32", "status=none"});
     Workshop::run({"fsck.vfat", "-n", part});
+}
+
+TEST(Clean, LogicalVolumesAreWrittenWhereTheyLie) {
+    Workshop shop;
+    if (const auto missing = VolumeGroup::missing(shop); !missing.empty()) GTEST_SKIP() << missing;
+    constexpr uint64_t mib = 1U << 20;
+    shop.file("eicar.com", eicar());
+    shop.file("fine.txt", "nothing");
+    const std::string ext = shop.ext("ext.raw", "ext4", 8 * mib), fat = shop.fat("fat.raw", {"eicar.com", "fine.txt"}, 12, 2 * mib);
+    const std::string disk = shop.blank("disk.raw", 16 * mib);
+    {
+        VolumeGroup group(shop);
+        VolumeGroup::create(group, disk, {{0, 16 * mib}});
+        group.volume("fat", 2, {group.device(0) + ":9-10"});
+        group.volume("ext", 8, {group.device(0) + ":0-7"});
+    }
+    Workshop::copy(ext, disk, mib);
+    Workshop::copy(fat, disk, 10 * mib);
+    const Overlay overlay = overlay_of(shop, disk);
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    ASSERT_EQ(found.verdict.hits.size(), 2U) << found.out << found.err;
+    const auto run = clean_image(keeping(shop, overlay), found.out);
+    EXPECT_EQ(run.exit, 0) << run.out << run.err;
+    EXPECT_EQ(run.actions, (std::map<std::string, std::string>{{"disk/vg0/ext /eicar.com", "removed"}, {"disk/vg0/fat /eicar.com", "blanked"}}));
+    EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).exit, 0);
+    const std::string flat = flattened(shop, overlay);
+    Workshop::run({"dd", "if=" + flat, "of=" + shop.path("ext.after"), "bs=1M", "skip=1", "count=8", "status=none"});
+    Workshop::run({"e2fsck", "-fn", shop.path("ext.after")});
 }
 
 TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {

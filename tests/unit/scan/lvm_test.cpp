@@ -130,10 +130,12 @@ TEST(Lvm, SnapshotsAreNotReadButTheirOriginsAre) {
         return volumes_of(disk);
     };
     auto found = with("cow_store = \"snap\"\n");
+    EXPECT_EQ(found.size(), 3U) << "the hidden volume that says so is told by its store";
     EXPECT_EQ(found.at("disk/vg0/root").kind, VolumeKind::empty);
     EXPECT_NE(found.at("disk/vg0/snap").reason.find("snapshot"), std::string::npos);
     found = with("merging_store = \"snap\"\n");
     EXPECT_NE(found.at("disk/vg0/root").reason.find("merged"), std::string::npos);
+    EXPECT_EQ(with("cow_store = \"gone\"\n").at("disk/vg0/snapshot0").kind, VolumeKind::unreadable);
 }
 
 TEST(Lvm, MirrorsAreReadBySides) {
