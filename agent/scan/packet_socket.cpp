@@ -49,8 +49,10 @@ Result<std::optional<Packet>> receive_packet(int socket, Wait wait, size_t large
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     ssize_t n = 0;
+    // The kernel reports ECONNRESET once, ahead of what still waits here, when the sender left with mail of ours unread. What it
+    // sent before that counts all the same: a reader that was done is not a reader that died.
     do n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait == Wait::no ? MSG_DONTWAIT : 0));
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::optional<Packet>();
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS || header->cmsg_len < CMSG_LEN(sizeof(int))) continue;
