@@ -29,12 +29,13 @@ class Layers {
         for (size_t depth = 1; !level.empty(); ++depth) {
             std::vector<Volume> closed;
             auto next = open(level, closed, depth > most_levels);
-            if (out.size() + level.size() + closed.size() > most_volumes) {
+            for (auto* group : {&level, &closed}) std::move(group->begin(), group->end(), std::back_inserter(out));
+            if (out.size() > most_volumes) {
+                out.resize(most_volumes);
                 whole.reason = "the disk describes more volumes than are followed";
                 out.push_back(whole);
                 return out;
             }
-            for (auto* group : {&level, &closed}) std::move(group->begin(), group->end(), std::back_inserter(out));
             level = std::move(next);
         }
         return out;

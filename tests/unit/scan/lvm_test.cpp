@@ -299,6 +299,18 @@ TEST(Lvm, OneInsideTheOtherUpToABound) {
     EXPECT_NE(found.rbegin()->second.reason.find("deeper"), std::string::npos) << found.rbegin()->first;
 }
 
+TEST(Lvm, MoreVolumesThanAreFollowedAreSaidToBeThere) {
+    MemoryImage disk(4U << 20);
+    std::string many;
+    for (int i = 0; i < 2000; ++i) many += "v" + std::to_string(i) + "{}\n";
+    lvm_label(disk, 0, 'a');
+    lvm_text(disk, 0, lvm_group("a", many));
+    const auto found = find_volumes(disk);
+    EXPECT_EQ(found.size(), 1501U);
+    EXPECT_EQ(found.front().kind, VolumeKind::container);
+    EXPECT_EQ(found.back().reason, "the disk describes more volumes than are followed");
+}
+
 TEST(Lvm, APartitionTableInsideIsSplit) {
     auto disk = lvm_disk(lvm_group("a", lvm_logical("guest", {linear(0, 10, 0)})));
     const uint64_t at = lvm_extent_at(0);
