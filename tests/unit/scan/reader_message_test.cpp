@@ -38,6 +38,21 @@ TEST(ReaderMessage, UnknownValuesAreRefused) {
     }
 }
 
+TEST(ReaderMessage, VolumesMayHaveTheNamesThatLvmAllowsAndNoOthers) {
+    auto m = example();
+    for (const std::string name : {"gpt2/vg0/root", "disk/VG.a-b+c_d/lv", "gpt1/md"}) {
+        m.volume = name;
+        EXPECT_EQ(decode_reader_message(encode(m)).value().volume, name);
+    }
+    for (const std::string name : {"gpt2/a b", "a\xc3\xa4", "a\n", "a\\", "<b>", "a\"", "a:b"}) {
+        m.volume = name;
+        EXPECT_FALSE(decode_reader_message(encode(m))) << name;
+    }
+    m.volume = "gpt2";
+    m.filesystem = "Ext/4";
+    EXPECT_FALSE(decode_reader_message(encode(m)));
+}
+
 TEST(ReaderMessage, LongTextsAreCutLongPathsAreNot) {
     ReaderMessage m = example();
     m.text = std::string(5000, 'x');
