@@ -59,11 +59,10 @@ class Drawer {
             if (entry.is_regular_file()) files.push_back(entry.path());
         std::sort(files.begin(), files.end());
         for (const auto& file : files) {
-            std::string content(64 * 1024, '\0');
             std::ifstream in(file, std::ios::binary);
-            in.read(content.data(), std::streamsize(content.size()));
-            content.resize(size_t(in.gcount()));
-            if (content.size() > 64) samples_.push_back(std::move(content));
+            std::vector<char> bytes(64 * 1024);
+            in.read(bytes.data(), std::streamsize(bytes.size()));
+            if (in.gcount() > 64) samples_.emplace_back(bytes.begin(), bytes.begin() + in.gcount());
             if (samples_.size() == 300) break;
         }
     }

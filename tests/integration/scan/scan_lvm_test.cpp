@@ -116,8 +116,11 @@ TEST(ScanLvm, MirrorsAreReadAndThinPoolsAndSnapshotsAreNamed) {
     const auto run = scan_image(with_clamd({disk}));
     EXPECT_EQ(run.found(), (Set{"disk/vg0/mirror /eicar.com", "disk/vg0/mirror_rimage_1 /eicar.com"})) << run.out << run.err;
     EXPECT_EQ(run.skipped(), (Set{"disk/vg0/pool  unsupported", "disk/vg0/guest  unsupported", "disk/vg0/snap  unsupported"}));
-    for (const auto& volume : run.verdict.volumes)
-        if (volume.name == "disk/vg0/guest") EXPECT_NE(volume.reason.find("'thin'"), std::string::npos) << volume.reason;
+    for (const auto& volume : run.verdict.volumes) {
+        if (volume.name == "disk/vg0/guest") {
+            EXPECT_NE(volume.reason.find("'thin'"), std::string::npos) << volume.reason;
+        }
+    }
 }
 
 }  // namespace
