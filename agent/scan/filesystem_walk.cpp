@@ -2,8 +2,9 @@
 // Our own walk over libtsk's directories: its ready-made one drops deep and long paths without a word.
 #include "agent/scan/filesystem_walk.hpp"
 
-#include "agent/scan/memory_file.hpp"
+#include "agent/scan/hand_over.hpp"
 #include "agent/scan/tsk_image.hpp"
+#include "agent/scan/xfs_walk.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -200,38 +201,20 @@ class Walk {
 
     void content(const TSK_FS_ATTR& attribute, const std::string& path) {
         const uint64_t size = attribute.size > 0 ? static_cast<uint64_t>(attribute.size) : 0;
-        if (size == 0) return;
-        if (size > limits_.file_size) {
-            sink_.skipped(path, SkipReason::size, "the file is larger than " + std::to_string(limits_.file_size) + " bytes", size);
-            return;
-        }
-        if (attribute.flags & TSK_FS_ATTR_ENC) {
+        if (size > 0 && size <= limits_.file_size && (attribute.flags & TSK_FS_ATTR_ENC)) {
             sink_.skipped(path, SkipReason::encrypted, "the file is encrypted by Windows", size);
             return;
         }
-        auto memory = MemoryFile::create();
-        if (!memory) {
-            sink_.skipped(path, SkipReason::error, memory.error().text, size);
-            return;
-        }
-        for (uint64_t at = 0; at < size;) {
-            const size_t part = std::min<uint64_t>(buffer_.size(), size - at);
-            const ssize_t got = tsk_fs_attr_read(&attribute, static_cast<TSK_OFF_T>(at), buffer_.data(), part, TSK_FS_FILE_READ_FLAG_NONE);
-            if (got != static_cast<ssize_t>(part)) {
-                sink_.skipped(path, SkipReason::unreadable, "the content cannot be read: " + tsk_last_error(), size);
-                return;
+        hand_over(path, size, limits_, sink_, [&](MemoryFile& memory) -> Result<void> {
+            for (uint64_t at = 0; at < size;) {
+                const size_t part = std::min<uint64_t>(buffer_.size(), size - at);
+                const ssize_t got = tsk_fs_attr_read(&attribute, static_cast<TSK_OFF_T>(at), buffer_.data(), part, TSK_FS_FILE_READ_FLAG_NONE);
+                if (got != static_cast<ssize_t>(part)) return fail(Errc::invalid, "the content cannot be read: " + tsk_last_error());
+                if (auto written = memory.append({buffer_.data(), part}); !written) return written;
+                at += part;
             }
-            if (const auto written = memory->append({buffer_.data(), part}); !written) {
-                sink_.skipped(path, SkipReason::error, written.error().text, size);
-                return;
-            }
-            at += part;
-        }
-        if (const auto sealed = memory->seal(); !sealed) {
-            sink_.skipped(path, SkipReason::error, sealed.error().text, size);
-            return;
-        }
-        sink_.file(path, size, memory->release());
+            return {};
+        });
     }
 
     TSK_FS_INFO* fs_;
@@ -266,6 +249,7 @@ Result<void> hand_over_raw(Image& image, const Volume& volume, const WalkLimits&
 
 Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
     if (volume.kind == VolumeKind::boot_code) return hand_over_raw(image, volume, limits, sink);
+    if (volume.kind == VolumeKind::xfs) return walk_xfs(image, volume, limits, sink);
     const auto filesystem = TskFilesystem::open(image, volume);
     if (!filesystem) return fail(filesystem.error());
     return Walk(filesystem->fs(), limits, sink).run();

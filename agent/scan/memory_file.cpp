@@ -38,6 +38,12 @@ Result<void> MemoryFile::append(std::span<const char> bytes) {
     return {};
 }
 
+Result<void> MemoryFile::append_zeros(uint64_t count) {
+    const off_t end = ::lseek(file_.fd(), static_cast<off_t>(count), SEEK_CUR);
+    if (end < 0 || ::ftruncate(file_.fd(), end) != 0) return no_memory();
+    return {};
+}
+
 Result<void> MemoryFile::seal() {
     if (::fcntl(file_.fd(), F_ADD_SEALS, all_seals) != 0) return no_memory();
     return {};

@@ -19,6 +19,8 @@ class MemoryFile {
   public:
     static Result<MemoryFile> create();
     Result<void> append(std::span<const char> bytes);
+    /// Zeros that take no memory, for the holes of sparse files.
+    Result<void> append_zeros(uint64_t count);
     Result<void> seal();
     int fd() const { return file_.fd(); }
     int release() { return file_.release(); }

@@ -3,6 +3,7 @@
 #include "agent/scan/volume.hpp"
 
 #include "agent/scan/partition_table.hpp"
+#include "agent/scan/xfs_superblock.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -24,7 +25,6 @@ bool stands(Bytes head, size_t at, std::string_view magic) {
 std::optional<std::string> foreign_name(Bytes head) {
     if (stands(head, 0, "LUKS\xba\xbe")) return "luks";
     if (stands(head, 3, "-FVE-FS-")) return "bitlocker";
-    if (stands(head, 0, "XFSB")) return "xfs";
     if (stands(head, 65536 + 64, "_BHRfS_M")) return "btrfs";
     for (size_t sector = 0; sector < 4; ++sector)
         if (stands(head, sector * 512, "LABELONE") && stands(head, sector * 512 + 24, "LVM2 001")) return "lvm";
@@ -148,9 +148,13 @@ std::vector<Volume> volumes_of(Image& image, const Volume& whole, const Partitio
 std::vector<Volume> recognise(Image& image, Volume volume) {
     const auto head = image.bytes(volume.start, std::min<uint64_t>(head_size, volume.size));
     if (head.empty()) return {unreadable(volume, "", "the first bytes of the volume cannot be read", false)};
-    const auto other = foreign_name(head);
+    auto other = foreign_name(head);
+    const bool xfs = stands(head, 0, "XFSB");
     if (head.size() >= 2048 && little_endian<uint16_t>(head, 1080) == 0xef53) {
         recognise_ext(head, volume);
+        if (xfs && !other) other = "xfs";
+    } else if (xfs) {
+        recognise_xfs(image, volume);
     } else if (stands(head, 3, "NTFS    ")) {
         volume.kind = VolumeKind::ntfs;
         volume.filesystem = "ntfs";

@@ -17,6 +17,7 @@ enum class VolumeKind {
     ntfs,
     fat,        ///< FAT12, FAT16, FAT32
     exfat,
+    xfs,        ///< versions 4 and 5, by our own reader
     boot_code,  ///< no filesystem by design; its bytes are scanned as one file
     swap,
     empty,      ///< nothing but zeros where we looked
@@ -29,7 +30,7 @@ struct Volume {
     uint64_t start = 0, size = 0;   ///< bytes, within `on(disk)`
     std::shared_ptr<Image> mapped;  ///< of a volume whose bytes do not simply lie on the disk: they are read and written through it
     VolumeKind kind = VolumeKind::unreadable;
-    std::string filesystem;        ///< "ext4", "xfs", "luks" …; "" when not recognised
+    std::string filesystem;        ///< "ext4", "btrfs", "luks" …; "" when not recognised
     std::string reason;            ///< for `unreadable`: a sentence
     bool unsupported = false;      ///< for `unreadable`: sound, but not ours to read (as against damaged)
     std::string no_writing;        ///< why bailiff-clean must not write here although the volume can be read; "" when it may

@@ -42,6 +42,17 @@ TEST(ScanImages, ExtOnTheBareDisk) {
     }
 }
 
+TEST(ScanImages, XfsOnTheBareDisk) {
+    if (!std::filesystem::exists("/sbin/mkfs.xfs")) GTEST_SKIP() << "mkfs.xfs is not installed (package xfsprogs)";
+    Workshop shop;
+    plant(shop);
+    const auto run = scan_image(with_clamd({shop.xfs("xfs.raw", {"root/eicar.com", "srv/old.zip"})}));
+    EXPECT_EQ(run.found(), (Set{"disk /eicar.com", "disk /old.zip"})) << run.out << run.err;
+    EXPECT_EQ(run.skipped(), Set{});
+    EXPECT_EQ(run.verdict.volumes.at(0).filesystem, "xfs");
+    EXPECT_EQ(run.verdict.volumes.at(0).state, VolumeState::read);
+}
+
 TEST(ScanImages, Qcow2GivesTheSameAndCleanIsClean) {
     Workshop shop;
     plant(shop);
@@ -103,7 +114,7 @@ TEST(ScanImages, ForeignAndDamagedVolumesAreIncomplete) {
         std::string magic;
         const char* reason;
     };
-    for (const auto& [name, at, magic, reason] : {Case{"xfs", 0, "XFSB", "unsupported"}, {"luks", 0, "LUKS\xba\xbe", "encrypted"},
+    for (const auto& [name, at, magic, reason] : {Case{"xfs", 0, "XFSB", "unreadable"}, {"luks", 0, "LUKS\xba\xbe", "encrypted"},
                                                   {"btrfs", 65600, "_BHRfS_M", "unsupported"}, {"noise", 7777, "something", "unsupported"}}) {
         const std::string image = shop.blank(name, 4U << 20);
         std::fstream(image, std::ios::binary | std::ios::in | std::ios::out).seekp(at) << magic;

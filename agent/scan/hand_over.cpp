@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a content that can be appended to a descriptor that can be passed on.
+#include "agent/scan/hand_over.hpp"
+
+namespace bailiff::agent {
+
+void hand_over(const std::string& path, uint64_t size, const WalkLimits& limits, WalkSink& sink, const FillContent& fill) {
+    if (size == 0) return;
+    if (size > limits.file_size) {
+        sink.skipped(path, SkipReason::size, "the file is larger than " + std::to_string(limits.file_size) + " bytes", size);
+        return;
+    }
+    auto memory = MemoryFile::create();
+    if (!memory) {
+        sink.skipped(path, SkipReason::error, memory.error().text, size);
+        return;
+    }
+    if (const auto filled = fill(*memory); !filled) {
+        const auto reason = filled.error().code == Errc::unavailable ? SkipReason::error : SkipReason::unreadable;
+        sink.skipped(path, reason, filled.error().text, size);
+        return;
+    }
+    if (const auto sealed = memory->seal(); !sealed) {
+        sink.skipped(path, SkipReason::error, sealed.error().text, size);
+        return;
+    }
+    sink.file(path, size, memory->release());
+}
+
+}  // namespace bailiff::agent
