@@ -94,7 +94,7 @@ void make_disk(const fs::path& raw, const fs::path& tree, const fs::path& loader
                          "start={}, size={}, type=uefi, uuid=0b000000-0000-4000-8000-000000000002\n"
                          "start={}, size={}, type=linux, uuid=0b000000-0000-4000-8000-000000000003\n",
                          Workload::esp_start / 512, 64 * mib / 512, Workload::system_start / 512, system_bytes / 512));
-    must_run({"mkfs.vfat", "-n", "ESP", "--invariant", "--offset", std::to_string(Workload::esp_start / 512), image, std::to_string(64 * mib / kib)});
+    must_run({"mkfs.vfat", "-F", "16", "-n", "ESP", "--invariant", "--offset", std::to_string(Workload::esp_start / 512), image, std::to_string(64 * mib / kib)});
     must_run({"mmd", "-i", esp, "::EFI", "::EFI/debian"});
     must_run({"mcopy", "-i", esp, loader.string(), "::EFI/debian/grubx64.efi"});
     const std::string id = "0b000000-0000-4000-8000-000000000004";
