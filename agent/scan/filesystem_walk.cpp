@@ -2,6 +2,7 @@
 // Our own walk over libtsk's directories: its ready-made one drops deep and long paths without a word.
 #include "agent/scan/filesystem_walk.hpp"
 
+#include "agent/scan/btrfs_walk.hpp"
 #include "agent/scan/hand_over.hpp"
 #include "agent/scan/tsk_image.hpp"
 #include "agent/scan/xfs_walk.hpp"
@@ -250,6 +251,7 @@ Result<void> hand_over_raw(Image& image, const Volume& volume, const WalkLimits&
 Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
     if (volume.kind == VolumeKind::boot_code) return hand_over_raw(image, volume, limits, sink);
     if (volume.kind == VolumeKind::xfs) return walk_xfs(image, volume, limits, sink);
+    if (volume.kind == VolumeKind::btrfs) return walk_btrfs(image, volume, limits, sink);
     const auto filesystem = TskFilesystem::open(image, volume);
     if (!filesystem) return fail(filesystem.error());
     return Walk(filesystem->fs(), limits, sink).run();

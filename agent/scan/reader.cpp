@@ -79,6 +79,7 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
         case VolumeKind::fat:
         case VolumeKind::exfat:
         case VolumeKind::xfs:
+        case VolumeKind::btrfs:
         case VolumeKind::boot_code: {
             const auto walked = walk_volume(volume.on(image), volume, limits, sink);
             end.state = walked ? VolumeState::read : VolumeState::unreadable;

@@ -32,7 +32,8 @@ Result<TskFilesystem> TskFilesystem::open(Image& image, const Volume& volume) {
         case VolumeKind::ntfs: type = TSK_FS_TYPE_NTFS_DETECT; break;
         case VolumeKind::fat: type = TSK_FS_TYPE_FAT_DETECT; break;
         case VolumeKind::exfat: type = TSK_FS_TYPE_EXFAT; break;
-        case VolumeKind::xfs: return fail(Errc::invalid, "contents on xfs are not taken out by this version");
+        case VolumeKind::xfs:
+        case VolumeKind::btrfs: return fail(Errc::invalid, "contents on " + volume.filesystem + " are not taken out by this version");
         case VolumeKind::boot_code:
         case VolumeKind::swap:
         case VolumeKind::empty:

@@ -2,6 +2,7 @@
 // Recognition by magic numbers, and the decision between GPT, MBR and a filesystem on the bare disk.
 #include "agent/scan/volume.hpp"
 
+#include "agent/scan/btrfs_superblock.hpp"
 #include "agent/scan/partition_table.hpp"
 #include "agent/scan/xfs_superblock.hpp"
 
@@ -25,7 +26,6 @@ bool stands(Bytes head, size_t at, std::string_view magic) {
 std::optional<std::string> foreign_name(Bytes head) {
     if (stands(head, 0, "LUKS\xba\xbe")) return "luks";
     if (stands(head, 3, "-FVE-FS-")) return "bitlocker";
-    if (stands(head, 65536 + 64, "_BHRfS_M")) return "btrfs";
     for (size_t sector = 0; sector < 4; ++sector)
         if (stands(head, sector * 512, "LABELONE") && stands(head, sector * 512 + 24, "LVM2 001")) return "lvm";
     if (stands(head, 0, "\xfc\x4e\x2b\xa9") || stands(head, 4096, "\xfc\x4e\x2b\xa9")) return "mdraid";
@@ -149,7 +149,7 @@ std::vector<Volume> recognise(Image& image, Volume volume) {
     const auto head = image.bytes(volume.start, std::min<uint64_t>(head_size, volume.size));
     if (head.empty()) return {unreadable(volume, "", "the first bytes of the volume cannot be read", false)};
     auto other = foreign_name(head);
-    const bool xfs = stands(head, 0, "XFSB");
+    const bool xfs = stands(head, 0, "XFSB"), btrfs = has_btrfs_magic(image, volume, false);
     if (head.size() >= 2048 && little_endian<uint16_t>(head, 1080) == 0xef53) {
         recognise_ext(head, volume);
         if (xfs && !other) other = "xfs";
@@ -164,20 +164,28 @@ std::vector<Volume> recognise(Image& image, Volume volume) {
     } else if (is_fat(head) && !other) {
         volume.kind = VolumeKind::fat;
         volume.filesystem = "fat";
+    } else if (btrfs) {
+        recognise_btrfs(image, volume);
     } else if (other) {
         return {foreign(volume, *other)};
     } else if (is_swap(head)) {
         volume.kind = VolumeKind::swap;
         volume.filesystem = "swap";
+    } else if (has_btrfs_magic(image, volume, true)) {
+        recognise_btrfs(image, volume);
     } else if (looks_empty(image, volume, head)) {
         volume.kind = VolumeKind::empty;
     } else {
         return {unreadable(volume, "", "the content is of no kind that is known here", true)};
     }
-    if (!other) return {volume};
-    Volume second = unreadable(volume, *other, "the volume also carries the mark of " + *other + ", which is not read", true);
-    second.notes.clear();
-    return {volume, second};
+    std::vector<Volume> out{volume};
+    const auto doubt = [&](const std::string& mark) {
+        out.push_back(unreadable(volume, mark, "the volume also carries the mark of " + mark + ", which is not read", true));
+        out.back().notes.clear();
+    };
+    if (other) doubt(*other);
+    if (btrfs && volume.filesystem != "btrfs") doubt("btrfs");
+    return out;
 }
 
 std::vector<Volume> split(Image& image, const Volume& whole) {

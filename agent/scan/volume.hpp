@@ -18,6 +18,7 @@ enum class VolumeKind {
     fat,        ///< FAT12, FAT16, FAT32
     exfat,
     xfs,        ///< versions 4 and 5, by our own reader
+    btrfs,      ///< by our own reader
     boot_code,  ///< no filesystem by design; its bytes are scanned as one file
     swap,
     empty,      ///< nothing but zeros where we looked

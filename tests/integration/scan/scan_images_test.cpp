@@ -115,7 +115,7 @@ TEST(ScanImages, ForeignAndDamagedVolumesAreIncomplete) {
         const char* reason;
     };
     for (const auto& [name, at, magic, reason] : {Case{"xfs", 0, "XFSB", "unreadable"}, {"luks", 0, "LUKS\xba\xbe", "encrypted"},
-                                                  {"btrfs", 65600, "_BHRfS_M", "unsupported"}, {"noise", 7777, "something", "unsupported"}}) {
+                                                  {"btrfs", 65600, "_BHRfS_M", "unreadable"}, {"noise", 7777, "something", "unsupported"}}) {
         const std::string image = shop.blank(name, 4U << 20);
         std::fstream(image, std::ios::binary | std::ios::in | std::ios::out).seekp(at) << magic;
         const auto run = scan_image(with_clamd({image}));
