@@ -12,6 +12,15 @@ constexpr size_t oldest_root_item = 239, reference_head = 18;
 constexpr uint64_t first_id = 256, last_id = UINT64_MAX - 255;
 constexpr size_t most_subvolumes = 100'000;
 
+/// Items of the oldest kind end before the UUIDs, and then nobody knows what is a snapshot of what.
+BtrfsLineage lineage_of(Bytes item) {
+    constexpr size_t flags_at = 208, parent_uuid_at = 263, uuid_size = 16;
+    if (little_endian<uint64_t>(item, flags_at) & 1) return BtrfsLineage::read_only;
+    for (size_t i = 0; i < uuid_size; ++i)
+        if (little_endian<uint8_t>(item, parent_uuid_at + i) != 0) return BtrfsLineage::writable_snapshot;
+    return BtrfsLineage::original;
+}
+
 }  // namespace
 
 bool is_btrfs_subvolume(uint64_t id) { return id == btrfs_top_level || (id >= first_id && id <= last_id); }
@@ -34,7 +43,7 @@ BtrfsSubvolumes read_btrfs_subvolumes(BtrfsTrees& trees, const BtrfsRoot& root_t
             return false;
         }
         out.by_id[key.object] = {{little_endian<uint64_t>(item, 176), little_endian<uint64_t>(item, 160), little_endian<uint8_t>(item, 238)},
-                                 little_endian<uint64_t>(item, 168)};
+                                 little_endian<uint64_t>(item, 168), lineage_of(item)};
         return true;
     });
     if (!visited) out.damage = visited.error().text;

@@ -16,9 +16,13 @@ namespace bailiff::agent {
 
 inline constexpr uint64_t btrfs_top_level = 5;
 
+/// In the order of walking: what two trees share is reported where people work with it, not in a snapshot.
+enum class BtrfsLineage : uint8_t { original, writable_snapshot, read_only };
+
 struct BtrfsSubvolume {
     BtrfsRoot root;
     uint64_t directory = 0;  ///< the inode of its root directory
+    BtrfsLineage lineage = BtrfsLineage::original;
 };
 
 struct BtrfsSubvolumes {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories first in, last out, over all subvolumes; every refusal is told to the sink.
+// Directories first in, last out, one subvolume after another; every refusal is told to the sink.
 #include "agent/scan/btrfs_walk.hpp"
 
 #include "agent/scan/btrfs_directory.hpp"
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <cstring>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -48,11 +49,11 @@ class BtrfsWalk {
             sink_.skipped("", SkipReason::unreadable, "a part of the list of subvolumes cannot be read: " + subvolumes_.damage, 0);
         if (!subvolumes_.complete) sink_.skipped("", SkipReason::too_many, "the filesystem has more subvolumes than are followed", 0);
 
-        enter_subvolume(btrfs_top_level, "", 0);
-        if (!walk_pending()) return {};
+        found_subvolume(btrfs_top_level, "", 0);
+        if (!walk_waiting()) return {};
         for (const auto& [id, subvolume] : subvolumes_.by_id) {
-            if (!entered_.contains(id)) enter_subvolume(id, "/(subvolume " + std::to_string(id) + ")", 1);
-            if (!walk_pending()) return {};
+            found_subvolume(id, "/(subvolume " + std::to_string(id) + ")", 1);
+            if (!walk_waiting()) return {};
         }
         return {};
     }
@@ -80,17 +81,29 @@ class BtrfsWalk {
         return added;
     }
 
-    bool walk_pending() {
-        while (!pending_.empty()) {
-            const Directory directory = std::move(pending_.back());
-            pending_.pop_back();
-            if (!entries(directory)) return false;
+    void found_subvolume(uint64_t id, const std::string& path, size_t depth) {
+        const BtrfsSubvolume& subvolume = subvolumes_.by_id.at(id);
+        if (found_.insert(id).second) waiting_[subvolume.lineage].push_back({id, subvolume.directory, path, depth});
+    }
+
+    /// Walks all subvolumes that were found, and those that are found thereby. False when the cap of entries ends it.
+    bool walk_waiting() {
+        while (!waiting_.empty()) {
+            auto& next = waiting_.begin()->second;
+            const Directory top = std::move(next.back());
+            next.pop_back();
+            if (next.empty()) waiting_.erase(waiting_.begin());
+            enter_subvolume(top.tree, top.path, top.depth);
+            while (!pending_.empty()) {
+                const Directory directory = std::move(pending_.back());
+                pending_.pop_back();
+                if (!entries(directory)) return false;
+            }
         }
         return true;
     }
 
     void enter_subvolume(uint64_t id, const std::string& path, size_t depth) {
-        if (!entered_.insert(id).second) return;
         const BtrfsSubvolume& subvolume = subvolumes_.by_id.at(id);
         const auto inode = read_btrfs_inode(trees_, subvolume.root, subvolume.directory);
         if (!inode) sink_.skipped(path + "/", SkipReason::unreadable, "the subvolume cannot be read: " + inode.error().text, 0);
@@ -149,7 +162,7 @@ class BtrfsWalk {
         const auto here = is_btrfs_mount_place(trees_, root_tree(), at.tree, id, at.inode, found.name);
         if (!here) sink_.skipped(path + "/", SkipReason::unreadable, "the subvolume cannot be found: " + here.error().text, 0);
         if (!here || !*here) return;
-        if (subvolumes_.by_id.contains(id)) enter_subvolume(id, path, at.depth + 1);
+        if (subvolumes_.by_id.contains(id)) found_subvolume(id, path, at.depth + 1);
     }
 
     void content(uint64_t tree, const BtrfsInode& inode, const std::string& path) {
@@ -165,7 +178,7 @@ class BtrfsWalk {
         }
         // Only after the file was handed over once may another tree's same extents pass: a failure is told for each path.
         const auto identity = subvolumes_.by_id.size() > 1 ? std::optional(short_identity(*content)) : std::nullopt;
-        if (identity)
+        if (identity && subvolumes_.by_id.at(tree).lineage != BtrfsLineage::original)
             if (const auto known = handed_over_.find(*identity); known != handed_over_.end() && known->second != tree) {
                 --seen_;
                 ++shared_;
@@ -194,7 +207,8 @@ class BtrfsWalk {
     const WalkLimits& limits_;
     WalkSink& sink_;
     BtrfsSubvolumes subvolumes_;
-    std::set<uint64_t> entered_;
+    std::set<uint64_t> found_;
+    std::map<BtrfsLineage, std::vector<Directory>> waiting_;  // subvolumes, by when their turn comes
     std::set<std::pair<uint64_t, uint64_t>> visited_;  // tree and inode of each directory
     std::unordered_map<std::array<uint8_t, 16>, uint64_t, DigestHash> handed_over_;  // content -> the tree it was found in
     std::vector<Directory> pending_;
