@@ -59,8 +59,9 @@ Result<size_t> unpack_lzo(Bytes packed, std::span<uint8_t> out, size_t sector_si
 
 Result<size_t> unpack_zstd(Bytes packed, std::span<uint8_t> out) {
     constexpr int largest_window_log = 17;  // the kernel takes no larger one, and it bounds memory
-    const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-    if (!context || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, largest_window_log)))
+    // To make one takes longer than to unpack an extent with it.
+    thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+    if (!context || ZSTD_isError(ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_and_parameters)) || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, largest_window_log)))
         return fail(Errc::unavailable, "no memory to unpack zstd");
     ZSTD_inBuffer in{packed.data(), packed.size(), 0};
     ZSTD_outBuffer into{out.data(), out.size(), 0};

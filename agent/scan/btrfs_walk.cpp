@@ -12,14 +12,15 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace bailiff::agent {
 namespace {
 
 constexpr uint8_t inode_target = 1, subvolume_target = 132;
 
-/// Snapshots multiply entries without adding content: those that only show shared content again have a cap of their own.
-constexpr uint64_t shared_entries_per_entry = 16;
+/// Snapshots multiply entries without adding content, so theirs have a cap of their own: so many times the other's.
+constexpr uint64_t snapshots_share = 16;
 /// Contents that are remembered, about 60 bytes each; beyond them shared content is handed over again.
 constexpr size_t most_remembered = 2'000'000;
 
@@ -67,6 +68,7 @@ class BtrfsWalk {
 
     const BtrfsRoot& root_tree() const { return device_.superblock().root_tree; }
     const BtrfsRoot& root_of(uint64_t tree) const { return subvolumes_.by_id.at(tree).root; }
+    bool is_snapshot(uint64_t tree) const { return subvolumes_.by_id.at(tree).lineage != BtrfsLineage::original; }
 
     /// All chunks must be known: one that is not would make files unreadable one by one, with reasons that say nothing.
     Result<void> load_chunks() {
@@ -93,6 +95,7 @@ class BtrfsWalk {
             const Directory top = std::move(next.back());
             next.pop_back();
             if (next.empty()) waiting_.erase(waiting_.begin());
+            visited_.clear();
             enter_subvolume(top.tree, top.path, top.depth);
             while (!pending_.empty()) {
                 const Directory directory = std::move(pending_.back());
@@ -112,7 +115,7 @@ class BtrfsWalk {
     }
 
     void enter(uint64_t tree, uint64_t inode, const std::string& path, size_t depth) {
-        if (!visited_.insert({tree, inode}).second) return;
+        if (!visited_.insert(inode).second) return;
         if (depth >= limits_.depth)
             sink_.skipped(path + "/", SkipReason::too_many, "the directories are nested deeper than is followed", 0);
         else pending_.push_back({tree, inode, path, depth});
@@ -121,8 +124,9 @@ class BtrfsWalk {
     /// False when the cap of entries ends the walk.
     bool entries(const Directory& at) {
         bool more = true;
+        const bool snapshot = is_snapshot(at.tree);
         const auto read = read_btrfs_directory(trees_, root_of(at.tree), at.inode, [&](const BtrfsEntry& found) {
-            if (++seen_ > limits_.entries || seen_ + shared_ > limits_.entries * shared_entries_per_entry) {
+            if (snapshot ? ++seen_in_snapshots_ / snapshots_share >= limits_.entries : ++seen_ > limits_.entries) {
                 sink_.skipped("", SkipReason::too_many, "the volume has more than " + std::to_string(limits_.entries) + " entries", 0);
                 return more = false;
             }
@@ -178,12 +182,8 @@ class BtrfsWalk {
         }
         // Only after the file was handed over once may another tree's same extents pass: a failure is told for each path.
         const auto identity = subvolumes_.by_id.size() > 1 ? std::optional(short_identity(*content)) : std::nullopt;
-        if (identity && subvolumes_.by_id.at(tree).lineage != BtrfsLineage::original)
-            if (const auto known = handed_over_.find(*identity); known != handed_over_.end() && known->second != tree) {
-                --seen_;
-                ++shared_;
-                return;
-            }
+        if (identity && is_snapshot(tree))
+            if (const auto known = handed_over_.find(*identity); known != handed_over_.end() && known->second != tree) return;
         auto memory = reader_.read(*content);
         if (!memory) {
             const bool damage = memory.error().code == Errc::invalid;
@@ -209,10 +209,10 @@ class BtrfsWalk {
     BtrfsSubvolumes subvolumes_;
     std::set<uint64_t> found_;
     std::map<BtrfsLineage, std::vector<Directory>> waiting_;  // subvolumes, by when their turn comes
-    std::set<std::pair<uint64_t, uint64_t>> visited_;  // tree and inode of each directory
+    std::unordered_set<uint64_t> visited_;  // directories of the tree that is being walked
     std::unordered_map<std::array<uint8_t, 16>, uint64_t, DigestHash> handed_over_;  // content -> the tree it was found in
     std::vector<Directory> pending_;
-    uint64_t seen_ = 0, shared_ = 0;
+    uint64_t seen_ = 0, seen_in_snapshots_ = 0;
 };
 
 }  // namespace

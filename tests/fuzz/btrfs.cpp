@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         at += 4 + length;
     }
     agent::WalkLimits limits;
-    limits.file_size = 1 << 20;
+    limits.file_size = 1 << 16;
     limits.entries = 1000;
     agent::Volume volume;
     volume.size = disk.image.size();

@@ -276,5 +276,17 @@ TEST(Btrfs, CapsEndTheWalkAloud) {
     EXPECT_EQ(BtrfsWalked(disk.image, limits).skips.size(), 5U);
 }
 
+TEST(Btrfs, SnapshotsHaveACapOfTheirOwn) {
+    BtrfsImage disk;
+    for (uint64_t i = 0; i < 3; ++i) disk.file(top, root, "f" + std::to_string(i), 257 + i, "body");
+    for (uint64_t id = 260; id < 265; ++id) disk.snapshot(top, id);
+    for (uint64_t id = 260; id < 265; ++id) disk.hang(top, root, "s" + std::to_string(id), id);
+    WalkLimits limits;
+    limits.entries = 8;
+    const BtrfsWalked walked(disk.build(), limits);
+    EXPECT_EQ(walked.files, (Files{{"/f0", "body"}, {"/f1", "body"}, {"/f2", "body"}}));
+    EXPECT_EQ(walked.skips, Skips{});
+}
+
 }  // namespace
 }  // namespace bailiff::agent
