@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <set>
 #include <unistd.h>
 
 using namespace bailiff;
@@ -53,9 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static BtrfsImage clean = sound();
     static BtrfsImage disk = clean;
     const agent::Bytes input(data, size);
+    std::set<uint64_t> touched;
     // A patch: which block, where in it, how many bytes, the bytes.
     for (size_t at = 0; at + 4 < size;) {
         const uint64_t block = blocks[input[at] % blocks.size()];
+        touched.insert(block);
         const uint64_t offset = agent::little_endian<uint16_t>(input, at + 1) % BtrfsImage::node_size;
         const size_t length = std::min<size_t>({input[at + 3] % 64U + 1U, size - at - 4, BtrfsImage::node_size - offset});
         std::copy_n(data + at + 4, length, disk.image.raw().begin() + static_cast<std::ptrdiff_t>(block + offset));
@@ -66,12 +69,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     limits.entries = 1000;
     agent::Volume volume;
     volume.size = disk.image.size();
-    for (const uint64_t block : blocks)
+    for (const uint64_t block : touched)
         if (block != BtrfsImage::content) disk.seal(block);
     Closing sink;
     static_cast<void>(agent::walk_btrfs(disk.image, volume, limits, sink));
-    agent::recognise_btrfs(disk.image, volume);
-    for (const uint64_t block : blocks)
+    if (touched.contains(BtrfsImage::superblock_at)) agent::recognise_btrfs(disk.image, volume);
+    for (const uint64_t block : touched)
         std::copy_n(clean.image.raw().begin() + static_cast<std::ptrdiff_t>(block), BtrfsImage::node_size,
                     disk.image.raw().begin() + static_cast<std::ptrdiff_t>(block));
     return 0;
