@@ -47,7 +47,7 @@ std::vector<Place> metadata() {
     std::vector<Place> out{{0, 512, 224}};
     for (uint64_t number = 16; number <= 30; ++number) out.push_back({XfsImage::inode_offset(number), 512, 100});
     for (const uint64_t block : {XfsImage::second_group + 2, uint64_t{40}, uint64_t{42}, uint64_t{70}}) out.push_back({XfsImage::offset(block), 1024, 4});
-    for (const uint64_t block : {50, 51, 52, 71}) out.push_back({XfsImage::offset(block), 1024, 64});
+    for (const uint64_t block : {50U, 51U, 52U, 71U}) out.push_back({XfsImage::offset(block), 1024, 64});
     out.push_back({XfsImage::offset(XfsImage::log_block), 1024, 0});
     return out;
 }
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::set<size_t> touched;
     for (size_t at = 1; at + 4 <= size; at += 4) {
         const size_t which = data[at] % places.size();
-        disk.raw()[places[which].offset + (data[at + 1] << 8 | data[at + 2]) % places[which].length] = data[at + 3];
+        disk.raw()[places[which].offset + big_endian<uint16_t>({data, size}, at + 1) % places[which].length] = data[at + 3];
         touched.insert(which);
     }
     if (checksums && forged)
