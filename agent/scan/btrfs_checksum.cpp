@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C by table; SHA-256 by OpenSSL.
+// SHA-256 by OpenSSL.
 #include "agent/scan/btrfs_checksum.hpp"
+
+#include "agent/scan/crc32c.hpp"
 
 #include <openssl/evp.h>
 
@@ -12,24 +14,7 @@ namespace {
 
 constexpr size_t checksum_size = 32;
 
-/// The bits of Castagnoli's polynomial in reversed order, divided byte by byte.
-constexpr std::array<uint32_t, 256> remainders = [] {
-    std::array<uint32_t, 256> table{};
-    for (uint32_t i = 0; i < table.size(); ++i) {
-        uint32_t rest = i;
-        for (int bit = 0; bit < 8; ++bit) rest = rest & 1 ? rest >> 1 ^ 0x82f63b78U : rest >> 1;
-        table[i] = rest;
-    }
-    return table;
-}();
-
 }  // namespace
-
-uint32_t crc32c(Bytes bytes) {
-    uint32_t rest = ~0U;
-    for (const uint8_t byte : bytes) rest = rest >> 8 ^ remainders[(rest ^ byte) & 0xff];
-    return ~rest;
-}
 
 std::array<uint8_t, 32> sha256(Bytes bytes) {
     std::array<uint8_t, 32> out{};

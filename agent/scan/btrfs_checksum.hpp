@@ -12,9 +12,6 @@ namespace bailiff::agent {
 /// As the superblock numbers them. xxhash and blake2 exist as well (1 and 3), and are not read here.
 enum class BtrfsChecksum : uint16_t { crc32c = 0, sha256 = 2 };
 
-/// Castagnoli's CRC with the usual inversions before and after (RFC 3720, appendix B.4).
-uint32_t crc32c(Bytes bytes);
-
 std::array<uint8_t, 32> sha256(Bytes bytes);
 
 /// Whether the first 32 bytes of a superblock or node hold the checksum of all that follows them.

@@ -2,6 +2,8 @@
 // Reading the first sector of an XFS volume, and refusing what would be misread.
 #include "agent/scan/xfs_superblock.hpp"
 
+#include "agent/scan/crc32c.hpp"
+
 #include "agent/scan/xfs_log.hpp"
 
 #include <algorithm>
@@ -83,36 +85,12 @@ Result<void> read_features(Bytes sector, XfsGeometry& out) {
     return {};
 }
 
-constexpr auto checksum_table = [] {
-    std::array<std::array<uint32_t, 256>, 8> table{};
-    for (uint32_t i = 0; i < 256; ++i) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = value & 1 ? value >> 1 ^ 0x82f63b78U : value >> 1;
-        table[0][i] = value;
-    }
-    for (size_t k = 1; k < 8; ++k)
-        for (size_t i = 0; i < 256; ++i) table[k][i] = table[k - 1][i] >> 8 ^ table[0][table[k - 1][i] & 0xff];
-    return table;
-}();
-
-/// Eight bytes at a time: a directory of a million entries is checked as fast as it is read.
-uint32_t crc32c(uint32_t value, Bytes bytes) {
-    for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
-        const uint32_t low = little_endian<uint32_t>(bytes.first(4), 0) ^ value;
-        value = checksum_table[7][low & 0xff] ^ checksum_table[6][low >> 8 & 0xff] ^ checksum_table[5][low >> 16 & 0xff] ^
-                checksum_table[4][low >> 24] ^ checksum_table[3][bytes[4]] ^ checksum_table[2][bytes[5]] ^
-                checksum_table[1][bytes[6]] ^ checksum_table[0][bytes[7]];
-    }
-    for (const uint8_t byte : bytes) value = value >> 8 ^ checksum_table[0][(value ^ byte) & 0xff];
-    return value;
-}
-
 }  // namespace
 
 uint32_t xfs_checksum(Bytes block, size_t offset) {
     static constexpr uint8_t nothing[4] = {};
     if (offset + 4 > block.size()) return 0;
-    return ~crc32c(crc32c(crc32c(~0U, block.first(offset)), nothing), block.subspan(offset + 4));
+    return ~crc32c_step(crc32c_step(crc32c_step(~0U, block.first(offset)), nothing), block.subspan(offset + 4));
 }
 
 bool xfs_checksum_fits(Bytes block, size_t offset) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/scan/btrfs_checksum.hpp"
+#include "agent/scan/crc32c.hpp"
 #include "agent/scan/btrfs_chunks.hpp"
 #include "tests/unit/scan/memory_image.hpp"
 
