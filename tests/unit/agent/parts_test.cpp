@@ -175,7 +175,7 @@ struct ScannerTest : Parts {
         v.verdict = word;
         v.files = 3;
         v.bytes = 40;
-        v.engines = {{"clamav", "1", true, {}}};
+        v.engines = {{"clamav", "1", true, {}, ""}};
         if (word == ScanVerdict::infected) {
             v.hits = {{"/evil", "gpt1", "Eicar", "clamav", std::string(64, 'a'), 68}};
             v.hits_total = 1;
@@ -196,7 +196,7 @@ struct ScannerTest : Parts {
         std::ifstream in(folder + "/" + name);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    ScannerPrograms programs(const std::string& scan, const std::string& clean = "") { return {scan, clean, "/run/clamd.sock", "", std::chrono::seconds(20)}; }
+    ScannerPrograms programs(const std::string& scan, const std::string& clean = "") { return {scan, clean, "/run/clamd.sock", "", "", "", 512, std::chrono::seconds(20)}; }
     const std::vector<ScanTarget> disks{{"vda", "/images/system", "qcow2", "", ""}, {"vdb", "/overlays/vdb", "qcow2", "/images/data", "raw"}};
 };
 
@@ -210,6 +210,15 @@ TEST_F(ScannerTest, formats_and_backing_files_are_named_and_verdicts_add_up) {
     EXPECT_EQ(told, 100);
     EXPECT_EQ(file("scan.args"), "--json --format qcow2 --clamd /run/clamd.sock /images/system\n"
                                  "--json --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
+}
+
+TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
+    auto all = programs(program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0));
+    all.clamd_database = "/var/lib/clamav";
+    all.cache = "/var/lib/bailiff/verdicts.sqlite";
+    ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
+    EXPECT_EQ(file("scan.args"), "--json --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --cache /var/lib/bailiff/verdicts.sqlite "
+                                 "--cache-size 512M /images/system\n");
 }
 
 TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected_disk_infected) {
@@ -226,7 +235,7 @@ TEST_F(ScannerTest, the_oldest_signatures_of_any_disk_count_and_an_undated_disk_
     const auto scanned_with = [&](Instant first, Instant second) {
         const auto line = [&](Instant at) {
             auto v = verdict(ScanVerdict::clean);
-            v.engines = {{"yara", "sha256:00", true, {}}, {"clamav", "1", true, at}};
+            v.engines = {{"yara", "sha256:00", true, {}, ""}, {"clamav", "1", true, at, ""}};
             return verdict_json(v);
         };
         write("first.out", line(first) + "\n");
