@@ -4,6 +4,7 @@
 
 #include <boost/program_options.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <thread>
@@ -42,7 +43,7 @@ po::options_description visible() {
         ("file-timeout", po::value<uint64_t>()->default_value(180), "seconds that an engine may take for one file")
         ("cache", po::value<std::string>(), "remember in this file in which contents nothing was found, and match only the others")
         ("cache-size", po::value<std::string>()->default_value("512M"), "how large the cache may grow")
-        ("streams", po::value<unsigned>(), "files matched at once per engine (default: one per core)")
+        ("streams", po::value<unsigned>(), "files at once with each engine (default: two per core, so that none waits for its next one)")
         ("json", "print findings as JSON lines; the last line is the verdict")
         ("help", "print this")
         ("version", "print the version");
@@ -116,7 +117,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     const uint64_t seconds = values["file-timeout"].as<uint64_t>();
     if (seconds < 1 || seconds > 86'400) mistake("--file-timeout must be from 1 to 86400 seconds");
     o.settings.per_file = std::chrono::seconds(seconds);
-    o.settings.lanes = values.count("streams") ? values["streams"].as<unsigned>() : std::max(1U, std::thread::hardware_concurrency());
+    o.settings.lanes = values.count("streams") ? values["streams"].as<unsigned>() : std::clamp(2 * std::thread::hardware_concurrency(), 2U, 64U);
     if (o.settings.lanes < 1 || o.settings.lanes > 64) mistake("--streams must be from 1 to 64");
     o.cache = text("cache");
     if (const auto most = size("cache-size")) {

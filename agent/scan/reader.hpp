@@ -15,7 +15,7 @@ namespace bailiff::agent {
 
 /// What may wait unread between reader and engines.
 inline constexpr size_t most_files_ahead = 32;
-inline constexpr uint64_t most_bytes_ahead = 256U << 20;
+inline constexpr uint64_t most_bytes_ahead = 128U << 20;
 
 /// Starts the walk of an image: `export_name` is set when `image` is a connected NBD socket.
 Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits);
