@@ -58,7 +58,8 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
     out.verdict = ScanVerdict::clean;
     for (size_t i = 0; i < disks.size(); ++i) {
         const ScanTarget& disk = disks[i];
-        std::vector<std::string> argv{programs_.scan, "--json"};
+        // A host is there for its VMs: a scan takes what they leave.
+        std::vector<std::string> argv{programs_.scan, "--json", "--gentle"};
         name_image(argv, disk);
         if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
         if (!programs_.clamd.empty() && !programs_.clamd_database.empty()) argv.insert(argv.end(), {"--clamd-database", programs_.clamd_database});

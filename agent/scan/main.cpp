@@ -8,6 +8,10 @@
 
 #include <bailiff/system_clock.hpp>
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -24,11 +28,20 @@ int complain(const std::string& text) {
 
 void note(const std::string& text) { std::fprintf(stderr, "bailiff-scan: note: %s\n", text.c_str()); }
 
+/// For reader, qemu-nbd and YARA's workers too, which are started later. clamd is the host's own, and keeps its priority. Not
+/// the very lowest ones: a scan that is starved ends as incomplete.
+void give_way() {
+    constexpr int this_process = 1, last_of_best_effort = 2 << 13 | 7;   // linux/ioprio.h
+    ::setpriority(PRIO_PROCESS, 0, 10);
+    ::syscall(SYS_ioprio_set, this_process, 0, last_of_best_effort);
+}
+
 int run(int argc, char** argv) {
     auto parsed = parse_options(argc, argv);
     if (!parsed) return complain(parsed.error().text);
     if (!parsed->print.empty()) return std::fputs(parsed->print.c_str(), stdout), 0;
     ScanOptions& options = parsed->options;
+    if (options.gentle) give_way();
 
     std::vector<std::unique_ptr<Engine>> engines;
     if (!options.clamd.socket_path.empty()) {

@@ -44,6 +44,7 @@ po::options_description visible() {
         ("cache", po::value<std::string>(), "remember in this file in which contents nothing was found, and match only the others")
         ("cache-size", po::value<std::string>()->default_value("512M"), "how large the cache may grow")
         ("streams", po::value<unsigned>(), "files at once with each engine (default: two per core, so that none waits for its next one)")
+        ("gentle", "give way to everything else on this host, in computing and on its disks")
         ("json", "print findings as JSON lines; the last line is the verdict")
         ("help", "print this")
         ("version", "print the version");
@@ -124,6 +125,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
         o.cache_bytes = *most;
         if (*most < 1U << 20) mistake("--cache-size must be at least 1M");
     }
+    o.gentle = values.count("gentle") != 0;
     o.json = values.count("json") != 0;
     if (!mistakes.empty()) return fail(Errc::invalid, mistakes);
     return out;

@@ -20,6 +20,7 @@ struct ScanOptions {
     std::string cache;      ///< file; "" for none
     uint64_t cache_bytes = 0;
     ScanSettings settings;  ///< its clock and its cache are set by main
+    bool gentle = false;    ///< low priorities, for this process and all that it starts
     bool json = false;
 };
 

@@ -208,8 +208,8 @@ TEST_F(ScannerTest, formats_and_backing_files_are_named_and_verdicts_add_up) {
     EXPECT_EQ(out->verdict, ScanVerdict::clean);
     EXPECT_EQ(out->files, 6);
     EXPECT_EQ(told, 100);
-    EXPECT_EQ(file("scan.args"), "--json --format qcow2 --clamd /run/clamd.sock /images/system\n"
-                                 "--json --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
+    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
+                                 "--json --gentle --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
 }
 
 TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
@@ -217,7 +217,7 @@ TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
     all.clamd_database = "/var/lib/clamav";
     all.cache = "/var/lib/bailiff/verdicts.sqlite";
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
-    EXPECT_EQ(file("scan.args"), "--json --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --cache /var/lib/bailiff/verdicts.sqlite "
+    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --cache /var/lib/bailiff/verdicts.sqlite "
                                  "--cache-size 512M /images/system\n");
 }
 
