@@ -17,7 +17,7 @@ constexpr int64_t application_id = 0x42564331;
 constexpr int64_t touch_days = 7;
 
 constexpr const char* schema =
-    "create table if not exists sets (number integer primary key, name text not null unique) strict;"
+    "create table if not exists sets (number integer primary key autoincrement, name text not null unique) strict;"
     "create table if not exists clean (content blob not null, set_number integer not null, used integer not null, "
     "primary key (content, set_number)) strict, without rowid;";
 
@@ -131,7 +131,8 @@ void VerdictCache::trim() {
         const std::string which = oldest < today_ ? "used <= " + std::to_string(oldest) : "content < x'80'";
         if (!run("delete from clean where " + which) || sqlite3_changes(database_.get()) == 0) return;
     }
-    run("delete from sets where number not in (select distinct set_number from clean)");
+    // Names of sets stay: a scan that runs beside this one may be about to add to one that has no entries yet, and a number that
+    // were given again would make the old set's contents known to a new one.
     run("pragma incremental_vacuum");
 }
 

@@ -90,6 +90,18 @@ TEST_F(Cache, two_scans_share_it) {
     EXPECT_TRUE(one->knows(set, digest(2)));
 }
 
+TEST_F(Cache, a_sets_number_is_never_given_to_another) {
+    const auto one = open(), two = open();
+    const auto early = one->number_of("clamd old");
+    two->trim();   // while the first has not added anything
+    const auto later = two->number_of("clamd new");
+    EXPECT_NE(early, later);
+    one->add(early, digest(1));
+    one->flush();
+    EXPECT_FALSE(two->knows(later, digest(1))) << "what the old signatures let pass is not known to the new ones";
+    EXPECT_EQ(open()->number_of("clamd old"), early);
+}
+
 TEST_F(Cache, stays_within_its_size_and_keeps_what_was_of_use) {
     constexpr uint64_t most = 2U << 20;
     constexpr uint32_t each = 12'000;
