@@ -4,6 +4,8 @@
 #include "agent/evidence/sha256.hpp"
 #include "tests/unit/evidence/image_fixture.hpp"
 
+#include <filesystem>
+
 namespace bailiff::agent {
 namespace {
 
@@ -51,6 +53,15 @@ TEST_F(OverlaysTest, a_dropped_overlay_leaves_the_base_as_it_was) {
     guest_writes(made->path, "write -P 0x42 0 65536");
     ASSERT_TRUE(overlays.drop(*made));
     EXPECT_EQ(hash("disk.qcow2"), before);
+}
+
+/// An agent was killed between making the folder and opening it.
+TEST_F(OverlaysTest, a_folder_left_closed_is_opened_to_qemu) {
+    const std::string folder = folder_ + "/overlays/" + vm_.text();
+    std::filesystem::create_directories(folder);
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+    ASSERT_TRUE(overlays().create(vm_, case_, disk("disk.qcow2", "qcow2")));
+    EXPECT_EQ(std::filesystem::status(folder).permissions(), std::filesystem::perms(0711));
 }
 
 TEST_F(OverlaysTest, refuses_to_commit_into_another_image) {
