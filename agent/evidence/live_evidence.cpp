@@ -36,13 +36,6 @@ std::string stored_name(const std::string& target) { return target + ".qcow2"; }
 /// Never given before, and not to be guessed.
 std::string fresh(const std::string& stem) { return stem + "-" + SystemRandom().hex128(); }
 
-Result<void> make_reachable(const std::string& folder) {
-    if (auto made = make_folder(folder, 0711); !made) return made;
-    // An earlier version made them 0700.
-    if (::chmod(folder.c_str(), 0711) != 0) return failed("set the mode of " + folder, errno);
-    return {};
-}
-
 /// Root's again, read-only, on the disk, and no process has it open for writing any more.
 Result<void> take(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -103,17 +96,17 @@ Result<void> FileEvidence::prepare(const EvidenceRequest& request) {
     const std::string of_vm = folder_ + "/" + request.vm.text();
     if (auto gone = discard(request.vm, request.id); !gone) return gone;
     for (const std::string& folder : {folder_, of_vm})
-        if (auto made = make_reachable(folder); !made) return made;
+        if (auto made = make_folder_of_mode(folder, 0711); !made) return made;
     int64_t needed = request.memory ? request.live->memory_bytes : 0;
     for (const LiveDisk& one : request.live->disks)
         if (!one.disk.read_only) needed += one.allocated_bytes + one.allocated_bytes / 10;
     if (auto enough = check_room(needed, of_vm); !enough) return enough;
-    return make_reachable(staging(request.vm, request.id));
+    return make_folder_of_mode(staging(request.vm, request.id), 0711);
 }
 
 Result<BackupFiles> FileEvidence::make_targets(const EvidenceRequest& request) {
     const std::string folder = staging(request.vm, request.id);
-    if (auto made = make_reachable(folder); !made) return fail(made.error());
+    if (auto made = make_folder_of_mode(folder, 0711); !made) return fail(made.error());
     Manifest draft{request.id, request.vm, request.case_id, request.now, {}, {}, {}, {}};
     if (auto written = write_side_files(request, folder, draft); !written) return fail(written.error());
     // What an earlier try was to write to; its list first, so that a job of that try is never taken for this one's.

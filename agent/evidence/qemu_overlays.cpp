@@ -60,13 +60,6 @@ std::string label_of(const std::string& overlay_path) {
     return overlay_path.substr(0, overlay_path.size() - std::string_view("qcow2").size()) + "json";
 }
 
-/// QEMU runs as a user of its own and must get through. A crash may have come between a folder's making and its mode.
-Result<void> open_to_qemu(const std::string& folder) {
-    if (auto made = make_folder(folder, 0711); !made) return made;
-    if (::chmod(folder.c_str(), 0711) != 0) return fail(Errc::unavailable, "Cannot set the mode of '" + folder + "'.");
-    return {};
-}
-
 }  // namespace
 
 QemuOverlays::QemuOverlays(std::string folder, NvramOf nvram_of, std::chrono::milliseconds commit_timeout)
@@ -115,7 +108,7 @@ Result<Overlay> QemuOverlays::create(const VmId& vm, const CaseId& case_id, cons
                                         " already, not on " + disk.source + ".");
     }
     for (const std::string& level : {folder_, folder_ + "/" + vm.text(), *folder})
-        if (auto open = open_to_qemu(level); !open) return fail(open.error());
+        if (auto made = make_folder_of_mode(level, 0711); !made) return fail(made.error());
     const auto inode = inode_of(disk.source);
     if (!inode) return fail(inode.error());
     const auto info = image_info(disk.source, disk.format);
@@ -194,7 +187,7 @@ Result<std::string> QemuOverlays::copy_nvram(const VmId& vm, const CaseId& case_
     const auto content = read_file(*source, size_t{64} << 20);
     if (!content) return fail(content.error());
     for (const std::string& level : {folder_, folder_ + "/" + vm.text(), *folder})
-        if (auto open = open_to_qemu(level); !open) return fail(open.error());
+        if (auto made = make_folder_of_mode(level, 0711); !made) return fail(made.error());
     if (auto written = write_durably(path, *content, 0600); !written) return fail(written.error());
     return path;
 }

@@ -97,6 +97,12 @@ Result<void> make_folder(const std::string& path, mode_t mode) {
     return sync_path(folder_of(path));
 }
 
+Result<void> make_folder_of_mode(const std::string& path, mode_t mode) {
+    if (auto made = make_folder(path, mode); !made) return made;
+    if (::chmod(path.c_str(), mode) != 0) return failed("set the mode of", path, errno);
+    return {};
+}
+
 Result<std::string> read_file(const std::string& path, size_t cap_bytes) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.fd() < 0) return failed("open", path, errno);

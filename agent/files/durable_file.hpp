@@ -24,6 +24,10 @@ Result<void> remove_durably(const std::string& path);
 /// Makes a folder with exactly this mode, and its parents with 0755. One that exists keeps its mode.
 Result<void> make_folder(const std::string& path, mode_t mode);
 
+/// The same for a folder of our own alone, which gets this mode also when it exists: a crash may have come between its making
+/// and its mode.
+Result<void> make_folder_of_mode(const std::string& path, mode_t mode);
+
 /// Waits until the file's (or folder's) content is on the disk.
 Result<void> sync_path(const std::string& path);
 
