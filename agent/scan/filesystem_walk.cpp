@@ -2,10 +2,10 @@
 // Our own walk over libtsk's directories: its ready-made one drops deep and long paths without a word.
 #include "agent/scan/filesystem_walk.hpp"
 
-#include "agent/scan/btrfs_walk.hpp"
+#include "agent/scan/btrfs/walk.hpp"
 #include "agent/scan/hand_over.hpp"
 #include "agent/scan/tsk_image.hpp"
-#include "agent/scan/xfs_walk.hpp"
+#include "agent/scan/xfs/walk.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -2,9 +2,9 @@
 // The walk over one filesystem, with libtsk where it knows it: every file's content into a sealed memory file. Runs in the reader only.
 #pragma once
 
-#include "agent/scan/image.hpp"
+#include "agent/scan/image/image.hpp"
+#include "agent/scan/image/volume.hpp"
 #include "agent/scan/scan_result.hpp"
-#include "agent/scan/volume.hpp"
 
 #include <bailiff/result.hpp>
 

@@ -2,8 +2,8 @@
 // The last step of every walk: one file's content into a sealed memory file, and that to the sink.
 #pragma once
 
+#include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/filesystem_walk.hpp"
-#include "agent/scan/memory_file.hpp"
 
 #include <functional>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bailiff-scan: options in, findings and a verdict out, the exit status says which.
+#include "agent/scan/clean/cleaner.hpp"
+#include "agent/scan/engines/yara_worker.hpp"
 #include "agent/scan/options.hpp"
-#include "agent/scan/cleaner.hpp"
 #include "agent/scan/reader.hpp"
 #include "agent/scan/report.hpp"
-#include "agent/scan/yara_worker.hpp"
 
 #include <bailiff/system_clock.hpp>
 

@@ -2,9 +2,9 @@
 // bailiff-scan's command line.
 #pragma once
 
-#include "agent/scan/lane.hpp"
+#include "agent/scan/engines/lane.hpp"
+#include "agent/scan/image/source.hpp"
 #include "agent/scan/scan.hpp"
-#include "agent/scan/source.hpp"
 
 #include <bailiff/result.hpp>
 

@@ -2,7 +2,7 @@
 // Reads ahead where an image is read in order, so that a thousand small files cost one request and not a thousand.
 #pragma once
 
-#include "agent/scan/image.hpp"
+#include "agent/scan/image/image.hpp"
 
 #include <cstdint>
 #include <memory>

@@ -2,10 +2,10 @@
 // The reader's process, from both sides.
 #include "agent/scan/reader.hpp"
 
-#include "agent/scan/packet_socket.hpp"
+#include "agent/scan/box/packet_socket.hpp"
+#include "agent/scan/box/sandbox.hpp"
 #include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
-#include "agent/scan/sandbox.hpp"
 
 #include <cstdlib>
 

@@ -2,8 +2,8 @@
 // The reader: the role that finds volumes, walks them, and hands over contents.
 #pragma once
 
+#include "agent/scan/box/role.hpp"
 #include "agent/scan/filesystem_walk.hpp"
-#include "agent/scan/role.hpp"
 
 #include <bailiff/result.hpp>
 

@@ -2,7 +2,7 @@
 // What the sandboxed reader tells the scan: packets of at most 16 KiB, decoded by the side that does not trust them.
 #pragma once
 
-#include "agent/scan/byte_order.hpp"
+#include "agent/scan/image/byte_order.hpp"
 #include "agent/scan/scan_result.hpp"
 
 #include <bailiff/result.hpp>

@@ -2,8 +2,8 @@
 // The loop over reader and lanes. Whatever it does not positively know to be scanned is on the list of skipped things.
 #include "agent/scan/scan.hpp"
 
-#include "agent/scan/memory_file.hpp"
-#include "agent/scan/packet_socket.hpp"
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/path_text.hpp"
 #include "agent/scan/reader_message.hpp"
 

@@ -2,11 +2,11 @@
 // The scan itself: one thread that takes files from the reader and spreads them over the engines' lanes.
 #pragma once
 
-#include "agent/scan/lane.hpp"
+#include "agent/scan/engines/lane.hpp"
+#include "agent/scan/engines/verdict_cache.hpp"
+#include "agent/scan/image/source.hpp"
 #include "agent/scan/reader.hpp"
 #include "agent/scan/scan_result.hpp"
-#include "agent/scan/source.hpp"
-#include "agent/scan/verdict_cache.hpp"
 
 #include <chrono>
 #include <cstdint>

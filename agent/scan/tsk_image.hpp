@@ -2,8 +2,8 @@
 // libtsk over our own Image: the adapter, and owners for what libtsk hands out. Runs in sandboxed roles only.
 #pragma once
 
-#include "agent/scan/image.hpp"
-#include "agent/scan/volume.hpp"
+#include "agent/scan/image/image.hpp"
+#include "agent/scan/image/volume.hpp"
 
 #include <bailiff/result.hpp>
 

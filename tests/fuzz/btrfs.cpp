@@ -2,8 +2,8 @@
 // A btrfs filesystem that a guest made to break its reader. The fuzzer's bytes are patches to a sound one, and checksums are
 // made true afterwards: an enemy can do that too, and without it no input would come past them.
 
-#include "agent/scan/btrfs_superblock.hpp"
-#include "agent/scan/btrfs_walk.hpp"
+#include "agent/scan/btrfs/superblock.hpp"
+#include "agent/scan/btrfs/walk.hpp"
 #include "tests/unit/scan/btrfs_image.hpp"
 
 #include <array>

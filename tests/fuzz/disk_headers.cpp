@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first bytes of a disk that a guest wrote: the qcow2 gate, partition tables, filesystems told by their marks.
 
-#include "agent/scan/qcow2_header.hpp"
-#include "agent/scan/volume.hpp"
+#include "agent/scan/image/qcow2_header.hpp"
+#include "agent/scan/image/volume.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // LVM's metadata behind sound checksums, as a hostile guest would write it: the label's lists, the area's header, the text.
 
-#include "agent/scan/lvm_label.hpp"
+#include "agent/scan/image/volume.hpp"
+#include "agent/scan/lvm/lvm_label.hpp"
 #include "agent/scan/scan_result.hpp"
-#include "agent/scan/volume.hpp"
 #include "tests/unit/scan/lvm_disk.hpp"
 
 #include <algorithm>

@@ -2,8 +2,8 @@
 // A walk over XFS whose metadata a guest forged. Bytes at random would not get past the superblock, so the input changes
 // a filesystem that holds one of everything, and its checksums are made to fit again, as an attacker would.
 
-#include "agent/scan/memory_file.hpp"
-#include "agent/scan/xfs_walk.hpp"
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/xfs/walk.hpp"
 #include "tests/unit/scan/xfs_image.hpp"
 
 #include <cstdlib>

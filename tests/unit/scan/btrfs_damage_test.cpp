@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // btrfs that is damaged, made by an enemy, or of a kind that is not read: told, never guessed, and always to an end.
-#include "agent/scan/btrfs_superblock.hpp"
+#include "agent/scan/btrfs/superblock.hpp"
 
 #include "tests/unit/scan/btrfs_image.hpp"
 #include "tests/unit/scan/btrfs_sink.hpp"

@@ -2,9 +2,9 @@
 // A small btrfs filesystem put together item by item: what mkfs.btrfs would never write can be written here.
 #pragma once
 
-#include "agent/scan/btrfs_checksum.hpp"
-#include "agent/scan/crc32c.hpp"
-#include "agent/scan/btrfs_chunks.hpp"
+#include "agent/scan/btrfs/checksum.hpp"
+#include "agent/scan/btrfs/chunks.hpp"
+#include "agent/scan/image/crc32c.hpp"
 #include "tests/unit/scan/memory_image.hpp"
 
 #include <cassert>

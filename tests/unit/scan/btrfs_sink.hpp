@@ -2,8 +2,8 @@
 // What a walk over btrfs hands over, kept for comparison.
 #pragma once
 
-#include "agent/scan/btrfs_walk.hpp"
-#include "agent/scan/memory_file.hpp"
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/btrfs/walk.hpp"
 
 #include <gtest/gtest.h>
 

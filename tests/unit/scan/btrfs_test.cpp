@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // btrfs as guests write it: contents byte for byte, subvolumes, and every refusal by its name.
-#include "agent/scan/btrfs_walk.hpp"
+#include "agent/scan/btrfs/walk.hpp"
 
 #include "tests/fixtures/program.hpp"
 #include "tests/unit/scan/btrfs_image.hpp"

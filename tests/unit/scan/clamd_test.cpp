@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // clamd's answers: only a positive OK is clean.
-#include "agent/scan/clamd.hpp"
+#include "agent/scan/engines/clamd.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Logical volumes: read where they lie, or named as unreadable; whatever the guest wrote, none is passed over.
-#include "agent/scan/lvm_text.hpp"
-#include "agent/scan/volume.hpp"
+#include "agent/scan/image/volume.hpp"
+#include "agent/scan/lvm/lvm_text.hpp"
 
 #include "tests/unit/scan/lvm_disk.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and writing through a mapping: the right bytes, or an error, never other bytes.
-#include "agent/scan/mapped_image.hpp"
+#include "agent/scan/image/mapped_image.hpp"
 
 #include "tests/unit/scan/memory_image.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Members of md arrays: a mirror's is read, every other is named.
-#include "agent/scan/volume.hpp"
+#include "agent/scan/image/volume.hpp"
 
 #include "tests/unit/scan/lvm_disk.hpp"
 

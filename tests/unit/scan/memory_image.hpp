@@ -2,7 +2,7 @@
 // A disk in memory, and writers for the integers that tables of disks are made of.
 #pragma once
 
-#include "agent/scan/image.hpp"
+#include "agent/scan/image/image.hpp"
 
 #include <algorithm>
 #include <cstring>

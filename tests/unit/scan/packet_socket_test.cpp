@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets that were sent arrive, whatever becomes of the sender afterwards.
-#include "agent/scan/packet_socket.hpp"
+#include "agent/scan/box/packet_socket.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPT and MBR, sound and hostile.
-#include "agent/scan/partition_table.hpp"
+#include "agent/scan/image/partition_table.hpp"
 
 #include "tests/unit/scan/memory_image.hpp"
 

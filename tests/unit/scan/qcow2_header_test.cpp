@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The header gate: one sound header, and every way we know to make it hostile.
-#include "agent/scan/qcow2_header.hpp"
+#include "agent/scan/image/qcow2_header.hpp"
 
 #include "tests/unit/scan/memory_image.hpp"
 

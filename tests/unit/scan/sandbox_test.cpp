@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From inside the box: nothing opens, nothing connects, nothing is executed; what is open stays usable.
-#include "agent/scan/sandbox.hpp"
+#include "agent/scan/box/sandbox.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

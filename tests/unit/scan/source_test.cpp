@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // NBD addresses.
-#include "agent/scan/source.hpp"
+#include "agent/scan/image/source.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verdict cache: what it knows, what it must not know, how it stays small, and files that are not one.
-#include "agent/scan/verdict_cache.hpp"
+#include "agent/scan/engines/verdict_cache.hpp"
 
 #include <bailiff/time.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recognition: every volume ends as something, and nothing unknown passes for empty.
-#include "agent/scan/volume.hpp"
+#include "agent/scan/image/volume.hpp"
 
 #include "tests/unit/scan/memory_image.hpp"
 

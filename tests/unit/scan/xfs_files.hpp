@@ -2,8 +2,8 @@
 // Takes in what a walk over XFS finds, for tests to look at.
 #pragma once
 
-#include "agent/scan/memory_file.hpp"
-#include "agent/scan/xfs_walk.hpp"
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/xfs/walk.hpp"
 
 #include <map>
 #include <string>

@@ -2,7 +2,7 @@
 // A tiny XFS filesystem written by hand, of version 4 or 5, for shapes that no tool makes on demand, and for flipping bits.
 #pragma once
 
-#include "agent/scan/xfs_superblock.hpp"
+#include "agent/scan/xfs/superblock.hpp"
 #include "tests/unit/scan/memory_image.hpp"
 
 #include <string>

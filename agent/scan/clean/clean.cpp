@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The trusted half of cleaning: it decides, keeps the contents, and never parses the image.
+#include "agent/scan/clean/clean.hpp"
+
+#include "agent/files/durable_file.hpp"
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/box/packet_socket.hpp"
+#include "agent/scan/box/role.hpp"
+
+#include <bailiff/json.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <vector>
+
+namespace bailiff::agent {
+namespace {
+
+/// A packet from the cleaner, and what lay beside it.
+struct Reply {
+    Json json;
+    Descriptor content;
+    std::string text(const char* field) const {
+        const auto it = json.find(field);
+        return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+    }
+};
+
+class Cleaner {
+  public:
+    Cleaner(RoleProcess role, Process server) : role_(std::move(role)), server_(std::move(server)) {}
+
+    /// Starts a role on the overlay, and waits until it has opened it.
+    static Result<Cleaner> start(const SourceSpec& overlay, const std::string& role, const std::string& sibling) {
+        auto source = open_for_writing(overlay);
+        if (!source) return fail(source.error());
+        auto started = start_role(role, {}, source->image.fd(), sibling);
+        if (!started) return fail(started.error());
+        source->image.reset();
+        Cleaner out(std::move(*started), std::move(*source->server));
+        const auto ready = out.reply();
+        if (ready && ready->json.contains("ready")) return out;
+        return fail(Errc::unavailable, "the image cannot be opened (is the VM running?): " + (ready ? ready->text("failed") : ready.error().text) +
+                                           "; qemu-nbd: " + last_words(out.server_));
+    }
+
+    /// Has everything written; only then the changes are true.
+    Result<void> finish() {
+        const auto finished = ask({{"finish", true}});
+        if (!finished) return fail(finished.error());
+        const auto ended = server_.wait(server_patience);
+        if (finished->json.contains("finished") && ended.ok()) return {};
+        return fail(Errc::unknown_outcome, "the changes were not all written (" + finished->text("failed") + ended.describe() +
+                                               "); throw the overlay away and begin anew");
+    }
+
+    Result<Reply> ask(const Json& question) {
+        const std::string text = dump_json(question);
+        if (!send_packet(role_.channel.fd(), Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size()))) return gone();
+        return reply();
+    }
+    Result<Reply> reply() {
+        auto packet = receive_packet(role_.channel.fd(), Wait::yes);
+        if (!packet || !*packet) return gone();
+        const auto& bytes = (*packet)->bytes;
+        auto json = parse_json(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), {64 * 1024, 4});
+        if (!json || !json->is_object()) return gone();
+        return Reply{std::move(*json), std::move((*packet)->descriptor)};
+    }
+
+  private:
+    Result<Reply> gone() {
+        return fail(Errc::unknown_outcome, "the cleaning process ended early (" + last_words(role_.process) + "); throw the overlay away and begin anew");
+    }
+    static constexpr std::chrono::seconds server_patience{120};
+    RoleProcess role_;
+    Process server_;
+};
+
+/// Copies the content to `folder`/`sha256`, synced, readable by its owner only. Keeping the same content twice is fine.
+Result<std::string> keep(int content, uint64_t size, const std::string& folder, const std::string& sha256) {
+    const std::string path = folder + "/" + sha256, part = path + ".part";
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && static_cast<uint64_t>(status.st_size) == size) return path;
+    const auto failed = [&] {
+        const std::string why = std::strerror(errno);
+        ::unlink(part.c_str());
+        return fail(Errc::unavailable, "the content cannot be kept in '" + folder + "': " + why);
+    };
+    ::unlink(part.c_str());
+    const Descriptor out(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
+    if (!out) return failed();
+    std::vector<char> buffer(1U << 18);
+    for (uint64_t at = 0; at < size;) {
+        const ssize_t got = ::pread(content, buffer.data(), buffer.size(), static_cast<off_t>(at));
+        if (got <= 0 || ::write(out.fd(), buffer.data(), static_cast<size_t>(got)) != got) return failed();
+        at += static_cast<uint64_t>(got);
+    }
+    if (::fsync(out.fd()) != 0) return failed();
+    if (const auto renamed = rename_durably(part, path); !renamed) return fail(renamed.error());
+    return path;
+}
+
+bool only_zeros(int content, uint64_t size) {
+    std::vector<char> buffer(1U << 18);
+    for (uint64_t at = 0; at < size;) {
+        const ssize_t got = ::pread(content, buffer.data(), buffer.size(), static_cast<off_t>(at));
+        if (got <= 0 || std::any_of(buffer.begin(), buffer.begin() + got, [](char c) { return c != 0; })) return false;
+        at += static_cast<uint64_t>(got);
+    }
+    return true;
+}
+
+CleanRecord failed(CleanRecord record, std::string reason) {
+    record.action = "failed";
+    record.reason = std::move(reason);
+    return record;
+}
+
+/// One path; an error when the cleaner is gone. The action "other" means that this role is not the one for its volume.
+Result<CleanRecord> clean_one(Cleaner& cleaner, const Finding& hit, const std::string& keep_folder) {
+    CleanRecord record;
+    record.path = hit.path;
+    record.volume = hit.volume;
+    auto taken = cleaner.ask({{"take", hit.path}, {"volume", hit.volume}});
+    if (!taken) return fail(taken.error());
+    if (taken->json.contains("absent")) {
+        record.action = "absent";
+        return record;
+    }
+    if (taken->json.contains("other")) {
+        record.action = "other";
+        return record;
+    }
+    if (taken->json.contains("failed")) return failed(record, taken->text("failed"));
+    const auto size = sealed_size(taken->content.fd());
+    const auto digest = size ? digest_of(taken->content.fd(), *size) : Result<ContentDigest>(fail(size.error()));
+    if (!digest) return failed(record, digest.error().text);
+    const std::string sha256 = hex_of(*digest);
+    record.size = *size;
+    record.sha256 = sha256;
+    if (sha256 != hit.sha256) {
+        if (*size != hit.size || !only_zeros(taken->content.fd(), *size)) return failed(record, "the content is not the one that was found; scan again");
+        record.action = "absent";  // blanked by an earlier run
+        return record;
+    }
+    const auto kept = keep(taken->content.fd(), *size, keep_folder, sha256);
+    if (!kept) return failed(record, kept.error().text);
+    record.kept = *kept;
+    const auto removed = cleaner.ask({{"remove", true}});
+    if (!removed) return fail(removed.error());
+    const std::string action = removed->text("action");
+    if (action != "removed" && action != "blanked") return failed(record, removed->text("failed"));
+    record.action = action;
+    return record;
+}
+
+}  // namespace
+
+std::string clean_record_json(const CleanRecord& record) {
+    Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", record.action}};
+    if (!record.sha256.empty()) out["sha256"] = record.sha256;
+    if (!record.reason.empty()) out["reason"] = record.reason;
+    if (!record.kept.empty()) out["kept"] = record.kept;
+    return dump_json(out);
+}
+
+std::string clean_summary_json(const CleanSummary& summary) {
+    return dump_json({{"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}});
+}
+
+Result<CleanSummary> clean(const SourceSpec& overlay, const Verdict& found, const std::string& keep_folder,
+                           const std::function<void(const CleanRecord&)>& tell) {
+    CleanSummary summary;
+    std::vector<Finding> left;
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const Finding& hit : found.hits)
+        if (seen.emplace(hit.volume, hit.path).second) left.push_back(hit);
+    // First what can be removed, then what can only be blanked: one writer at a time.
+    for (const auto& [role, sibling] : {std::pair<std::string, std::string>{"remover", ""}, {"blanker", "bailiff-scan"}}) {
+        if (left.empty()) break;
+        auto cleaner = Cleaner::start(overlay, role, sibling);
+        if (!cleaner) return fail(cleaner.error());
+        std::vector<Finding> others;
+        for (const Finding& hit : left) {
+            auto record = clean_one(*cleaner, hit, keep_folder);
+            if (!record) return fail(record.error());
+            if (record->action == "other" && sibling.empty()) {
+                others.push_back(hit);
+                continue;
+            }
+            if (record->action == "other") record = failed(*record, "the volume cannot be written here");
+            ++(record->action == "failed" ? summary.failed : record->action == "absent" ? summary.absent : summary.changed);
+            tell(*record);
+        }
+        if (const auto finished = cleaner->finish(); !finished) return fail(finished.error());
+        left = std::move(others);
+    }
+    return summary;
+}
+
+}  // namespace bailiff::agent

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking a file's content out of a filesystem inside an image, from a sandboxed process of its own.
+#pragma once
+
+#include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/image/image.hpp"
+#include "agent/scan/image/volume.hpp"
+
+#include <bailiff/result.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bailiff::agent {
+
+/// One filesystem that is open for writing.
+class CleanableVolume {
+  public:
+    virtual ~CleanableVolume() = default;
+    /// The content of the file (or "file:stream") at `path`, raw bytes. Errors: not_found when it is not there any more.
+    virtual Result<MemoryFile> take(const std::string& path) = 0;
+    /// Does away with what `take` returned last; answers the word for it: "removed" or "blanked".
+    virtual Result<std::string> remove() = 0;
+    /// Writes back what is still in memory.
+    virtual Result<void> close() = 0;
+};
+
+using OpenVolume = Result<std::unique_ptr<CleanableVolume>> (*)(Image& image, const Volume& volume);
+
+/// ext2/3/4 by libext2fs: the name and the inode go. Errc::conflict for another filesystem, and for a journal that was not
+/// replayed, since then no metadata may change.
+Result<std::unique_ptr<CleanableVolume>> open_for_removal(Image& image, const Volume& volume);
+
+/// Any filesystem that libtsk reads: the content is overwritten with zeros in its place, and no metadata changes.
+Result<std::unique_ptr<CleanableVolume>> open_for_blanking(Image& image, const Volume& volume);
+
+/// Answers `take` and `remove` requests about the NBD socket at descriptor 4 until its channel closes.
+int serve_cleaning(OpenVolume open);
+
+/// The two roles. They live in two programs, since libext2fs and libtsk both export a function ext2fs_open.
+int run_remover(const std::vector<std::string>& arguments);  ///< bailiff-clean, with libext2fs
+int run_blanker(const std::vector<std::string>& arguments);  ///< bailiff-scan, with libtsk
+
+}  // namespace bailiff::agent
