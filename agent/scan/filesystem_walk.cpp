@@ -19,6 +19,9 @@ namespace {
 constexpr size_t buffer_size = 1U << 20;
 /// Contents that may wait to be read in the order in which they lie on the disk, and the pieces that they may be in.
 constexpr size_t most_waiting = 16'384, most_runs_waiting = 1'000'000;
+/// Contents of this size come before the others: an engine is busy with one for seconds, and the last one of a disk would leave
+/// every other stream with nothing to do.
+constexpr int64_t large_content = 4 << 20;
 constexpr uint64_t ntfs_last_system_file = 23, ntfs_root = 5;
 
 class Walk {
@@ -191,7 +194,10 @@ class Walk {
 
     /// In the order of the disk: on most disks, and over every network, that is what a scan's reading costs.
     void read_waiting() {
-        std::stable_sort(waiting_.begin(), waiting_.end(), [](const Content& a, const Content& b) { return a.first < b.first; });
+        std::stable_sort(waiting_.begin(), waiting_.end(), [](const Content& a, const Content& b) {
+            const bool small_a = a.attribute->size < large_content, small_b = b.attribute->size < large_content;
+            return std::pair(small_a, a.first) < std::pair(small_b, b.first);
+        });
         for (auto& one : waiting_) {
             content(*one.attribute, one.path);
             one.file.reset();
