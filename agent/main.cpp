@@ -213,6 +213,7 @@ struct Adapters {
         programs.scan = o.scan_program;
         programs.clean = o.clean_program;
         programs.clamd = o.clamd;
+        programs.clamd_config = o.clamd_config;
         programs.clamd_database = o.clamd_database;
         programs.yara = o.yara;
         if (o.scan_cache != "none") programs.cache = o.scan_cache;

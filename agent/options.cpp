@@ -57,6 +57,7 @@ po::options_description run_options(Options& o) {
     option(out, "scan-program", o.scan_program, "bailiff-scan; default: beside this program, then /usr/bin");
     option(out, "clean-program", o.clean_program, "bailiff-clean; likewise");
     option(out, "clamd", o.clamd, "clamd's Unix socket; empty: no ClamAV");
+    option(out, "clamd-config", o.clamd_config, "its clamd.conf: after an update, contents that are known are matched with the new signatures only; empty: with all of them");
     option(out, "clamd-database", o.clamd_database, "clamd's DatabaseDirectory, which proves what it has loaded; empty: what it says is not remembered");
     option(out, "yara", o.yara, "folder of YARA rules; empty: no YARA");
     option(out, "scan-cache", o.scan_cache, "file of contents in which nothing was found; default STATE/verdicts.sqlite; none: match everything");

@@ -36,6 +36,7 @@ struct Options {
     bool install_gate = true;
     std::string gate_program, hold_program, scan_program, clean_program;   ///< default: beside this program, then /usr/lib/bailiff, /usr/bin
     std::string clamd, yara;
+    std::string clamd_config;                           ///< empty: known contents are matched with all signatures after an update
     std::string clamd_database;                         ///< empty: what ClamAV says is not remembered
     std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
     int64_t scan_cache_mib = 512;

@@ -63,6 +63,7 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
         name_image(argv, disk);
         if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
         if (!programs_.clamd.empty() && !programs_.clamd_database.empty()) argv.insert(argv.end(), {"--clamd-database", programs_.clamd_database});
+        if (!programs_.clamd.empty() && !programs_.clamd_config.empty()) argv.insert(argv.end(), {"--clamd-config", programs_.clamd_config});
         if (!programs_.yara.empty()) argv.insert(argv.end(), {"--yara", programs_.yara});
         if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
         argv.push_back(disk.path);

@@ -13,6 +13,7 @@ struct ScannerPrograms {
     std::string scan = "/usr/bin/bailiff-scan";
     std::string clean = "/usr/bin/bailiff-clean";
     std::string clamd;                       ///< Unix socket; empty: no ClamAV
+    std::string clamd_config;                ///< its clamd.conf; empty: after an update, known contents are matched with all signatures
     std::string clamd_database;              ///< its DatabaseDirectory; empty: what ClamAV says is not remembered
     std::string yara;                        ///< folder of rules; empty: no YARA
     std::string cache;                       ///< file of what was found clean, for all VMs of the host; empty: none

@@ -70,6 +70,16 @@ int run(int argc, char** argv) {
             note("what ClamAV finds clean is not remembered: name clamd's DatabaseDirectory with --clamd-database");
     }
     options.settings.cache = cache.get();
+    NewSignatures new_signatures;
+    if (cache && !options.clamd.socket_path.empty()) {
+        auto found = find_new_signatures(options.clamd, options.cache, options.settings.lanes, *engines.front(), *cache);
+        if (!found) note("known contents are matched with all signatures again: " + found.error().text);
+        else if (*found) {
+            note(std::to_string((*found)->count) + " signatures are new: known contents are matched with these only");
+            new_signatures = std::move(**found);
+            options.settings.new_signatures = &new_signatures;
+        }
+    }
     options.settings.now = [&clock] { return ScanTime(clock.monotonic()); };
     Report report(options.json, options.settings.now);
     const auto verdict = scan(std::move(*source), engines, options.settings, report);

@@ -37,6 +37,7 @@ po::options_description visible() {
          "larger files are not given to clamd (default 100M, or 25M when clamd keeps silent about its own limits)")
         ("clamd-wait", po::value<uint64_t>()->default_value(60), "seconds that clamd may take to come back, or to load its signatures (some take 20)")
         ("clamd-database", po::value<std::string>(), "clamd's DatabaseDirectory: proves which signatures it has loaded, which --cache needs of it")
+        ("clamd-config", po::value<std::string>(), "its clamd.conf: after an update, contents that --cache knows are matched with the new signatures only, by a clamd of this scan's own")
         ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
         ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
         ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
@@ -108,6 +109,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     o.clamd.largest_file = size("clamd-max-file-size");
     o.clamd.patience = std::chrono::seconds(std::min<uint64_t>(values["clamd-wait"].as<uint64_t>(), 3600));
     o.clamd.database = text("clamd-database");
+    o.clamd.configuration = text("clamd-config");
     o.yara = text("yara");
     if (o.clamd.socket_path.empty() && o.yara.empty()) mistake("name an engine: --clamd SOCKET, --yara FOLDER, or both");
     if (const auto most = size("max-file-size")) {

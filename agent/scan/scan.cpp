@@ -46,6 +46,9 @@ struct EngineState {
     std::vector<LaneState> lanes;
     int time_outs_in_a_row = 0;
     int64_t set = 0;  ///< its number in the cache; 0 = what it says is not remembered
+    int64_t older_set = 0;           ///< contents of this one need to be matched with what is new only; 0 = none
+    EngineState* newer = nullptr;    ///< has what is new; null when nothing is
+    EngineState* whole = nullptr;    ///< set for that one: the engine that it spares work, and that has the last word
 };
 
 class Scan {
@@ -53,10 +56,14 @@ class Scan {
     Scan(RoleProcess reader, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
         : reader_(std::move(reader)), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
         for (const auto& engine : engines) {
-            EngineState& state = engines_.emplace_back(EngineState{engine.get(), engine->facts(), {}, {}, 0, 0});
+            EngineState& state = add(*engine);
             if (settings.cache && !engine->signature_set().empty()) state.set = settings.cache->number_of(engine->signature_set());
-            for (unsigned i = 0; i < settings.lanes; ++i) state.lanes.push_back({engine->new_lane(), std::nullopt, {}});
             verdict_.engines.push_back(state.facts);
+            if (!settings.new_signatures || state.set == 0 || state.facts.name != "clamav") continue;
+            state.older_set = settings.new_signatures->older;
+            if (!settings.new_signatures->engine) continue;
+            state.newer = &add(*settings.new_signatures->engine);
+            state.newer->whole = &state;
         }
     }
 
@@ -72,6 +79,12 @@ class Scan {
     }
 
   private:
+    EngineState& add(Engine& engine) {
+        EngineState& state = engines_.emplace_back(EngineState{&engine, engine.facts(), {}, {}});
+        for (unsigned i = 0; i < settings_.lanes; ++i) state.lanes.push_back({engine.new_lane(), std::nullopt, {}});
+        return state;
+    }
+
     void skip(SkippedItem item) {
         ++verdict_.skipped_total;
         listener_.skipped(item);
@@ -163,6 +176,7 @@ class Scan {
             if (const auto digest = digest_of(file->content.fd(), *size)) file->digest = *digest;
         bool anyone = false, known = false;
         for (auto& engine : engines_) {
+            if (engine.whole) continue;
             if (*size > engine.engine->largest_file()) {
                 skip({file->path, file->volume, SkipReason::size,
                       "larger than the " + std::to_string(engine.engine->largest_file()) + " bytes that " + engine.facts.name + " is given", *size});
@@ -172,9 +186,15 @@ class Scan {
                 known = true;
                 continue;
             }
+            const bool known_before = file->digest && settings_.cache && settings_.cache->knows(engine.older_set, *file->digest);
+            if (known_before && !engine.newer) {
+                known = true;
+                remember(engine, *file->digest);
+                continue;
+            }
             anyone = true;
             ++file->engines_left;
-            engine.waiting.push_back(file);
+            (known_before ? *engine.newer : engine).waiting.push_back(file);
         }
         if (anyone || known) {
             ++verdict_.files, ++verdict_.volumes.back().files;
@@ -200,7 +220,9 @@ class Scan {
             for (auto& lane : engine.lanes) {
                 if (aborted_ || lane.file || engine.waiting.empty()) continue;
                 const FileRef file = engine.waiting.front();
-                if (!lane.lane->begin(file->content.fd(), file->size))
+                const bool begun = lane.lane->begin(file->content.fd(), file->size);
+                if (!begun && engine.whole) return retire(engine);
+                if (!begun)
                     return abort(SkipReason::engine_failed, engine.facts.name + " does not answer any more; what is not listed was not scanned");
                 engine.waiting.pop_front();
                 lane.file = file;
@@ -208,7 +230,26 @@ class Scan {
             }
     }
 
+    /// Its files go to the engine with all signatures, which it only spared work.
+    void retire(EngineState& newer) {
+        EngineState& whole = *newer.whole;
+        whole.older_set = 0;
+        for (auto& lane : newer.lanes) {
+            if (lane.file) newer.waiting.push_back(*lane.file);
+            lane.file.reset();
+            lane.lane->abandon();
+        }
+        whole.waiting.insert(whole.waiting.end(), newer.waiting.begin(), newer.waiting.end());
+        newer.waiting.clear();
+    }
+
     void settle(EngineState& engine, FileRef file, const EngineAnswer& answer) {
+        if (engine.whole) {
+            // Whatever the new signatures find or cannot scan, the whole set finds or names: it has the last word.
+            if (answer.signatures.empty() && !answer.not_scanned) settle(*engine.whole, file, answer);
+            else engine.whole->waiting.push_back(file);
+            return;
+        }
         if (!answer.signatures.empty() && !file->digest) file->digest = digest_of(file->content.fd(), file->size).value_or(ContentDigest{});
         if (answer.signatures.empty() && !answer.not_scanned && file->digest) remember(engine, *file->digest);
         for (const auto& signature : answer.signatures) {
@@ -273,6 +314,7 @@ class Scan {
         const ScanTime now = settings_.now();
         for (size_t i = 0; i < whose.size(); ++i) {
             auto [engine, lane] = whose[i];
+            if (!lane->file) continue;   // its engine was retired meanwhile
             if (polled[i].revents) {
                 look(*engine, *lane);
             } else if (lane->deadline <= now) {
@@ -281,7 +323,9 @@ class Scan {
                 lane->lane->abandon();
                 settle(*engine, file, {{}, SkipReason::timeout, engine->facts.name + " took too long"});
                 // A slow file is that file's matter; an engine that answers nothing at all would take days to give up on each.
-                if (++engine->time_outs_in_a_row >= most_time_outs)
+                if (++engine->time_outs_in_a_row < most_time_outs) continue;
+                if (engine->whole) retire(*engine);
+                else
                     return abort(SkipReason::engine_failed, engine->facts.name + " answers nothing any more; what is not listed was not scanned");
             }
         }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/scan/engines/lane.hpp"
+#include "agent/scan/engines/new_signatures.hpp"
 #include "agent/scan/engines/verdict_cache.hpp"
 #include "agent/scan/image/source.hpp"
 #include "agent/scan/reader.hpp"
@@ -23,6 +24,7 @@ struct ScanSettings {
     std::chrono::seconds reader_silence{300};  ///< how long the reader may work without a word
     std::function<ScanTime()> now;             ///< monotonic
     VerdictCache* cache = nullptr;             ///< null: every content is matched
+    NewSignatures* new_signatures = nullptr;   ///< of ClamAV; null: what the present signatures did not see is matched with all of them
 };
 
 /// Told of each finding as it comes, on the scan's thread.

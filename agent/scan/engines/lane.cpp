@@ -2,8 +2,12 @@
 // The two engines' lanes.
 #include "agent/scan/engines/lane.hpp"
 
+#include "agent/files/durable_file.hpp"
 #include "agent/scan/box/packet_socket.hpp"
+#include "agent/scan/engines/private_clamd.hpp"
 #include "agent/scan/engines/signature_set.hpp"
+
+#include <bailiff/dsse.hpp>
 
 #include <time.h>
 
@@ -12,6 +16,7 @@ namespace {
 
 constexpr uint64_t debian_largest_file = 25U << 20, alerting_largest_file = 100U << 20;
 constexpr std::chrono::seconds examination_limit{30};
+constexpr size_t largest_configuration = 1 << 20;
 
 class ClamdLane : public Lane {
   public:
@@ -63,14 +68,14 @@ class ClamdLane : public Lane {
 
 class ClamdEngine : public Engine {
   public:
-    ClamdEngine(ClamdOptions options, ClamdFacts facts, std::string proven)
-        : options_(std::move(options)), facts_(std::move(facts)), proven_(std::move(proven)) {}
+    ClamdEngine(ClamdOptions options, ClamdFacts facts, std::string proven, std::string directives)
+        : options_(std::move(options)), facts_(std::move(facts)), proven_(std::move(proven)), directives_(std::move(directives)) {}
     ScanEngine facts() const override { return {"clamav", facts_.version, facts_.reports_limits, facts_.signatures_at, signature_set()}; }
     std::string signature_set() const override {
         if (proven_.empty()) return "";
         // A clean answer holds as far as the limits under which it was given. The program's version decides what it unpacks.
         return proven_ + " program " + facts_.version.substr(0, facts_.version.find('/')) + (facts_.reports_limits ? " alerting " : " silent ") +
-               std::to_string(largest_file());
+               std::to_string(largest_file()) + directives_;
     }
     bool set_holds() const override {
         const auto now = fingerprint_of(options_.database);
@@ -84,7 +89,7 @@ class ClamdEngine : public Engine {
   private:
     ClamdOptions options_;
     ClamdFacts facts_;
-    std::string proven_;
+    std::string proven_, directives_;
 };
 
 class YaraLane : public Lane {
@@ -142,8 +147,17 @@ Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options, s
     // After a reload, so that the version is that of the set.
     auto facts = examine_clamd(options.socket_path, examination_limit);
     if (!facts) return fail(facts.error());
-    return std::make_unique<ClamdEngine>(options, std::move(*facts), std::move(proven));
+    // What clamd is told to take apart decides what it finds, too.
+    std::string directives;
+    if (!options.configuration.empty()) {
+        const auto configuration = read_file(options.configuration, largest_configuration);
+        if (!configuration) return fail(configuration.error().code, configuration.error().text + "; name clamd's clamd.conf with --clamd-config");
+        directives = " directives " + sha256_hex(matching_directives(*configuration)).substr(0, 16);
+    }
+    return std::make_unique<ClamdEngine>(options, std::move(*facts), std::move(proven), std::move(directives));
 }
+
+std::unique_ptr<Lane> make_clamd_lane(const ClamdOptions& options) { return std::make_unique<ClamdLane>(options); }
 
 Result<std::unique_ptr<Engine>> make_yara_engine(const std::string& folder, std::chrono::seconds per_file) {
     auto rules = YaraRules::compile(folder, per_file);

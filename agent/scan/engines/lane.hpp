@@ -62,7 +62,11 @@ struct ClamdOptions {
     std::optional<uint64_t> largest_file;  ///< bytes; see README for the default
     std::chrono::seconds patience{60};      ///< how long clamd may take to come back, or to load its signatures
     std::string database;                  ///< clamd's DatabaseDirectory; "" = which signatures it has loaded is not proven
+    std::string configuration;             ///< its clamd.conf; "" = not known, and new signatures are not matched apart
 };
+
+/// One stream to the clamd of `options`.
+std::unique_ptr<Lane> make_clamd_lane(const ClamdOptions& options);
 
 /// Looks at clamd first; an error when it does not answer. With `database` the engine's set is proven, or `note` says why not.
 Result<std::unique_ptr<Engine>> make_clamd_engine(const ClamdOptions& options, std::string& note);

@@ -90,6 +90,22 @@ int64_t VerdictCache::number_of(const std::string& signature_set) {
     return out;
 }
 
+std::vector<VerdictCache::Set> VerdictCache::sets() {
+    std::vector<Set> out;
+    sqlite3_stmt* raw = nullptr;
+    if (sqlite3_prepare_v2(database_.get(), "select number, name from sets order by number desc", -1, &raw, nullptr) != SQLITE_OK) return out;
+    const Statement statement(raw);
+    while (sqlite3_step(raw) == SQLITE_ROW) {
+        const auto* name = reinterpret_cast<const char*>(sqlite3_column_text(raw, 1));
+        out.push_back({sqlite3_column_int64(raw, 0), name ? name : ""});
+    }
+    return out;
+}
+
+bool VerdictCache::has_contents(int64_t set, uint64_t count) {
+    return number("select count(*) from (select 1 from clean where set_number = " + std::to_string(set) + " limit " + std::to_string(count) + ")") == static_cast<int64_t>(count);
+}
+
 bool VerdictCache::knows(int64_t set, const ContentDigest& content) {
     if (set == 0) return false;
     sqlite3_reset(select_.get());

@@ -32,6 +32,15 @@ class VerdictCache {
     /// The number by which the file calls a signature set; 0 when it cannot be written, and then nothing is known of it.
     int64_t number_of(const std::string& signature_set);
 
+    struct Set {
+        int64_t number;
+        std::string name;
+    };
+    /// All sets that were ever asked for, the one that came last in front.
+    std::vector<Set> sets();
+    /// Whether this set has so many contents.
+    bool has_contents(int64_t set, uint64_t count);
+
     /// Whether the set found nothing in this content before. False also when the file cannot be read.
     bool knows(int64_t set, const ContentDigest& content);
     /// Remembers that the set found nothing in it; `flush` writes it.

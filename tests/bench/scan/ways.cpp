@@ -110,6 +110,7 @@ std::vector<std::string> Ways::proven_engine(bool updated) {
     std::vector<std::string> out{"--clamd", (updated ? updated_clamd() : clamd()).socket_path()};
     if (!names("--clamd-database")) return out;
     out.insert(out.end(), {"--clamd-database", (updated ? work_.updated_database() : work_.database()).string()});
+    if (names("--clamd-config")) out.insert(out.end(), {"--clamd-config", (updated ? updated_clamd() : clamd()).configuration_file()});
     if (proven_.insert(updated).second) {
         // The first scan after a change of the database has clamd load it once more: that is the update's time, not a scan's.
         const fs::path blank = scratch("blank") / "blank.raw";

@@ -64,6 +64,66 @@ TEST_F(CachedScan, a_new_signature_is_loaded_and_everything_is_matched_anew) {
     EXPECT_EQ(without.verdict.known, files - 1);
 }
 
+/// A disk with enough on it for an update to be worth a clamd of its own.
+class UpdatedScan : public CachedScan {
+  protected:
+    void SetUp() override {
+        CachedScan::SetUp();
+        for (int i = 0; i < 600; ++i) shop.file("usr/share/doc/text" + std::to_string(i), "a text " + std::to_string(i));
+        image = shop.ext("disk.raw");
+        ASSERT_EQ(scan_image(updating()).found(), std::set<std::string>{"disk /root/eicar.com"});
+    }
+    std::vector<std::string> updating() const {
+        auto out = cached();
+        out.insert(out.begin(), {"--clamd-config", clamd.folder() + "/clamd.conf"});
+        return out;
+    }
+    static constexpr uint64_t all = files + 600;
+};
+
+TEST_F(UpdatedScan, known_contents_are_matched_with_the_new_signatures_only) {
+    // The old signature of EICAR stays, so that only a clamd without it could call the rest clean by mistake.
+    std::ofstream(clamd.folder() + "/db/own.ndb") << signature("Own.Later", "later_known");
+    const auto after = scan_image(updating());
+    EXPECT_NE(after.err.find("1 signatures are new"), std::string::npos) << after.err;
+    EXPECT_EQ(after.found(), (std::set<std::string>{"disk /root/eicar.com", "disk /srv/later.php"}));
+    EXPECT_EQ(after.verdict.files, all);
+    EXPECT_EQ(after.verdict.hits_total, 2u);
+    EXPECT_EQ(after.verdict.known, 0u);
+    EXPECT_EQ(after.verdict.skipped_total, 0u);
+    ASSERT_EQ(after.verdict.engines.size(), 1u) << "one ClamAV, whichever of its processes answered";
+    const auto again = scan_image(updating());
+    EXPECT_EQ(again.verdict.known, all - 2) << "what the new signatures did not find is known to the new set";
+    EXPECT_EQ(again.found(), after.found());
+}
+
+TEST_F(UpdatedScan, without_new_signatures_nothing_is_matched_again) {
+    std::ofstream(clamd.folder() + "/db/daily.info") << "a new edition\n";
+    const auto after = scan_image(updating());
+    EXPECT_EQ(after.verdict.known, all - 1);
+    EXPECT_EQ(after.found(), std::set<std::string>{"disk /root/eicar.com"});
+}
+
+TEST_F(UpdatedScan, what_was_allowed_and_is_no_more_is_matched_with_all_signatures) {
+    std::ofstream(clamd.folder() + "/db/own.ndb") << signature("Own.Later", "later_known");
+    std::ofstream(clamd.folder() + "/db/own.ign2") << "Own.Later\n";
+    EXPECT_EQ(scan_image(updating()).found(), std::set<std::string>{"disk /root/eicar.com"});
+    std::filesystem::remove(clamd.folder() + "/db/own.ign2");
+    const auto after = scan_image(updating());
+    EXPECT_NE(after.err.find("matched with all signatures again"), std::string::npos) << after.err;
+    EXPECT_EQ(after.verdict.known, 0u);
+    EXPECT_EQ(after.found(), (std::set<std::string>{"disk /root/eicar.com", "disk /srv/later.php"}));
+}
+
+TEST_F(UpdatedScan, other_directives_make_nothing_known) {
+    std::ofstream(shop.path("other.conf")) << "ScanPDF no\n";
+    auto other = cached();
+    other.insert(other.begin(), {"--clamd-config", shop.path("other.conf")});
+    EXPECT_EQ(scan_image(other).verdict.known, 0u);
+    std::filesystem::remove(shop.path("other.conf"));
+    EXPECT_EQ(scan_image(other).exit, 2);
+}
+
 TEST_F(CachedScan, without_a_proof_nothing_of_clamd_is_remembered) {
     const std::vector<std::string> unproven{"--cache", shop.path("verdicts.sqlite"), "--clamd", clamd.socket_path(), image};
     const auto first = scan_image(unproven);

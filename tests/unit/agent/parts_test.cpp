@@ -196,7 +196,7 @@ struct ScannerTest : Parts {
         std::ifstream in(folder + "/" + name);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    ScannerPrograms programs(const std::string& scan, const std::string& clean = "") { return {scan, clean, "/run/clamd.sock", "", "", "", 512, std::chrono::seconds(20)}; }
+    ScannerPrograms programs(const std::string& scan, const std::string& clean = "") { return {scan, clean, "/run/clamd.sock", "", "", "", "", 512, std::chrono::seconds(20)}; }
     const std::vector<ScanTarget> disks{{"vda", "/images/system", "qcow2", "", ""}, {"vdb", "/overlays/vdb", "qcow2", "/images/data", "raw"}};
 };
 
@@ -214,10 +214,11 @@ TEST_F(ScannerTest, formats_and_backing_files_are_named_and_verdicts_add_up) {
 
 TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
     auto all = programs(program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0));
+    all.clamd_config = "/etc/clamav/clamd.conf";
     all.clamd_database = "/var/lib/clamav";
     all.cache = "/var/lib/bailiff/verdicts.sqlite";
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
-    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --cache /var/lib/bailiff/verdicts.sqlite "
+    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --clamd-config /etc/clamav/clamd.conf --cache /var/lib/bailiff/verdicts.sqlite "
                                  "--cache-size 512M /images/system\n");
 }
 
