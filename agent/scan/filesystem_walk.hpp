@@ -18,6 +18,7 @@ struct WalkLimits {
     uint64_t entries = 5'000'000;     ///< per volume
     size_t depth = 512;               ///< directories
     size_t path = 4096;               ///< bytes
+    bool leftovers = false;           ///< also what no file holds: free blocks, slack, deleted files, swap, gaps between partitions
 };
 
 /// Who takes what the walk finds. Called on the walk's own thread, in the order in which contents lie on the disk.

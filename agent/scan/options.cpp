@@ -41,6 +41,7 @@ po::options_description visible() {
         ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
         ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
         ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
+        ("leftovers", "also what no file holds: free blocks, slack, deleted files, swap, gaps between partitions")
         ("file-timeout", po::value<uint64_t>()->default_value(180), "seconds that an engine may take for one file")
         ("cache", po::value<std::string>(), "remember in this file in which contents nothing was found, and match only the others")
         ("cache-size", po::value<std::string>()->default_value("512M"), "how large the cache may grow")
@@ -117,6 +118,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
         if (*most > uint64_t{2} << 30) mistake("--max-file-size must be at most 2G");
     }
     o.settings.limits.entries = values["max-files"].as<uint64_t>();
+    o.settings.limits.leftovers = values.count("leftovers") != 0;
     const uint64_t seconds = values["file-timeout"].as<uint64_t>();
     if (seconds < 1 || seconds > 86'400) mistake("--file-timeout must be from 1 to 86400 seconds");
     o.settings.per_file = std::chrono::seconds(seconds);

@@ -4,6 +4,7 @@
 
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/box/sandbox.hpp"
+#include "agent/scan/leftovers.hpp"
 #include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
 
@@ -102,7 +103,24 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
             if (volume.filesystem == "luks" || volume.filesystem == "bitlocker") end.reason = SkipReason::encrypted;
             break;
     }
+    if (limits.leftovers) walk_leftovers(volume.on(image), volume, limits, sink);
     sink.send(end);
+}
+
+/// What lies between partitions, as a volume of its own: the master boot record and whatever hides beside it.
+void read_gaps(Image& image, const std::vector<Volume>& volumes, const WalkLimits& limits, ChannelSink& sink) {
+    const auto gaps = gaps_between(volumes, image.size());
+    if (gaps.empty()) return;
+    ReaderMessage message;
+    message.kind = ReaderMessageKind::volume;
+    message.volume = "gaps";
+    message.size = image.size();
+    sink.send(message);
+    for (const auto& gap : gaps) hand_over_range(image, gap, 0, "gap", limits, sink);
+    message = {};
+    message.kind = ReaderMessageKind::volume_end;
+    message.state = VolumeState::read;
+    sink.send(message);
 }
 
 }  // namespace
@@ -111,9 +129,10 @@ int run_reader(const std::vector<std::string>& arguments) {
     ChannelSink sink;
     ReaderMessage failed;
     WalkLimits limits;
-    if (arguments.size() != 4) return 2;
+    if (arguments.size() != 5) return 2;
     limits.file_size = std::strtoull(arguments[2].c_str(), nullptr, 10);
     limits.entries = std::strtoull(arguments[3].c_str(), nullptr, 10);
+    limits.leftovers = arguments[4] == "leftovers";
     SandboxProfile profile;
     profile.largest_file = limits.file_size;
     if (const auto boxed = enter_sandbox(profile); !boxed) {
@@ -128,7 +147,9 @@ int run_reader(const std::vector<std::string>& arguments) {
         return 1;
     }
     ReadAheadImage ahead(std::move(*image));
-    for (const Volume& volume : find_volumes(ahead)) read_volume(ahead, volume, limits, sink);
+    const auto volumes = find_volumes(ahead);
+    for (const Volume& volume : volumes) read_volume(ahead, volume, limits, sink);
+    if (limits.leftovers) read_gaps(ahead, volumes, limits, sink);
     ReaderMessage done;
     done.kind = ReaderMessageKind::finished;
     sink.send(done);
@@ -138,7 +159,7 @@ int run_reader(const std::vector<std::string>& arguments) {
 Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits) {
     return start_role("reader",
                       {export_name ? "nbd" : "raw", export_name.value_or(""), std::to_string(limits.file_size),
-                       std::to_string(limits.entries)},
+                       std::to_string(limits.entries), limits.leftovers ? "leftovers" : "files"},
                       image);
 }
 

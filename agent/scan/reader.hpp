@@ -20,7 +20,7 @@ inline constexpr uint64_t most_bytes_ahead = 128U << 20;
 /// Starts the walk of an image: `export_name` is set when `image` is a connected NBD socket.
 Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits);
 
-/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries.
+/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries, files or leftovers.
 int run_reader(const std::vector<std::string>& arguments);
 
 }  // namespace bailiff::agent

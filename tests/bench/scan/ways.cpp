@@ -141,8 +141,8 @@ std::string Ways::cache_of(const fs::path& image) {
         const Run run = scan(arguments, image);
         if (image == work_.qcow2()) fill_seconds_ = run.seconds;
     }
-    // A journal of SQLite's belongs to its database.
-    for (const auto& entry : fs::directory_iterator(master)) fs::copy_file(entry.path(), copy / entry.path().filename());
+    // A journal of SQLite's belongs to its database, and so do the snapshots of signatures beside it.
+    fs::copy(master, copy, fs::copy_options::recursive);
     return (copy / "verdicts.db").string();
 }
 
