@@ -100,7 +100,7 @@ Result<std::vector<ScanHit>> ProcessScanner::clean(const std::vector<ScanTarget>
         if (verdict->hits.empty()) continue;
         // The only program that may write an image; it is given nothing but an overlay.
         if (overlay.backing.empty()) return fail(Errc::forbidden, "disk " + overlay.target + " has no overlay; only overlays are cleaned");
-        std::vector<std::string> argv{programs_.clean, "--keep", keep_folder};
+        std::vector<std::string> argv{programs_.clean, "--json", "--keep", keep_folder};
         name_image(argv, overlay);
         argv.push_back(overlay.path);
         auto options = process_options(programs_.timeout);

@@ -26,17 +26,21 @@ class TskVolume : public CleanableVolume {
         return content;
     }
 
-    Result<std::string> remove() override {
+    Result<std::string> remove() override { return blank(Write::yes); }
+    Result<std::string> plan() override { return blank(Write::no); }
+
+    Result<void> close() override { return {}; }
+
+  private:
+    enum class Write { no, yes };
+    Result<std::string> blank(Write write) {
         if (!attribute_) return fail(Errc::invalid, "nothing was taken out before");
-        const auto done = attribute_->flags & TSK_FS_ATTR_RES ? blank_resident() : blank_runs();
+        const auto done = attribute_->flags & TSK_FS_ATTR_RES ? blank_resident(write) : blank_runs(write);
         attribute_ = nullptr;
         if (!done) return fail(done.error());
         return "blanked";
     }
 
-    Result<void> close() override { return {}; }
-
-  private:
     TSK_FS_INFO* fs() const { return filesystem_.fs(); }
     bool ntfs() const { return TSK_FS_TYPE_ISNTFS(fs()->ftype) != 0; }
 
@@ -104,15 +108,16 @@ class TskVolume : public CleanableVolume {
 
     uint64_t offset_of(TSK_DADDR_T block) const { return static_cast<uint64_t>(fs()->offset) + block * fs()->block_size; }
 
-    Result<void> blank_runs() {
+    Result<void> blank_runs(Write write) {
         if (attribute_->flags & (TSK_FS_ATTR_COMP | TSK_FS_ATTR_ENC))
             return fail(Errc::invalid, "the file is stored compressed or encrypted; clean it from within the VM");
+        if (write == Write::no) return {};
         const std::vector<uint8_t> zeros(piece);
         for (const TSK_FS_ATTR_RUN* run = attribute_->nrd.run; run; run = run->next) {
             if (run->flags & (TSK_FS_ATTR_RUN_FLAG_SPARSE | TSK_FS_ATTR_RUN_FLAG_FILLER)) continue;
             const uint64_t end = offset_of(run->addr + run->len);
             for (uint64_t at = offset_of(run->addr); at < end; at += piece)
-                if (!image_.write(at, Bytes(zeros).first(std::min<uint64_t>(piece, end - at)))) return fail(Errc::unavailable, "the image cannot be written");
+                if (!image_.write(at, Bytes(zeros).first(std::min<uint64_t>(piece, end - at)))) return fail(Errc::unknown_outcome, "the image could not be written to its end");
         }
         return {};
     }
@@ -131,7 +136,7 @@ class TskVolume : public CleanableVolume {
     }
 
     /// A small NTFS stream lies inside its MFT record, whose sectors end in two bytes that are kept elsewhere.
-    Result<void> blank_resident() {
+    Result<void> blank_resident(Write write) {
         const auto refuse = [] { return fail(Errc::invalid, "the file's MFT record has a form that is not written here; clean it from within the VM"); };
         const auto boot = image_.bytes(static_cast<uint64_t>(fs()->offset), 512);
         if (boot.size() != 512) return fail(Errc::unavailable, "the boot sector cannot be read");
@@ -157,7 +162,7 @@ class TskVolume : public CleanableVolume {
                     if (in_stride < stride - 2) record[i] = 0;
                     else record[fixups + 2 * (i / stride + 1) + (in_stride - (stride - 2))] = 0;
                 }
-                return image_.write(at, record) ? Result<void>() : fail(Errc::unavailable, "the image cannot be written");
+                return write == Write::no || image_.write(at, record) ? Result<void>() : fail(Errc::unknown_outcome, "the image could not be written");
             }
             position += length;
         }
@@ -178,6 +183,6 @@ Result<std::unique_ptr<CleanableVolume>> open_for_blanking(Image& image, const V
     return std::make_unique<TskVolume>(image, std::move(*filesystem));
 }
 
-int run_blanker(const std::vector<std::string>&) { return serve_cleaning(open_for_blanking); }
+int run_blanker(const std::vector<std::string>& arguments) { return serve_cleaning(open_for_blanking, arguments); }
 
 }  // namespace bailiff::agent

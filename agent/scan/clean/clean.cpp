@@ -6,6 +6,7 @@
 #include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/box/role.hpp"
+#include "agent/scan/clean/cleaner.hpp"
 
 #include <bailiff/json.hpp>
 
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -37,10 +39,12 @@ class Cleaner {
     Cleaner(RoleProcess role, Process server) : role_(std::move(role)), server_(std::move(server)) {}
 
     /// Starts a role on the overlay, and waits until it has opened it.
-    static Result<Cleaner> start(const SourceSpec& overlay, const std::string& role, const std::string& sibling) {
-        auto source = open_for_writing(overlay);
+    static Result<Cleaner> start(const CleanRequest& request, const std::string& role, const std::string& sibling) {
+        auto source = open_for_cleaning(request.overlay, request.dry_run ? Access::read_only : Access::writable);
         if (!source) return fail(source.error());
-        auto started = start_role(role, {}, source->image.fd(), sibling);
+        std::vector<std::string> arguments;
+        if (request.dry_run) arguments.push_back(dry_run_argument);
+        auto started = start_role(role, arguments, source->image.fd(), sibling);
         if (!started) return fail(started.error());
         source->image.reset();
         Cleaner out(std::move(*started), std::move(*source->server));
@@ -72,6 +76,11 @@ class Cleaner {
         auto json = parse_json(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), {64 * 1024, 4});
         if (!json || !json->is_object()) return gone();
         return Reply{std::move(*json), std::move((*packet)->descriptor)};
+    }
+
+    /// The role stopped half way through a change.
+    tl::unexpected<Error> broken(const std::string& why) {
+        return fail(Errc::unknown_outcome, "a change was begun and not finished (" + why + "); throw the overlay away and begin anew");
     }
 
   private:
@@ -118,26 +127,30 @@ bool only_zeros(int content, uint64_t size) {
 }
 
 CleanRecord failed(CleanRecord record, std::string reason) {
-    record.action = "failed";
+    record.action = CleanAction::failed;
     record.reason = std::move(reason);
     return record;
 }
 
-/// One path; an error when the cleaner is gone. The action "other" means that this role is not the one for its volume.
-Result<CleanRecord> clean_one(Cleaner& cleaner, const Finding& hit, const std::string& keep_folder) {
+/// The role's word for what it did, or would do.
+std::optional<CleanAction> action_of(const std::string& word, bool dry_run) {
+    if (word == "removed") return dry_run ? CleanAction::would_remove : CleanAction::removed;
+    if (word == "blanked") return dry_run ? CleanAction::would_blank : CleanAction::blanked;
+    return std::nullopt;
+}
+
+/// One path; an error when the cleaner is gone, nothing when this role is not the one for its volume.
+Result<std::optional<CleanRecord>> clean_one(Cleaner& cleaner, const Finding& hit, const CleanRequest& request) {
     CleanRecord record;
     record.path = hit.path;
     record.volume = hit.volume;
     auto taken = cleaner.ask({{"take", hit.path}, {"volume", hit.volume}});
     if (!taken) return fail(taken.error());
     if (taken->json.contains("absent")) {
-        record.action = "absent";
+        record.action = CleanAction::absent;
         return record;
     }
-    if (taken->json.contains("other")) {
-        record.action = "other";
-        return record;
-    }
+    if (taken->json.contains("other")) return std::nullopt;
     if (taken->json.contains("failed")) return failed(record, taken->text("failed"));
     const auto size = sealed_size(taken->content.fd());
     const auto digest = size ? digest_of(taken->content.fd(), *size) : Result<ContentDigest>(fail(size.error()));
@@ -147,24 +160,27 @@ Result<CleanRecord> clean_one(Cleaner& cleaner, const Finding& hit, const std::s
     record.sha256 = sha256;
     if (sha256 != hit.sha256) {
         if (*size != hit.size || !only_zeros(taken->content.fd(), *size)) return failed(record, "the content is not the one that was found; scan again");
-        record.action = "absent";  // blanked by an earlier run
+        record.action = CleanAction::absent;  // blanked by an earlier run
         return record;
     }
-    const auto kept = keep(taken->content.fd(), *size, keep_folder, sha256);
-    if (!kept) return failed(record, kept.error().text);
-    record.kept = *kept;
-    const auto removed = cleaner.ask({{"remove", true}});
-    if (!removed) return fail(removed.error());
-    const std::string action = removed->text("action");
-    if (action != "removed" && action != "blanked") return failed(record, removed->text("failed"));
-    record.action = action;
+    if (!request.dry_run) {
+        const auto kept = keep(taken->content.fd(), *size, request.keep_folder, sha256);
+        if (!kept) return failed(record, kept.error().text);
+        record.kept = *kept;
+    }
+    const auto done = cleaner.ask({{request.dry_run ? "plan" : "remove", true}});
+    if (!done) return fail(done.error());
+    if (done->json.contains("broken")) return cleaner.broken(done->text("broken"));
+    const auto action = action_of(done->text("action"), request.dry_run);
+    if (!action) return failed(record, done->text("failed"));
+    record.action = *action;
     return record;
 }
 
 }  // namespace
 
 std::string clean_record_json(const CleanRecord& record) {
-    Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", record.action}};
+    Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", name(record.action)}};
     if (!record.sha256.empty()) out["sha256"] = record.sha256;
     if (!record.reason.empty()) out["reason"] = record.reason;
     if (!record.kept.empty()) out["kept"] = record.kept;
@@ -172,32 +188,42 @@ std::string clean_record_json(const CleanRecord& record) {
 }
 
 std::string clean_summary_json(const CleanSummary& summary) {
-    return dump_json({{"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}});
+    Json out{{"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}};
+    if (summary.dry_run) out["dry_run"] = true;
+    return dump_json(out);
 }
 
-Result<CleanSummary> clean(const SourceSpec& overlay, const Verdict& found, const std::string& keep_folder,
-                           const std::function<void(const CleanRecord&)>& tell) {
+Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener) {
     CleanSummary summary;
+    summary.dry_run = request.dry_run;
     std::vector<Finding> left;
     std::set<std::pair<std::string, std::string>> seen;
-    for (const Finding& hit : found.hits)
+    for (const Finding& hit : request.found.hits)
         if (seen.emplace(hit.volume, hit.path).second) left.push_back(hit);
+    const uint64_t paths = left.size();
     // First what can be removed, then what can only be blanked: one writer at a time.
     for (const auto& [role, sibling] : {std::pair<std::string, std::string>{"remover", ""}, {"blanker", "bailiff-scan"}}) {
         if (left.empty()) break;
-        auto cleaner = Cleaner::start(overlay, role, sibling);
+        auto cleaner = Cleaner::start(request, role, sibling);
         if (!cleaner) return fail(cleaner.error());
         std::vector<Finding> others;
         for (const Finding& hit : left) {
-            auto record = clean_one(*cleaner, hit, keep_folder);
+            listener.progress(summary.changed + summary.absent + summary.failed, paths);
+            auto record = clean_one(*cleaner, hit, request);
             if (!record) return fail(record.error());
-            if (record->action == "other" && sibling.empty()) {
+            if (!*record && sibling.empty()) {
                 others.push_back(hit);
                 continue;
             }
-            if (record->action == "other") record = failed(*record, "the volume cannot be written here");
-            ++(record->action == "failed" ? summary.failed : record->action == "absent" ? summary.absent : summary.changed);
-            tell(*record);
+            if (!*record) {
+                CleanRecord none;
+                none.path = hit.path;
+                none.volume = hit.volume;
+                *record = failed(none, "the volume cannot be written here");
+            }
+            const CleanAction action = (*record)->action;
+            ++(action == CleanAction::failed ? summary.failed : action == CleanAction::absent ? summary.absent : summary.changed);
+            listener.record(**record);
         }
         if (const auto finished = cleaner->finish(); !finished) return fail(finished.error());
         left = std::move(others);

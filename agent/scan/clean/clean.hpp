@@ -5,26 +5,56 @@
 #include "agent/scan/image/source.hpp"
 #include "agent/scan/scan_result.hpp"
 
+#include <bailiff/names.hpp>
 #include <bailiff/result.hpp>
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace bailiff::agent {
 
-/// What was done about one path.
+/// What became of one path.
+enum class CleanAction {
+    removed,       ///< name and content are gone
+    blanked,       ///< the content is zeros, in its place
+    absent,        ///< nothing there, or blanked before
+    failed,        ///< left alone; `reason` says why
+    would_remove,  ///< the same, of a dry run
+    would_blank,
+};
+
 struct CleanRecord {
     std::string path, volume;  ///< as in the scan's finding
     std::string sha256;        ///< of the content that was there; "" when there was none
-    uint64_t size = 0;
-    std::string action;  ///< "removed" (name and content), "blanked" (content is zeros), "absent" (nothing there, or blanked before), "failed"
-    std::string reason;  ///< for "failed": a sentence
+    uint64_t size = 0;         ///< bytes
+    CleanAction action = CleanAction::failed;
+    std::string reason;  ///< for `failed`: a sentence
     std::string kept;    ///< the file with the content, outside the image
 };
 
+/// Of a dry run `changed` counts what would be.
 struct CleanSummary {
     uint64_t changed = 0, absent = 0, failed = 0;
+    bool dry_run = false;
+};
+
+struct CleanRequest {
+    SourceSpec overlay;
+    Verdict found;
+    bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
+    std::string keep_folder;  ///< unused by a dry run
+};
+
+/// Hears of the work as it goes on, on the thread that does it.
+class CleanListener {
+  public:
+    virtual ~CleanListener() = default;
+    virtual void record(const CleanRecord& record) = 0;
+    /// Before each path: how many of `paths` are done.
+    virtual void progress(uint64_t done, uint64_t paths) = 0;
 };
 
 std::string clean_record_json(const CleanRecord& record);
@@ -32,7 +62,22 @@ std::string clean_summary_json(const CleanSummary& summary);
 
 /// Handles each distinct (volume, path) of the verdict's hits once. A content that is not the one that was found is left alone.
 /// An error means that the image could not be opened, or that changes may not have reached it: then throw the overlay away.
-Result<CleanSummary> clean(const SourceSpec& overlay, const Verdict& found, const std::string& keep_folder,
-                           const std::function<void(const CleanRecord&)>& tell);
+Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener);
 
 }  // namespace bailiff::agent
+
+namespace bailiff {
+
+template <>
+struct Names<agent::CleanAction> {
+    using E = agent::CleanAction;
+    static constexpr std::string_view what = "what became of a path";
+    static constexpr std::array table{std::pair{E::removed, std::string_view("removed")},
+                                      std::pair{E::blanked, std::string_view("blanked")},
+                                      std::pair{E::absent, std::string_view("absent")},
+                                      std::pair{E::failed, std::string_view("failed")},
+                                      std::pair{E::would_remove, std::string_view("would_remove")},
+                                      std::pair{E::would_blank, std::string_view("would_blank")}};
+};
+
+}  // namespace bailiff

@@ -19,7 +19,10 @@ void answer(const Json& json, int descriptor = -1) {
     if (!send_packet(role_channel, Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size()), descriptor)) ::_exit(1);
 }
 void answer_error(const Error& error) {
-    const char* kind = error.code == Errc::not_found ? "absent" : error.code == Errc::conflict ? "other" : "failed";
+    const char* kind = error.code == Errc::not_found         ? "absent"
+                       : error.code == Errc::conflict        ? "other"
+                       : error.code == Errc::unknown_outcome ? "broken"
+                                                             : "failed";
     answer({{kind, escape_path(error.text.substr(0, 1000))}});
 }
 
@@ -56,7 +59,8 @@ class OpenVolumes {
 
 }  // namespace
 
-int serve_cleaning(OpenVolume open) {
+int serve_cleaning(OpenVolume open, const std::vector<std::string>& arguments) {
+    const bool dry_run = !arguments.empty() && arguments[0] == dry_run_argument;
     SandboxProfile profile;
     auto boxed = enter_sandbox(profile);
     auto image = boxed ? open_nbd_image(role_image, "") : Result<std::unique_ptr<Image>>(fail(boxed.error()));
@@ -78,13 +82,13 @@ int serve_cleaning(OpenVolume open) {
             current = content ? *volume : nullptr;
             if (content) answer({{"taken", true}}, content->fd());
             else answer_error(content.error());
-        } else if (in.has("remove") && current) {
-            const auto removed = current->remove();
+        } else if ((in.has("plan") || (in.has("remove") && !dry_run)) && current) {
+            const auto removed = in.has("plan") ? current->plan() : current->remove();
             current = nullptr;
             if (removed) answer({{"action", *removed}});
             else answer_error(removed.error());
         } else if (in.has("finish")) {
-            const auto closed = volumes.close();
+            const auto closed = dry_run ? Result<void>() : volumes.close();
             if (closed) answer({{"finished", true}});
             else answer_error(closed.error());
             return closed ? 0 : 1;

@@ -20,8 +20,11 @@ class CleanableVolume {
     virtual ~CleanableVolume() = default;
     /// The content of the file (or "file:stream") at `path`, raw bytes. Errors: not_found when it is not there any more.
     virtual Result<MemoryFile> take(const std::string& path) = 0;
-    /// Does away with what `take` returned last; answers the word for it: "removed" or "blanked".
+    /// Does away with what `take` returned last; answers the word for it: "removed" or "blanked". An `unknown_outcome` means
+    /// that it stopped half way: the filesystem may be unsound now, and the overlay must be thrown away.
     virtual Result<std::string> remove() = 0;
+    /// What `remove` would do, or why it would not; writes nothing.
+    virtual Result<std::string> plan() = 0;
     /// Writes back what is still in memory.
     virtual Result<void> close() = 0;
 };
@@ -35,8 +38,11 @@ Result<std::unique_ptr<CleanableVolume>> open_for_removal(Image& image, const Vo
 /// Any filesystem that libtsk reads: the content is overwritten with zeros in its place, and no metadata changes.
 Result<std::unique_ptr<CleanableVolume>> open_for_blanking(Image& image, const Volume& volume);
 
-/// Answers `take` and `remove` requests about the NBD socket at descriptor 4 until its channel closes.
-int serve_cleaning(OpenVolume open);
+/// The role's argument that makes it try only: then it refuses to change anything, whoever asks.
+inline constexpr const char* dry_run_argument = "dry-run";
+
+/// Answers `take`, `plan` and `remove` requests about the NBD socket at descriptor 4 until its channel closes.
+int serve_cleaning(OpenVolume open, const std::vector<std::string>& arguments);
 
 /// The two roles. They live in two programs, since libext2fs and libtsk both export a function ext2fs_open.
 int run_remover(const std::vector<std::string>& arguments);  ///< bailiff-clean, with libext2fs

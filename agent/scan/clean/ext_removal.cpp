@@ -91,8 +91,8 @@ struct_io_manager make_manager() {
 }
 struct_io_manager image_manager = make_manager();
 
-tl::unexpected<Error> failure(const char* what, errcode_t code) {
-    return fail(Errc::unavailable, std::string(what) + ": " + error_message(code));
+tl::unexpected<Error> failure(const char* what, errcode_t code, Errc kind = Errc::unavailable) {
+    return fail(kind, std::string(what) + ": " + error_message(code));
 }
 
 class ExtVolume : public CleanableVolume {
@@ -144,12 +144,18 @@ class ExtVolume : public CleanableVolume {
             // Any time but zero marks a deleted inode; the last mount's own is as true as ours.
             inode.i_dtime = std::max<uint32_t>(fs_->super->s_wtime, 1);
             if (ext2fs_inode_has_valid_blocks2(fs_, plain))
-                if (const errcode_t code = ext2fs_punch(fs_, inode_number_, plain, nullptr, 0, ~0ULL)) return failure("the blocks cannot be freed", code);
+                if (const errcode_t code = ext2fs_punch(fs_, inode_number_, plain, nullptr, 0, ~0ULL)) return failure("the blocks cannot be freed", code, Errc::unknown_outcome);
             if (inode.i_file_acl || inode.osd2.linux2.l_i_file_acl_high)
-                if (const errcode_t code = ext2fs_free_ext_attr(fs_, inode_number_, &inode)) return failure("the attributes cannot be freed", code);
+                if (const errcode_t code = ext2fs_free_ext_attr(fs_, inode_number_, &inode)) return failure("the attributes cannot be freed", code, Errc::unknown_outcome);
             ext2fs_inode_alloc_stats2(fs_, inode_number_, -1, 0);
         }
-        if (const errcode_t code = ext2fs_write_inode_full(fs_, inode_number_, plain, sizeof inode)) return failure("the inode cannot be written", code);
+        if (const errcode_t code = ext2fs_write_inode_full(fs_, inode_number_, plain, sizeof inode)) return failure("the inode cannot be written", code, Errc::unknown_outcome);
+        inode_number_ = 0;
+        return "removed";
+    }
+
+    Result<std::string> plan() override {
+        if (inode_number_ == 0) return fail(Errc::invalid, "nothing was taken out before");
         inode_number_ = 0;
         return "removed";
     }
@@ -203,6 +209,6 @@ Result<std::unique_ptr<CleanableVolume>> open_for_removal(Image& image, const Vo
     return out;
 }
 
-int run_remover(const std::vector<std::string>&) { return serve_cleaning(open_for_removal); }
+int run_remover(const std::vector<std::string>& arguments) { return serve_cleaning(open_for_removal, arguments); }
 
 }  // namespace bailiff::agent

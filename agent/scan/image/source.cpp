@@ -112,8 +112,6 @@ std::string chain_options(const std::vector<std::string>& formats, const std::ve
     return out;
 }
 
-enum class Access { read_only, writable };
-
 Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     if (const auto gate = gate_chain(spec, source.image.fd(), source.notes); !gate) return fail(gate.error());
     const PrivateFolder folder;
@@ -213,13 +211,13 @@ Result<Source> open_source(const SourceSpec& spec) {
     return source;
 }
 
-Result<Source> open_for_writing(const SourceSpec& spec) {
+Result<Source> open_for_cleaning(const SourceSpec& spec, Access access) {
     if (spec.format != "raw" && spec.format != "qcow2") return fail(Errc::invalid, "say --format raw or --format qcow2, as the inventory has it");
     auto file = open_file(spec.image);
     if (!file) return fail(file.error());
     Source source;
     source.image = std::move(*file);
-    return serve(spec, std::move(source), Access::writable);
+    return serve(spec, std::move(source), access);
 }
 
 }  // namespace bailiff::agent

@@ -37,8 +37,11 @@ struct Source {
 /// Opens for reading only. The format is never probed: without `format` a file with a qcow2 header is refused.
 Result<Source> open_source(const SourceSpec& spec);
 
-/// Opens an overlay (qcow2) or a raw file for writing, always through qemu-nbd, which keeps it locked meanwhile.
-Result<Source> open_for_writing(const SourceSpec& spec);
+enum class Access { read_only, writable };
+
+/// Opens an overlay (qcow2) or a raw file for cleaning, always through qemu-nbd, which keeps it locked meanwhile.
+/// `read_only`: for trying what a cleaning would do; the same locks, and nothing can be written.
+Result<Source> open_for_cleaning(const SourceSpec& spec, Access access);
 
 struct NbdAddress {
     std::string export_name, socket_path;

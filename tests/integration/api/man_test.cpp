@@ -53,7 +53,7 @@ TEST(Man, PagesHaveNoFaults) {
         ++seen;
         EXPECT_EQ(output_of("mandoc -T lint -W warning " + entry.path().string()), "");
     }
-    EXPECT_EQ(seen, 5u);
+    EXPECT_EQ(seen, 6u);
 }
 
 TEST(Man, BailiffctlNamesEveryCommandAndOption) {
@@ -72,7 +72,7 @@ TEST(Man, BailiffctlNamesEveryCommandAndOption) {
 
 TEST(Man, ProgramsOptionsAreNamed) {
     size_t seen = 0;
-    for (const auto& [program, arguments, file] : {std::tuple{"bailiff-scan", "--help", "bailiff-scan.1"}, {"bailiff-controller", "--help", "bailiff-controller.8"},
+    for (const auto& [program, arguments, file] : {std::tuple{"bailiff-scan", "--help", "bailiff-scan.1"}, {"bailiff-clean", "--help", "bailiff-clean.1"}, {"bailiff-controller", "--help", "bailiff-controller.8"},
                                                    {"bailiff-agent", "--help", "bailiff-agent.8"}, {"bailiff-link", "--help", "bailiff-link.8"},
                                                    {"bailiff-link", "enrol --help", "bailiff-link.8"}}) {
         const auto path = (std::filesystem::path(BAILIFF_BIN_DIR) / program).string();

@@ -19,7 +19,7 @@ struct CleanRun {
 };
 
 CleanRun clean_image(std::vector<std::string> arguments, const std::string& findings) {
-    arguments.insert(arguments.begin(), BAILIFF_BIN_DIR "/bailiff-clean");
+    arguments.insert(arguments.begin(), {BAILIFF_BIN_DIR "/bailiff-clean", "--json"});
     agent::ProcessOptions options;
     options.input = findings;
     options.timeout = std::chrono::seconds(60);
@@ -177,6 +177,65 @@ TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {
     EXPECT_EQ(clean_image(overlay.arguments, found.out).exit, 2) << "no folder to keep contents in";
     EXPECT_EQ(clean_image({"--keep", shop.path("kept"), overlay.path}, found.out).exit, 2) << "no format";
     EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).found(), Set{"disk /eicar.com"}) << "nothing was touched";
+}
+
+std::vector<std::string> dry(const Overlay& overlay) {
+    std::vector<std::string> out{"--dry-run"};
+    out.insert(out.end(), overlay.arguments.begin(), overlay.arguments.end());
+    return out;
+}
+
+TEST(Clean, ADryRunSaysWhatWouldBeDoneAndWritesNothing) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    shop.file("gone.com", eicar());
+    shop.file("big.bin", std::string(300'000, 'x') + eicar());
+    const std::string ext = shop.ext("ext.raw", "ext4", 16U << 20), fat = shop.fat("fat.raw", {"eicar.com"});
+    const std::string ntfs = shop.ntfs("ntfs.raw", {"eicar.com", "big.bin"});
+    const Overlay overlay = overlay_of(shop, shop.gpt("disk.raw", {{ext, 16U << 20}, {fat, 32U << 20}, {ntfs, 16U << 20}}));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    ASSERT_EQ(found.verdict.hits.size(), 6U) << found.out << found.err;
+    const auto before = Workshop::run({"sha256sum", overlay.path});
+    std::filesystem::permissions(shop.path("kept"), std::filesystem::perms::none);
+    const std::map<std::string, std::string> due{{"gpt1 /eicar.com", "would_remove"}, {"gpt1 /gone.com", "would_remove"}, {"gpt1 /big.bin", "would_remove"},
+                                                 {"gpt2 /eicar.com", "would_blank"},  {"gpt3 /eicar.com", "would_blank"}, {"gpt3 /big.bin", "would_blank"}};
+    for (const bool named : {false, true}) {
+        auto arguments = dry(overlay);
+        if (named) arguments.insert(arguments.begin(), {"--keep", shop.path("kept")});
+        const auto run = clean_image(arguments, found.out);
+        EXPECT_EQ(run.exit, 0) << run.out << run.err;
+        EXPECT_EQ(run.actions, due);
+        EXPECT_NE(run.out.find("\"dry_run\":true"), std::string::npos) << run.out;
+        EXPECT_EQ(run.out.find("\"kept\""), std::string::npos) << run.out;
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(shop.path("kept")));
+    EXPECT_EQ(Workshop::run({"sha256sum", overlay.path}), before) << "not one byte of the image";
+    std::filesystem::permissions(shop.path("kept"), std::filesystem::perms::owner_all);
+
+    // What cannot be done is told with its reason, and by the exit status.
+    std::string other = found.out;
+    for (size_t at = 0; (at = other.find("275a021b", at)) != other.npos;) other[at] = '3';
+    const auto changed = clean_image(dry(overlay), other);
+    EXPECT_EQ(changed.exit, 3) << changed.out;
+    EXPECT_EQ(changed.actions.at("gpt1 /eicar.com"), "failed");
+    EXPECT_EQ(changed.actions.at("gpt1 /big.bin"), "would_remove");
+    EXPECT_NE(changed.out.find("scan again"), std::string::npos) << changed.out;
+    ASSERT_EQ(clean_image(keeping(shop, overlay), found.out).exit, 0);
+    for (const auto& [path, action] : clean_image(dry(overlay), found.out).actions) EXPECT_EQ(action, "absent") << path;
+}
+
+TEST(Clean, PeopleGetATableWithoutColoursInAFile) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const Overlay overlay = overlay_of(shop, shop.ext("a.raw"));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    std::ofstream(shop.path("found.json")) << found.out;
+    auto arguments = dry(overlay);
+    arguments.insert(arguments.begin(), {BAILIFF_BIN_DIR "/bailiff-clean", "--findings", shop.path("found.json")});
+    EXPECT_EQ(Workshop::run(arguments), "WHAT           VOLUME             BYTES  PATH\n"
+                                        "would_remove   disk                  68  /eicar.com\n"
+                                        "1 would change, 0 absent, 0 failed; nothing was written\n");
+    EXPECT_NE(Workshop::run({BAILIFF_BIN_DIR "/bailiff-clean", "--help"}).find("--dry-run"), std::string::npos);
 }
 
 TEST(Clean, ALockedImageIsRefused) {

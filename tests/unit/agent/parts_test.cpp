@@ -272,7 +272,7 @@ TEST_F(ScannerTest, cleaning_gets_the_scans_own_report_and_only_overlays) {
     ASSERT_TRUE(moved) << moved.error().text;
     ASSERT_EQ(moved->size(), 1u);
     EXPECT_EQ(moved->front().signature, "Eicar");
-    EXPECT_EQ(file("clean.args"), "--keep /keep --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
+    EXPECT_EQ(file("clean.args"), "--json --keep /keep --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
     EXPECT_EQ(file("clean.in"), found.reports["vdb"] + "\n");
     found.reports["vda"] = found.reports["vdb"];
     EXPECT_EQ(ProcessScanner(programs("", clean)).clean(disks, found, "/keep").error().code, Errc::forbidden);
