@@ -8,9 +8,13 @@
 #include "agent/evidence/set_check.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/journal/sqlite_journal.hpp"
+#include "agent/keep_key.hpp"
+#include "agent/scan/clean/keep.hpp"
 #include "agent/terminal.hpp"
 
 #include <bailiff/system_clock.hpp>
+
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -67,6 +71,15 @@ int print_key(const Options& options) {
     return 0;
 }
 
+/// A content that cleaning moved away, when it was sealed for this host's own key.
+int unseal(const Options& options, const std::string& file) {
+    const auto key = load_own_unsealing_key(options);
+    if (!key)
+        return complain("This host has no private key that opens it (" + key.error().text + "); on the machine that has it: bailiff-clean unseal --key PEM FILE > OUT");
+    const auto opened = unseal_file(file, *key, STDOUT_FILENO);
+    return opened ? 0 : complain(opened.error().text);
+}
+
 /// By the runner's own rule: old, and nothing on this host says that the case is open.
 int expire(const Options& options) {
     if (options.evidence_days == 0) return complain("evidence-days is 0: sets are kept for ever.");
@@ -107,7 +120,8 @@ int inspect_evidence(const Command& command) {
     if (verb == "verify" && (words.size() == 2 || words.size() == 3)) return verify(command.options, words[1], words.size() == 3 ? words[2] : "");
     if (verb == "expire" && words.size() == 1) return expire(command.options);
     if (verb == "key" && words.size() == 1) return print_key(command.options);
-    std::fprintf(stderr, "bailiff-agent: evidence takes list, verify SET [KEY.pub], expire or key\n");
+    if (verb == "unseal" && words.size() == 2) return unseal(command.options, words[1]);
+    std::fprintf(stderr, "bailiff-agent: evidence takes list, verify SET [KEY.pub], expire, key or unseal FILE\n");
     return 2;
 }
 

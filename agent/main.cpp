@@ -11,6 +11,7 @@
 #include "agent/hypervisor/libvirt_hypervisor.hpp"
 #include "agent/inspect.hpp"
 #include "agent/journal/sqlite_journal.hpp"
+#include "agent/keep_key.hpp"
 #include "agent/link_socket.hpp"
 #include "agent/options.hpp"
 #include "agent/process_scanner.hpp"
@@ -219,6 +220,11 @@ struct Adapters {
         if (o.scan_cache != "none") programs.cache = o.scan_cache;
         programs.cache_mib = o.scan_cache_mib;
         programs.timeout = std::chrono::hours(o.scan_hours);
+        const auto key = load_or_make_keep_key(o);
+        if (!key) throw Outage(key.error().text);
+        if (key->own)
+            spdlog::warn("event=keep_key text=\"what cleaning takes away is sealed for this host's own key {}; name the security staff's public key with keep-key\"", o.own_keep_key());
+        programs.keep_key = key->path;
         return programs;
     }
     World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner}; }

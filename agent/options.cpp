@@ -2,6 +2,8 @@
 // See options.hpp.
 #include "agent/options.hpp"
 
+#include "agent/keep_key.hpp"
+
 #include <bailiff/id.hpp>
 
 #include <algorithm>
@@ -62,6 +64,7 @@ po::options_description run_options(Options& o) {
     option(out, "yara", o.yara, "folder of YARA rules; empty: no YARA");
     option(out, "scan-cache", o.scan_cache, "file of contents in which nothing was found; default STATE/verdicts.sqlite; none: match everything");
     option(out, "scan-cache-mib", o.scan_cache_mib, "how large it may grow");
+    option(out, "keep-key", o.keep_key, "X25519 public key (PEM) that what cleaning takes away is encrypted for; empty: a key of this host's own");
     option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
     option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
     option(out, "log-level", o.log_level, "debug, info, warning or error");
@@ -117,6 +120,9 @@ std::string mistakes_of(const Options& o) {
     mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
     mistake(o.scan_cache != "none" && o.scan_cache.front() != '/', "scan-cache must be an absolute path, or none.");
     mistake(o.scan_cache_mib < 1 || o.scan_cache_mib > 1'000'000, "scan-cache-mib is from 1 to 1000000.");
+    mistake(!o.keep_key.empty() && o.keep_key.front() != '/', "keep-key must be an absolute path, or empty.");
+    if (!o.keep_key.empty())
+        if (const auto key = load_or_make_keep_key(o); !key) mistake(true, "keep-key: " + key.error().text);
     mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
     mistake(o.evidence_mib_per_s < 0 || o.evidence_mib_per_s > 100'000, "evidence-mib-per-s is from 0 (no limit) to 100000.");
     mistake(o.isolate_by != "link" && o.isolate_by != "network" && o.isolate_by != "filter", "isolate-by is link, network or filter.");
@@ -182,7 +188,7 @@ Result<Command> read(int argc, const char* const* argv) {
     const char* const usage =
         "bailiff-agent: carries out signed orders on this hypervisor host\n"
         "  bailiff-agent status | locks | journal      what it knows, also without a controller\n"
-        "  bailiff-agent evidence list | verify SET [KEY.pub] | expire | key\n"
+        "  bailiff-agent evidence list | verify SET [KEY.pub] | expire | key | unseal FILE\n"
         "                                              the evidence sets on this host\n"
         "  bailiff-agent drain on | off                take nothing harmful any more, or again\n"
         "  bailiff-agent release --force VM --reason TEXT [--start]\n"

@@ -41,6 +41,7 @@ struct Options {
     std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
     int64_t scan_cache_mib = 512;
     int64_t scan_hours = 6;
+    std::string keep_key;                               ///< public key for what cleaning takes away; empty: the host's own
     int64_t evidence_days = 180;                        ///< 0: for ever
     int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes
     std::string tpm_state = "/var/lib/libvirt/swtpm";
@@ -50,6 +51,8 @@ struct Options {
     std::string locks() const { return state + "/locks"; }
     std::string journal() const { return state + "/journal.sqlite"; }
     std::string host_key() const { return state + "/host-key.pem"; }
+    std::string own_keep_key() const { return state + "/keep-key.pem"; }
+    std::string own_keep_key_public() const { return state + "/keep-key.pub"; }
 };
 
 /// What the command line asks for.
@@ -57,7 +60,7 @@ struct Command {
     enum class Kind { run, check, print, status, locks, journal, evidence, drain, release } kind = Kind::run;
     Options options;
     std::string text;   ///< print
-    std::vector<std::string> words = {};   ///< evidence: list | verify SET [KEY.pub] | expire | key
+    std::vector<std::string> words = {};   ///< evidence: list | verify SET [KEY.pub] | expire | key | unseal FILE
     bool json = false;  ///< status, locks, journal, drain, release: for programs
     bool on = false;    ///< drain
     std::string vm{};   ///< release: UUID, or a name that a lock knows

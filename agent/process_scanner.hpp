@@ -19,6 +19,7 @@ struct ScannerPrograms {
     std::string cache;                       ///< file of what was found clean, for all VMs of the host; empty: none
     int64_t cache_mib = 512;
     std::chrono::milliseconds timeout = std::chrono::hours{6};   ///< per disk
+    std::string keep_key = {};               ///< public key (PEM) that what is taken away is sealed for
 };
 
 /// Thread-safe. What a scan cannot vouch for is `incomplete`; a scanner that dies is `unavailable`; a cleaning that dies

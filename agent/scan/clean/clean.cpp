@@ -2,21 +2,18 @@
 // The trusted half of cleaning: it decides, keeps the contents, and never parses the image.
 #include "agent/scan/clean/clean.hpp"
 
-#include "agent/files/durable_file.hpp"
 #include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/box/role.hpp"
 #include "agent/scan/clean/cleaner.hpp"
+#include "agent/scan/clean/keep.hpp"
 
 #include <bailiff/json.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 #include <vector>
@@ -92,30 +89,6 @@ class Cleaner {
     Process server_;
 };
 
-/// Copies the content to `folder`/`sha256`, synced, readable by its owner only. Keeping the same content twice is fine.
-Result<std::string> keep(int content, uint64_t size, const std::string& folder, const std::string& sha256) {
-    const std::string path = folder + "/" + sha256, part = path + ".part";
-    struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && static_cast<uint64_t>(status.st_size) == size) return path;
-    const auto failed = [&] {
-        const std::string why = std::strerror(errno);
-        ::unlink(part.c_str());
-        return fail(Errc::unavailable, "the content cannot be kept in '" + folder + "': " + why);
-    };
-    ::unlink(part.c_str());
-    const Descriptor out(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
-    if (!out) return failed();
-    std::vector<char> buffer(1U << 18);
-    for (uint64_t at = 0; at < size;) {
-        const ssize_t got = ::pread(content, buffer.data(), buffer.size(), static_cast<off_t>(at));
-        if (got <= 0 || ::write(out.fd(), buffer.data(), static_cast<size_t>(got)) != got) return failed();
-        at += static_cast<uint64_t>(got);
-    }
-    if (::fsync(out.fd()) != 0) return failed();
-    if (const auto renamed = rename_durably(part, path); !renamed) return fail(renamed.error());
-    return path;
-}
-
 bool only_zeros(int content, uint64_t size) {
     std::vector<char> buffer(1U << 18);
     for (uint64_t at = 0; at < size;) {
@@ -140,7 +113,8 @@ std::optional<CleanAction> action_of(const std::string& word, bool dry_run) {
 }
 
 /// One path; an error when the cleaner is gone, nothing when this role is not the one for its volume.
-Result<std::optional<CleanRecord>> clean_one(Cleaner& cleaner, const Finding& hit, const CleanRequest& request) {
+Result<std::optional<CleanRecord>> clean_one(Cleaner& cleaner, const Finding& hit, const CleanRequest& request,
+                                             const std::function<void(uint64_t)>& progress) {
     CleanRecord record;
     record.path = hit.path;
     record.volume = hit.volume;
@@ -164,7 +138,7 @@ Result<std::optional<CleanRecord>> clean_one(Cleaner& cleaner, const Finding& hi
         return record;
     }
     if (!request.dry_run) {
-        const auto kept = keep(taken->content.fd(), *size, request.keep_folder, sha256);
+        const auto kept = keep_content(taken->content.fd(), *size, *digest, *request.keep_key, request.keep_folder, progress);
         if (!kept) return failed(record, kept.error().text);
         record.kept = *kept;
     }
@@ -194,6 +168,7 @@ std::string clean_summary_json(const CleanSummary& summary) {
 }
 
 Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener) {
+    if (!request.dry_run && !request.keep_key) return fail(Errc::invalid, "no key is named for the contents that are taken out");
     CleanSummary summary;
     summary.dry_run = request.dry_run;
     std::vector<Finding> left;
@@ -201,6 +176,7 @@ Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener)
     for (const Finding& hit : request.found.hits)
         if (seen.emplace(hit.volume, hit.path).second) left.push_back(hit);
     const uint64_t paths = left.size();
+    const auto progress = [&](uint64_t bytes) { listener.progress(summary.changed + summary.absent + summary.failed, paths, bytes); };
     // First what can be removed, then what can only be blanked: one writer at a time.
     for (const auto& [role, sibling] : {std::pair<std::string, std::string>{"remover", ""}, {"blanker", "bailiff-scan"}}) {
         if (left.empty()) break;
@@ -208,8 +184,8 @@ Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener)
         if (!cleaner) return fail(cleaner.error());
         std::vector<Finding> others;
         for (const Finding& hit : left) {
-            listener.progress(summary.changed + summary.absent + summary.failed, paths);
-            auto record = clean_one(*cleaner, hit, request);
+            progress(0);
+            auto record = clean_one(*cleaner, hit, request, progress);
             if (!record) return fail(record.error());
             if (!*record && sibling.empty()) {
                 others.push_back(hit);

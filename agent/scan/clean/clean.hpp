@@ -2,6 +2,7 @@
 // Cleaning an overlay: each hit's content is kept outside first, then taken away inside.
 #pragma once
 
+#include "agent/scan/clean/sealed_file.hpp"
 #include "agent/scan/image/source.hpp"
 #include "agent/scan/scan_result.hpp"
 
@@ -10,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,7 +34,7 @@ struct CleanRecord {
     uint64_t size = 0;         ///< bytes
     CleanAction action = CleanAction::failed;
     std::string reason;  ///< for `failed`: a sentence
-    std::string kept;    ///< the file with the content, outside the image
+    std::string kept;    ///< the sealed file with the content, outside the image
 };
 
 /// Of a dry run `changed` counts what would be.
@@ -46,6 +48,7 @@ struct CleanRequest {
     Verdict found;
     bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
     std::string keep_folder;  ///< unused by a dry run
+    std::optional<SealingKey> keep_key;  ///< for whom contents are sealed; a dry run needs none
 };
 
 /// Hears of the work as it goes on, on the thread that does it.
@@ -53,8 +56,8 @@ class CleanListener {
   public:
     virtual ~CleanListener() = default;
     virtual void record(const CleanRecord& record) = 0;
-    /// Before each path: how many of `paths` are done.
-    virtual void progress(uint64_t done, uint64_t paths) = 0;
+    /// Often: how many of `paths` are done, and how many bytes of the next one are kept.
+    virtual void progress(uint64_t done, uint64_t paths, uint64_t bytes) = 0;
 };
 
 std::string clean_record_json(const CleanRecord& record);

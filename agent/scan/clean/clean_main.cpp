@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // bailiff-clean: a verdict and an overlay to clean in, a folder for what is taken out of it.
+#include "agent/files/durable_file.hpp"
 #include "agent/scan/box/role.hpp"
 #include "agent/scan/clean/clean.hpp"
 #include "agent/scan/clean/clean_options.hpp"
 #include "agent/scan/clean/clean_report.hpp"
 #include "agent/scan/clean/cleaner.hpp"
+#include "agent/scan/clean/keep.hpp"
 
 #include <bailiff/system_clock.hpp>
 
@@ -39,10 +41,19 @@ Result<std::string> findings_of(const std::string& path) {
     return text;
 }
 
+int unseal(const UnsealOptions& options) {
+    const auto pem = read_file(options.key, 65536);
+    const auto key = pem ? UnsealingKey::from_private_pem(*pem) : Result<UnsealingKey>(fail(pem.error()));
+    if (!key) return complain("--key: " + key.error().text);
+    const auto opened = unseal_file(options.file, *key, STDOUT_FILENO);
+    return opened ? 0 : complain(opened.error().text);
+}
+
 int run(int argc, char** argv) {
     auto options = parse_clean_options(argc, argv);
     if (!options) return complain(options.error().text);
     if (!options->print.empty()) return std::fputs(options->print.c_str(), stdout), 0;
+    if (options->unseal) return unseal(*options->unseal);
     CleanRequest& request = options->request;
     const auto input = findings_of(options->findings);
     if (!input) return complain(input.error().text);

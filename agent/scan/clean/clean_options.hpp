@@ -6,11 +6,20 @@
 
 #include <bailiff/result.hpp>
 
+#include <optional>
 #include <string>
 
 namespace bailiff::agent {
 
+/// bailiff-clean unseal.
+struct UnsealOptions {
+    std::string key;    ///< file with the private key
+    std::string file;   ///< the sealed one
+};
+
 struct CleanOptions {
+    std::optional<UnsealOptions> unseal;  ///< then nothing is cleaned
+
     CleanRequest request;   ///< all but what was found
     std::string findings;   ///< file with what bailiff-scan printed; "" for standard input
     bool json = false;

@@ -60,7 +60,7 @@ void CleanReport::record(const CleanRecord& record) {
     std::fflush(stdout);
 }
 
-void CleanReport::progress(uint64_t done, uint64_t paths) {
+void CleanReport::progress(uint64_t done, uint64_t paths, uint64_t bytes) {
     if (!terminal_) return;
     const auto now = clock_.monotonic();
     if (now < next_) return;
@@ -68,6 +68,7 @@ void CleanReport::progress(uint64_t done, uint64_t paths) {
     shown_ = true;
     std::fprintf(stderr, "\r\x1b[K%lld s  %llu of %llu paths", static_cast<long long>((now - started_).count() / 1000), static_cast<unsigned long long>(done),
                  static_cast<unsigned long long>(paths));
+    if (bytes >> 20) std::fprintf(stderr, ", %llu MiB of the next one kept", static_cast<unsigned long long>(bytes >> 20));
 }
 
 void CleanReport::finish(const CleanSummary& summary, const CleanRequest& request) {

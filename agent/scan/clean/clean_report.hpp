@@ -16,7 +16,7 @@ class CleanReport : public CleanListener {
     /// `clock` must outlive it; it decides when the first progress is shown.
     CleanReport(bool json, const Clock& clock);
     void record(const CleanRecord& record) override;
-    void progress(uint64_t done, uint64_t paths) override;
+    void progress(uint64_t done, uint64_t paths, uint64_t bytes) override;
     /// The last line. `request` says where contents were kept.
     void finish(const CleanSummary& summary, const CleanRequest& request);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a scan found goes, its content is kept, everything else stays, and the filesystem stays sound.
+#include "agent/scan/clean/sealed_file.hpp"
 #include "tests/integration/scan/volume_group.hpp"
 #include "tests/integration/scan/workshop.hpp"
 
+#include <bailiff/dsse.hpp>
 #include <bailiff/json.hpp>
 
 #include <sys/stat.h>
@@ -42,13 +44,18 @@ struct Overlay {
 };
 Overlay overlay_of(Workshop& shop, const std::string& base) {
     Overlay out{base + ".overlay", {"--format", "qcow2", "--backing", base, "--backing-format", "raw"}};
+    if (!std::filesystem::exists(shop.path("staff.pem"))) {
+        const auto key = agent::UnsealingKey::make();
+        std::ofstream(shop.path("staff.pem")) << key.private_pem();
+        std::ofstream(shop.path("staff.pub")) << key.public_half().public_pem();
+    }
     Workshop::run({"qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", out.path});
     out.arguments.push_back(out.path);
     std::filesystem::create_directory(shop.path("kept"));
     return out;
 }
 std::vector<std::string> keeping(const Workshop& shop, const Overlay& overlay) {
-    std::vector<std::string> out{"--keep", shop.path("kept")};
+    std::vector<std::string> out{"--keep", shop.path("kept"), "--keep-key", shop.path("staff.pub")};
     out.insert(out.end(), overlay.arguments.begin(), overlay.arguments.end());
     return out;
 }
@@ -56,6 +63,13 @@ std::vector<std::string> keeping(const Workshop& shop, const Overlay& overlay) {
 std::string flattened(Workshop& shop, const Overlay& overlay) {
     Workshop::run({"qemu-img", "convert", "-f", "qcow2", "-O", "raw", overlay.path, shop.path("flat.raw")});
     return shop.path("flat.raw");
+}
+
+std::string unsealed(const Workshop& shop, const std::string& file) {
+    agent::ProcessOptions options;
+    options.output_cap_bytes = 16U << 20;
+    const auto result = agent::Process::run({BAILIFF_BIN_DIR "/bailiff-clean", "unseal", "--key", shop.path("staff.pem"), file}, options);
+    return result && result->ok() ? result->out : "";
 }
 
 TEST(Clean, ExtFilesAreRemovedAndKept) {
@@ -81,11 +95,11 @@ TEST(Clean, ExtFilesAreRemovedAndKept) {
         Workshop::run({"e2fsck", "-fn", flattened(shop, overlay)});
         EXPECT_EQ(Workshop::run({"sha256sum", base}), before) << "the base is never written";
         for (const auto& hit : found.verdict.hits) {
+            const std::string sealed = shop.path("kept") + "/" + hit.sha256 + ".sealed";
             struct stat status {};
-            ASSERT_EQ(::stat((shop.path("kept") + "/" + hit.sha256).c_str(), &status), 0);
+            ASSERT_EQ(::stat(sealed.c_str(), &status), 0);
             EXPECT_EQ(status.st_mode & 07777, 0400U);
-            EXPECT_EQ(static_cast<uint64_t>(status.st_size), hit.size);
-            EXPECT_EQ(Workshop::run({"sha256sum", shop.path("kept") + "/" + hit.sha256}).substr(0, 64), hit.sha256);
+            EXPECT_EQ(sha256_hex(unsealed(shop, sealed)), hit.sha256);
         }
         const auto twice = clean_image(keeping(shop, overlay), found.out);
         EXPECT_EQ(twice.exit, 0) << "repeatable: " << twice.out << twice.err;
@@ -175,7 +189,13 @@ TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {
     EXPECT_EQ(changed.actions.at("disk /eicar.com"), "failed");
     EXPECT_EQ(clean_image(keeping(shop, overlay), "rubbish").exit, 2);
     EXPECT_EQ(clean_image(overlay.arguments, found.out).exit, 2) << "no folder to keep contents in";
-    EXPECT_EQ(clean_image({"--keep", shop.path("kept"), overlay.path}, found.out).exit, 2) << "no format";
+    EXPECT_EQ(clean_image({"--keep", shop.path("kept"), "--keep-key", shop.path("staff.pub"), overlay.path}, found.out).exit, 2) << "no format";
+    auto arguments = keeping(shop, overlay);
+    arguments[3] = shop.path("staff.pem");
+    EXPECT_NE(clean_image(arguments, found.out).err.find("private half"), std::string::npos);
+    arguments.erase(arguments.begin() + 2, arguments.begin() + 4);
+    EXPECT_NE(clean_image(arguments, found.out).err.find("--keep-key"), std::string::npos) << "nothing is kept in the clear";
+    EXPECT_TRUE(std::filesystem::is_empty(shop.path("kept")));
     EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).found(), Set{"disk /eicar.com"}) << "nothing was touched";
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program's own parts: its socket, its options, and the scanner's processes.
+#include "agent/files/durable_file.hpp"
+#include "agent/keep_key.hpp"
 #include "agent/link_socket.hpp"
 #include "agent/options.hpp"
 #include "agent/process_scanner.hpp"
@@ -167,6 +169,40 @@ TEST_F(OptionsTest, the_never_touch_file_has_comments) {
     EXPECT_TRUE(read_never_touch(folder + "/missing")->empty());
 }
 
+TEST_F(OptionsTest, what_is_kept_is_sealed_for_the_named_key_or_for_one_of_the_hosts_own) {
+    Options own;
+    own.state = folder;
+    const auto made = load_or_make_keep_key(own);
+    ASSERT_TRUE(made) << made.error().text;
+    EXPECT_TRUE(made->own);
+    struct stat status {};
+    ASSERT_EQ(::stat(own.own_keep_key().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600U);
+    const auto secret = *read_file(own.own_keep_key(), 4096), open = *read_file(made->path, 4096);
+    ASSERT_TRUE(load_or_make_keep_key(own));
+    EXPECT_EQ(*read_file(own.own_keep_key(), 4096), secret) << "made once";
+    EXPECT_EQ(load_own_unsealing_key(own)->public_half().public_pem(), open);
+    // The public half comes back; without the private one, which somebody took away, nothing new is made.
+    std::filesystem::remove(made->path);
+    ASSERT_TRUE(load_or_make_keep_key(own));
+    EXPECT_EQ(*read_file(made->path, 4096), open);
+    std::filesystem::remove(own.own_keep_key());
+    ASSERT_TRUE(load_or_make_keep_key(own));
+    EXPECT_FALSE(std::filesystem::exists(own.own_keep_key()));
+    EXPECT_EQ(*read_file(made->path, 4096), open);
+    write("keep-key.pem", "rubbish");
+    EXPECT_EQ(load_or_make_keep_key(own).error().code, Errc::invalid) << "never replaced: what was sealed for it would be lost";
+
+    Options named;
+    named.state = folder;
+    named.keep_key = write("staff.pub", UnsealingKey::make().public_half().public_pem());
+    EXPECT_EQ(load_or_make_keep_key(named)->path, named.keep_key);
+    EXPECT_FALSE(load_or_make_keep_key(named)->own);
+    const auto command = read({"--config", "/dev/null", "--host", "h1", "--keep-key", write("staff.pem", UnsealingKey::make().private_pem())});
+    ASSERT_FALSE(command);
+    EXPECT_NE(command.error().text.find("private half"), std::string::npos) << command.error().text;
+}
+
 // ---- the scanner ---------------------------------------------------------------------------------------------------
 
 struct ScannerTest : Parts {
@@ -268,11 +304,13 @@ TEST_F(ScannerTest, cleaning_gets_the_scans_own_report_and_only_overlays) {
     found.reports["vdb"] = verdict_json(verdict(ScanVerdict::infected));
     found.reports["vda"] = verdict_json(verdict(ScanVerdict::clean));
     const auto clean = program("clean", "{\"path\":\"/evil\",\"action\":\"removed\"}\n{\"changed\":1,\"absent\":0,\"failed\":0}\n", 0);
-    const auto moved = ProcessScanner(programs("", clean)).clean(disks, found, "/keep");
+    auto all = programs("", clean);
+    all.keep_key = "/staff.pub";
+    const auto moved = ProcessScanner(all).clean(disks, found, "/keep");
     ASSERT_TRUE(moved) << moved.error().text;
     ASSERT_EQ(moved->size(), 1u);
     EXPECT_EQ(moved->front().signature, "Eicar");
-    EXPECT_EQ(file("clean.args"), "--json --keep /keep --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
+    EXPECT_EQ(file("clean.args"), "--json --keep /keep --keep-key /staff.pub --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
     EXPECT_EQ(file("clean.in"), found.reports["vdb"] + "\n");
     found.reports["vda"] = found.reports["vdb"];
     EXPECT_EQ(ProcessScanner(programs("", clean)).clean(disks, found, "/keep").error().code, Errc::forbidden);
