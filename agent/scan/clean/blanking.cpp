@@ -26,6 +26,23 @@ class TskVolume : public CleanableVolume {
         return content;
     }
 
+    FileFacts facts() const override {
+        FileFacts out;
+        const TSK_FS_META& meta = *file_->meta;
+        out.inode = meta.addr;
+        out.mtime = meta.mtime;
+        out.atime = meta.atime;
+        // FAT and exFAT have no owners and NTFS has none that these numbers mean.
+        if (TSK_FS_TYPE_ISEXT(fs()->ftype)) {
+            out.mode = meta.mode & 07777;
+            out.uid = meta.uid;
+            out.gid = meta.gid;
+            out.links = meta.nlink;
+            out.ctime = meta.ctime;
+        }
+        return out;
+    }
+
     Result<std::string> remove() override { return blank(Write::yes); }
     Result<std::string> plan() override { return blank(Write::no); }
 

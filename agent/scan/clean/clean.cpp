@@ -1,93 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trusted half of cleaning: it decides, keeps the contents, and never parses the image.
+// The trusted half of cleaning: it decides, keeps the contents, records the changes, and never parses the image.
 #include "agent/scan/clean/clean.hpp"
 
 #include "agent/scan/box/memory_file.hpp"
-#include "agent/scan/box/packet_socket.hpp"
-#include "agent/scan/box/role.hpp"
-#include "agent/scan/clean/cleaner.hpp"
+#include "agent/scan/clean/change_record.hpp"
+#include "agent/scan/clean/cleaning_role.hpp"
 #include "agent/scan/clean/keep.hpp"
-
-#include <bailiff/json.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <functional>
-#include <optional>
-#include <set>
+#include <map>
+#include <utility>
 #include <vector>
 
 namespace bailiff::agent {
 namespace {
-
-/// A packet from the cleaner, and what lay beside it.
-struct Reply {
-    Json json;
-    Descriptor content;
-    std::string text(const char* field) const {
-        const auto it = json.find(field);
-        return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-    }
-};
-
-class Cleaner {
-  public:
-    Cleaner(RoleProcess role, Process server) : role_(std::move(role)), server_(std::move(server)) {}
-
-    /// Starts a role on the overlay, and waits until it has opened it.
-    static Result<Cleaner> start(const CleanRequest& request, const std::string& role, const std::string& sibling) {
-        auto source = open_for_cleaning(request.overlay, request.dry_run ? Access::read_only : Access::writable);
-        if (!source) return fail(source.error());
-        std::vector<std::string> arguments;
-        if (request.dry_run) arguments.push_back(dry_run_argument);
-        auto started = start_role(role, arguments, source->image.fd(), sibling);
-        if (!started) return fail(started.error());
-        source->image.reset();
-        Cleaner out(std::move(*started), std::move(*source->server));
-        const auto ready = out.reply();
-        if (ready && ready->json.contains("ready")) return out;
-        return fail(Errc::unavailable, "the image cannot be opened (is the VM running?): " + (ready ? ready->text("failed") : ready.error().text) +
-                                           "; qemu-nbd: " + last_words(out.server_));
-    }
-
-    /// Has everything written; only then the changes are true.
-    Result<void> finish() {
-        const auto finished = ask({{"finish", true}});
-        if (!finished) return fail(finished.error());
-        const auto ended = server_.wait(server_patience);
-        if (finished->json.contains("finished") && ended.ok()) return {};
-        return fail(Errc::unknown_outcome, "the changes were not all written (" + finished->text("failed") + ended.describe() +
-                                               "); throw the overlay away and begin anew");
-    }
-
-    Result<Reply> ask(const Json& question) {
-        const std::string text = dump_json(question);
-        if (!send_packet(role_.channel.fd(), Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size()))) return gone();
-        return reply();
-    }
-    Result<Reply> reply() {
-        auto packet = receive_packet(role_.channel.fd(), Wait::yes);
-        if (!packet || !*packet) return gone();
-        const auto& bytes = (*packet)->bytes;
-        auto json = parse_json(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), {64 * 1024, 4});
-        if (!json || !json->is_object()) return gone();
-        return Reply{std::move(*json), std::move((*packet)->descriptor)};
-    }
-
-    /// The role stopped half way through a change.
-    tl::unexpected<Error> broken(const std::string& why) {
-        return fail(Errc::unknown_outcome, "a change was begun and not finished (" + why + "); throw the overlay away and begin anew");
-    }
-
-  private:
-    Result<Reply> gone() {
-        return fail(Errc::unknown_outcome, "the cleaning process ended early (" + last_words(role_.process) + "); throw the overlay away and begin anew");
-    }
-    static constexpr std::chrono::seconds server_patience{120};
-    RoleProcess role_;
-    Process server_;
-};
 
 bool only_zeros(int content, uint64_t size) {
     std::vector<char> buffer(1U << 18);
@@ -99,112 +28,163 @@ bool only_zeros(int content, uint64_t size) {
     return true;
 }
 
-CleanRecord failed(CleanRecord record, std::string reason) {
-    record.action = CleanAction::failed;
-    record.reason = std::move(reason);
-    return record;
+/// One path, and everything that was found there.
+struct Target {
+    CleanRecord record;   ///< path and volume
+    std::string sha256;
+    uint64_t size = 0;
+    Json found = Json::array();
+    bool begun = false;   ///< its change was begun in the record
+};
+
+/// In the order of the verdict, each (volume, path) once.
+std::vector<Target> targets_of(const Verdict& found) {
+    std::vector<Target> out;
+    std::map<std::pair<std::string, std::string>, size_t> seen;
+    for (const Finding& hit : found.hits) {
+        const auto [place, fresh] = seen.emplace(std::pair(hit.volume, hit.path), out.size());
+        if (fresh) {
+            Target target;
+            target.record.path = hit.path;
+            target.record.volume = hit.volume;
+            target.sha256 = hit.sha256;
+            target.size = hit.size;
+            out.push_back(std::move(target));
+        }
+        out[place->second].found.push_back({{"engine", hit.engine}, {"signature", hit.signature}});
+    }
+    return out;
 }
 
-/// The role's word for what it did, or would do.
-std::optional<CleanAction> action_of(const std::string& word, bool dry_run) {
-    if (word == "removed") return dry_run ? CleanAction::would_remove : CleanAction::removed;
-    if (word == "blanked") return dry_run ? CleanAction::would_blank : CleanAction::blanked;
-    return std::nullopt;
-}
+/// A role, in which program it lives, and what it does to a file.
+struct RoleKind {
+    const char *name, *sibling, *will;
+    CleanAction does, would;
+};
+constexpr RoleKind remover{"remover", "", "remove", CleanAction::removed, CleanAction::would_remove};
+constexpr RoleKind blanker{"blanker", "bailiff-scan", "blank", CleanAction::blanked, CleanAction::would_blank};
 
-/// One path; an error when the cleaner is gone, nothing when this role is not the one for its volume.
-Result<std::optional<CleanRecord>> clean_one(Cleaner& cleaner, const Finding& hit, const CleanRequest& request,
-                                             const std::function<void(uint64_t)>& progress) {
-    CleanRecord record;
-    record.path = hit.path;
-    record.volume = hit.volume;
-    auto taken = cleaner.ask({{"take", hit.path}, {"volume", hit.volume}});
-    if (!taken) return fail(taken.error());
-    if (taken->json.contains("absent")) {
-        record.action = CleanAction::absent;
-        return record;
+class Cleaning {
+  public:
+    Cleaning(const CleanRequest& request, CleanListener& listener) : request_(request), listener_(listener) { summary_.dry_run = request.dry_run; }
+
+    Result<CleanSummary> run() {
+        std::vector<Target> left = targets_of(request_.found);
+        paths_ = left.size();
+        if (!request_.dry_run && !left.empty()) {
+            auto changes = ChangeRecord::create(request_.keep_folder, request_.overlay, request_.now);
+            if (!changes) return fail(changes.error());
+            changes_ = std::move(*changes);
+        }
+        // First what can be removed, then what can only be blanked: one writer at a time.
+        for (const RoleKind* kind : {&remover, &blanker}) {
+            if (left.empty()) break;
+            auto role = CleaningRole::start(request_.overlay, request_.dry_run, kind->name, kind->sibling);
+            if (!role) return fail(role.error());
+            std::vector<Target> others;
+            for (Target& target : left) {
+                listener_.progress(done(), paths_, 0);
+                const auto ours = handle(*role, *kind, target);
+                if (!ours) return fail(ours.error());
+                if (!*ours && kind == &remover) {
+                    others.push_back(std::move(target));
+                    continue;
+                }
+                if (!*ours) failed(target, "the volume cannot be written here");
+                if (const auto told = tell(target); !told) return fail(told.error());
+            }
+            if (const auto finished = role->finish(); !finished) return fail(finished.error());
+            left = std::move(others);
+        }
+        if (changes_)
+            if (const auto finished = changes_->finish(summary_); !finished) return fail(finished.error());
+        return summary_;
     }
-    if (taken->json.contains("other")) return std::nullopt;
-    if (taken->json.contains("failed")) return failed(record, taken->text("failed"));
-    const auto size = sealed_size(taken->content.fd());
-    const auto digest = size ? digest_of(taken->content.fd(), *size) : Result<ContentDigest>(fail(size.error()));
-    if (!digest) return failed(record, digest.error().text);
-    const std::string sha256 = hex_of(*digest);
-    record.size = *size;
-    record.sha256 = sha256;
-    if (sha256 != hit.sha256) {
-        if (*size != hit.size || !only_zeros(taken->content.fd(), *size)) return failed(record, "the content is not the one that was found; scan again");
-        record.action = CleanAction::absent;  // blanked by an earlier run
-        return record;
+
+  private:
+    uint64_t done() const { return summary_.changed + summary_.absent + summary_.failed; }
+
+    static bool failed(Target& target, std::string reason) {
+        target.record.action = CleanAction::failed;
+        target.record.reason = std::move(reason);
+        return true;
     }
-    if (!request.dry_run) {
-        const auto kept = keep_content(taken->content.fd(), *size, *digest, *request.keep_key, request.keep_folder, progress);
-        if (!kept) return failed(record, kept.error().text);
+
+    /// One path: false when this role is not the one for its volume, an error when the role is gone.
+    Result<bool> handle(CleaningRole& role, const RoleKind& kind, Target& target) {
+        CleanRecord& record = target.record;
+        auto taken = role.ask({{"take", record.path}, {"volume", record.volume}});
+        if (!taken) return fail(taken.error());
+        if (taken->has("other")) return false;
+        if (taken->has("absent")) {
+            record.action = CleanAction::absent;
+            return true;
+        }
+        if (taken->has("failed")) return failed(target, taken->text("failed"));
+        const auto size = sealed_size(taken->content.fd());
+        const auto digest = size ? digest_of(taken->content.fd(), *size) : Result<ContentDigest>(fail(size.error()));
+        if (!digest) return failed(target, digest.error().text);
+        record.size = *size;
+        record.sha256 = hex_of(*digest);
+        if (record.sha256 != target.sha256) {
+            if (*size != target.size || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
+            record.action = CleanAction::absent;  // blanked by an earlier run
+            return true;
+        }
+        if (request_.dry_run) return act(role, {{"plan", true}}, target, kind.would);
+        const auto kept = keep_content(taken->content.fd(), *size, *digest, *request_.keep_key, request_.keep_folder,
+                                       [&](uint64_t bytes) { listener_.progress(done(), paths_, bytes); });
+        if (!kept) return failed(target, kept.error().text);
         record.kept = *kept;
+        // What is not recorded is not changed.
+        if (const auto begun = changes_->begin({record, facts_of(taken->json["taken"]), target.found, kind.will}); !begun) return failed(target, begun.error().text);
+        target.begun = true;
+        return act(role, {{"remove", true}}, target, kind.does);
     }
-    const auto done = cleaner.ask({{request.dry_run ? "plan" : "remove", true}});
-    if (!done) return fail(done.error());
-    if (done->json.contains("broken")) return cleaner.broken(done->text("broken"));
-    const auto action = action_of(done->text("action"), request.dry_run);
-    if (!action) return failed(record, done->text("failed"));
-    record.action = *action;
-    return record;
-}
+
+    Result<bool> act(CleaningRole& role, const Json& question, Target& target, CleanAction due) {
+        const auto answer = role.ask(question);
+        if (!answer) return fail(answer.error());
+        if (!answer->has("action")) return failed(target, answer->text("failed"));
+        target.record.action = due;
+        return true;
+    }
+
+    Result<void> tell(const Target& target) {
+        const CleanRecord& record = target.record;
+        ++(record.action == CleanAction::failed ? summary_.failed : record.action == CleanAction::absent ? summary_.absent : summary_.changed);
+        if (changes_)
+            if (const auto written = target.begun ? changes_->end(record) : changes_->note(record); !written) return fail(written.error());
+        listener_.record(record);
+        return {};
+    }
+
+    const CleanRequest& request_;
+    CleanListener& listener_;
+    CleanSummary summary_;
+    uint64_t paths_ = 0;
+    std::optional<ChangeRecord> changes_;
+};
 
 }  // namespace
 
-std::string clean_record_json(const CleanRecord& record) {
+Json clean_record(const CleanRecord& record) {
     Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", name(record.action)}};
     if (!record.sha256.empty()) out["sha256"] = record.sha256;
     if (!record.reason.empty()) out["reason"] = record.reason;
     if (!record.kept.empty()) out["kept"] = record.kept;
-    return dump_json(out);
+    return out;
 }
 
-std::string clean_summary_json(const CleanSummary& summary) {
+Json clean_summary(const CleanSummary& summary) {
     Json out{{"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}};
     if (summary.dry_run) out["dry_run"] = true;
-    return dump_json(out);
+    return out;
 }
 
 Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener) {
     if (!request.dry_run && !request.keep_key) return fail(Errc::invalid, "no key is named for the contents that are taken out");
-    CleanSummary summary;
-    summary.dry_run = request.dry_run;
-    std::vector<Finding> left;
-    std::set<std::pair<std::string, std::string>> seen;
-    for (const Finding& hit : request.found.hits)
-        if (seen.emplace(hit.volume, hit.path).second) left.push_back(hit);
-    const uint64_t paths = left.size();
-    const auto progress = [&](uint64_t bytes) { listener.progress(summary.changed + summary.absent + summary.failed, paths, bytes); };
-    // First what can be removed, then what can only be blanked: one writer at a time.
-    for (const auto& [role, sibling] : {std::pair<std::string, std::string>{"remover", ""}, {"blanker", "bailiff-scan"}}) {
-        if (left.empty()) break;
-        auto cleaner = Cleaner::start(request, role, sibling);
-        if (!cleaner) return fail(cleaner.error());
-        std::vector<Finding> others;
-        for (const Finding& hit : left) {
-            progress(0);
-            auto record = clean_one(*cleaner, hit, request, progress);
-            if (!record) return fail(record.error());
-            if (!*record && sibling.empty()) {
-                others.push_back(hit);
-                continue;
-            }
-            if (!*record) {
-                CleanRecord none;
-                none.path = hit.path;
-                none.volume = hit.volume;
-                *record = failed(none, "the volume cannot be written here");
-            }
-            const CleanAction action = (*record)->action;
-            ++(action == CleanAction::failed ? summary.failed : action == CleanAction::absent ? summary.absent : summary.changed);
-            listener.record(**record);
-        }
-        if (const auto finished = cleaner->finish(); !finished) return fail(finished.error());
-        left = std::move(others);
-    }
-    return summary;
+    return Cleaning(request, listener).run();
 }
 
 }  // namespace bailiff::agent

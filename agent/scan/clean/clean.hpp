@@ -6,8 +6,10 @@
 #include "agent/scan/image/source.hpp"
 #include "agent/scan/scan_result.hpp"
 
+#include <bailiff/json.hpp>
 #include <bailiff/names.hpp>
 #include <bailiff/result.hpp>
+#include <bailiff/time.hpp>
 
 #include <array>
 #include <cstdint>
@@ -48,6 +50,7 @@ struct CleanRequest {
     Verdict found;
     bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
     std::string keep_folder;  ///< unused by a dry run
+    Instant now{};            ///< for the record of changes
     std::optional<SealingKey> keep_key;  ///< for whom contents are sealed; a dry run needs none
 };
 
@@ -60,8 +63,8 @@ class CleanListener {
     virtual void progress(uint64_t done, uint64_t paths, uint64_t bytes) = 0;
 };
 
-std::string clean_record_json(const CleanRecord& record);
-std::string clean_summary_json(const CleanSummary& summary);
+Json clean_record(const CleanRecord& record);
+Json clean_summary(const CleanSummary& summary);
 
 /// Handles each distinct (volume, path) of the verdict's hits once. A content that is not the one that was found is left alone.
 /// An error means that the image could not be opened, or that changes may not have reached it: then throw the overlay away.

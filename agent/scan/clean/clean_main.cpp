@@ -62,6 +62,7 @@ int run(int argc, char** argv) {
     if (found->hits.size() != found->hits_total) return complain("the scan found more than it lists; clean this VM from a fresh image instead");
     request.found = std::move(*found);
     const SystemClock clock;
+    request.now = clock.now();
     CleanReport report(options->json, clock);
     const auto summary = clean(request, report);
     if (!summary) return complain(summary.error().text);

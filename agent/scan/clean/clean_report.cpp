@@ -47,7 +47,7 @@ void CleanReport::clear_progress() {
 void CleanReport::record(const CleanRecord& record) {
     clear_progress();
     if (json_) {
-        std::printf("%s\n", clean_record_json(record).c_str());
+        std::printf("%s\n", dump_json(clean_record(record)).c_str());
     } else {
         if (!headed_) std::printf(row, "", "WHAT", "", "VOLUME", "BYTES", "PATH");
         headed_ = true;
@@ -74,7 +74,7 @@ void CleanReport::progress(uint64_t done, uint64_t paths, uint64_t bytes) {
 void CleanReport::finish(const CleanSummary& summary, const CleanRequest& request) {
     clear_progress();
     if (json_) {
-        std::printf("%s\n", clean_summary_json(summary).c_str());
+        std::printf("%s\n", dump_json(clean_summary(summary)).c_str());
     } else {
         std::printf("%llu %s, %llu absent, %llu failed", static_cast<unsigned long long>(summary.changed), summary.dry_run ? "would change" : "changed",
                     static_cast<unsigned long long>(summary.absent), static_cast<unsigned long long>(summary.failed));

@@ -80,7 +80,7 @@ int serve_cleaning(OpenVolume open, const std::vector<std::string>& arguments) {
             const auto volume = path ? volumes.open(in.text("volume")) : Result<CleanableVolume*>(fail(path.error()));
             auto content = volume ? (*volume)->take(*path) : Result<MemoryFile>(fail(volume.error()));
             current = content ? *volume : nullptr;
-            if (content) answer({{"taken", true}}, content->fd());
+            if (content) answer({{"taken", to_json(current->facts())}}, content->fd());
             else answer_error(content.error());
         } else if ((in.has("plan") || (in.has("remove") && !dry_run)) && current) {
             const auto removed = in.has("plan") ? current->plan() : current->remove();

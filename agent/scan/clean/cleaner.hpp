@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/scan/box/memory_file.hpp"
+#include "agent/scan/clean/file_facts.hpp"
 #include "agent/scan/image/image.hpp"
 #include "agent/scan/image/volume.hpp"
 
@@ -20,6 +21,8 @@ class CleanableVolume {
     virtual ~CleanableVolume() = default;
     /// The content of the file (or "file:stream") at `path`, raw bytes. Errors: not_found when it is not there any more.
     virtual Result<MemoryFile> take(const std::string& path) = 0;
+    /// Of what `take` returned last.
+    virtual FileFacts facts() const = 0;
     /// Does away with what `take` returned last; answers the word for it: "removed" or "blanked". An `unknown_outcome` means
     /// that it stopped half way: the filesystem may be unsound now, and the overlay must be thrown away.
     virtual Result<std::string> remove() = 0;

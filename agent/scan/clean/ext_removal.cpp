@@ -133,6 +133,8 @@ class ExtVolume : public CleanableVolume {
         return fail(Errc::invalid, "the path names a folder");
     }
 
+    FileFacts facts() const override { return facts_; }
+
     Result<std::string> remove() override {
         if (inode_number_ == 0) return fail(Errc::invalid, "nothing was taken out before");
         ext2_inode_large inode{};
@@ -190,6 +192,7 @@ class ExtVolume : public CleanableVolume {
         if (state) state = memory->seal();
         if (!state) return fail(state.error());
         inode_number_ = number;
+        facts_ = {number, inode.i_mode & 07777, inode_uid(inode), inode_gid(inode), inode.i_links_count, inode.i_mtime, inode.i_ctime, inode.i_atime};
         return memory;
     }
 
@@ -197,6 +200,7 @@ class ExtVolume : public CleanableVolume {
     ext2_filsys fs_ = nullptr;
     ext2_ino_t parent_ = 0, inode_number_ = 0;
     std::string name_;
+    FileFacts facts_;  // of inode_number_
 };
 
 }  // namespace

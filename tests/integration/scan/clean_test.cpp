@@ -195,7 +195,7 @@ TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {
     EXPECT_NE(clean_image(arguments, found.out).err.find("private half"), std::string::npos);
     arguments.erase(arguments.begin() + 2, arguments.begin() + 4);
     EXPECT_NE(clean_image(arguments, found.out).err.find("--keep-key"), std::string::npos) << "nothing is kept in the clear";
-    EXPECT_TRUE(std::filesystem::is_empty(shop.path("kept")));
+    for (const auto& entry : std::filesystem::directory_iterator(shop.path("kept"))) EXPECT_NE(entry.path().extension(), ".sealed") << entry;
     EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).found(), Set{"disk /eicar.com"}) << "nothing was touched";
 }
 
@@ -242,6 +242,77 @@ TEST(Clean, ADryRunSaysWhatWouldBeDoneAndWritesNothing) {
     EXPECT_NE(changed.out.find("scan again"), std::string::npos) << changed.out;
     ASSERT_EQ(clean_image(keeping(shop, overlay), found.out).exit, 0);
     for (const auto& [path, action] : clean_image(dry(overlay), found.out).actions) EXPECT_EQ(action, "absent") << path;
+}
+
+/// The lines of the `number`th run's record of changes.
+std::vector<Json> changes(const Workshop& shop, int number) {
+    std::vector<Json> out;
+    std::ifstream in(shop.path("kept/changes-000") + std::to_string(number) + ".jsonl");
+    for (std::string line; std::getline(in, line);) out.push_back(Json::parse(line));
+    return out;
+}
+
+TEST(Clean, EachChangeIsRecordedBeforeItIsMade) {
+    Workshop shop;
+    shop.file("web/bad\nname.php", eicar());
+    std::filesystem::permissions(shop.tree() + "/web/bad\nname.php", std::filesystem::perms(0640));
+    shop.file("other.com", eicar() + "2");
+    const std::string ext = shop.ext("ext.raw", "ext4", 16U << 20), fat = shop.fat("fat.raw", {"other.com"});
+    const Overlay overlay = overlay_of(shop, shop.gpt("disk.raw", {{ext, 16U << 20}, {fat, 32U << 20}}));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    const auto run = clean_image(keeping(shop, overlay), found.out);
+    EXPECT_EQ(run.exit, 0) << run.out << run.err;
+    const auto lines = changes(shop, 1);
+    ASSERT_EQ(lines.size(), 2 + 2 * found.verdict.hits.size());
+    EXPECT_EQ(lines.front()["record"], "bailiff-changes/1");
+    EXPECT_EQ(lines.front()["image"], overlay.path);
+    EXPECT_EQ(lines.back()["step"], "finish");
+    EXPECT_EQ(lines.back()["changed"], found.verdict.hits.size());
+    std::map<std::string, Json> begun;
+    for (size_t i = 1; i + 1 < lines.size(); i += 2) {
+        EXPECT_EQ(lines[i]["step"], "begin");
+        EXPECT_EQ(lines[i + 1]["step"], "end");
+        EXPECT_EQ(lines[i]["n"], lines[i + 1]["n"]);
+        begun[lines[i]["volume"].get<std::string>() + lines[i]["path"].get<std::string>()] = lines[i];
+        EXPECT_TRUE(std::filesystem::exists(shop.path("kept/") + lines[i]["kept"].get<std::string>()));
+    }
+    const Json php = begun.at("gpt1/web/bad\\x0aname.php");
+    EXPECT_EQ(php["mode"], 0640);
+    EXPECT_EQ(php["uid"], int(::getuid()));
+    EXPECT_EQ(php["links"], 1);
+    EXPECT_EQ(php["sha256"], sha256_hex(eicar()));
+    EXPECT_EQ(php["will"], "remove");
+    EXPECT_GT(php["inode"].get<int>(), 10);
+    EXPECT_GT(php["mtime"].get<int64_t>(), 1'700'000'000);
+    EXPECT_EQ(php["found"][0]["engine"], "clamav");
+    const Json fat_file = begun.at("gpt2/other.com");
+    EXPECT_EQ(fat_file["will"], "blank");
+    EXPECT_FALSE(fat_file.contains("uid"));
+    EXPECT_GT(fat_file["mtime"].get<int64_t>(), 1'600'000'000);
+    struct stat status {};
+    ASSERT_EQ(::stat(shop.path("kept/changes-0001.jsonl").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0400U);
+
+    // A second run has a record of its own, and what was not changed is noted.
+    EXPECT_EQ(clean_image(keeping(shop, overlay), found.out).exit, 0);
+    EXPECT_EQ(changes(shop, 2).at(1)["step"], "note");
+    EXPECT_EQ(changes(shop, 2).at(1)["action"], "absent");
+    EXPECT_EQ(changes(shop, 1).size(), lines.size());
+}
+
+TEST(Clean, WhatCannotBeRecordedIsNotChanged) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const Overlay overlay = overlay_of(shop, shop.ext("a.raw"));
+    const auto found = scan_image(with_clamd(overlay.arguments));
+    for (int i = 1; i <= 9; ++i) std::filesystem::create_directory(shop.path("kept/changes-000") + std::to_string(i) + ".jsonl");
+    EXPECT_EQ(clean_image(keeping(shop, overlay), found.out).exit, 0) << "names that are taken are left alone";
+    EXPECT_TRUE(std::filesystem::exists(shop.path("kept/changes-0010.jsonl")));
+    const Overlay again = overlay_of(shop, shop.ext("b.raw"));
+    auto arguments = keeping(shop, again);
+    arguments[1] = "/proc/self";
+    EXPECT_EQ(clean_image(arguments, found.out).exit, 2);
+    EXPECT_EQ(scan_image(with_clamd(again.arguments)).found(), Set{"disk /eicar.com"});
 }
 
 TEST(Clean, PeopleGetATableWithoutColoursInAFile) {
