@@ -225,6 +225,7 @@ struct Adapters {
         if (key->own)
             spdlog::warn("event=keep_key text=\"what cleaning takes away is sealed for this host's own key {}; name the security staff's public key with keep-key\"", o.own_keep_key());
         programs.keep_key = key->path;
+        programs.known_good = o.known_good;
         return programs;
     }
     World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner}; }

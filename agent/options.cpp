@@ -65,6 +65,7 @@ po::options_description run_options(Options& o) {
     option(out, "scan-cache", o.scan_cache, "file of contents in which nothing was found; default STATE/verdicts.sqlite; none: match everything");
     option(out, "scan-cache-mib", o.scan_cache_mib, "how large it may grow");
     option(out, "keep-key", o.keep_key, "X25519 public key (PEM) that what cleaning takes away is encrypted for; empty: a key of this host's own");
+    out.add_options()("known-good", po::value(&o.known_good)->composing(), "folder with a tree of known-good files that replace what cleaning takes away; may be repeated");
     option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
     option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
     option(out, "log-level", o.log_level, "debug, info, warning or error");
@@ -120,6 +121,9 @@ std::string mistakes_of(const Options& o) {
     mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
     mistake(o.scan_cache != "none" && o.scan_cache.front() != '/', "scan-cache must be an absolute path, or none.");
     mistake(o.scan_cache_mib < 1 || o.scan_cache_mib > 1'000'000, "scan-cache-mib is from 1 to 1000000.");
+    std::error_code no_folder;
+    for (const auto& tree : o.known_good)
+        mistake(tree.empty() || tree.front() != '/' || !std::filesystem::is_directory(tree, no_folder), "known-good '" + tree + "' must be the absolute path of a folder.");
     mistake(!o.keep_key.empty() && o.keep_key.front() != '/', "keep-key must be an absolute path, or empty.");
     if (!o.keep_key.empty())
         if (const auto key = load_or_make_keep_key(o); !key) mistake(true, "keep-key: " + key.error().text);

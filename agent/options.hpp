@@ -41,6 +41,7 @@ struct Options {
     std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
     int64_t scan_cache_mib = 512;
     int64_t scan_hours = 6;
+    std::vector<std::string> known_good;                ///< trees of files that may take the place of what cleaning takes away
     std::string keep_key;                               ///< public key for what cleaning takes away; empty: the host's own
     int64_t evidence_days = 180;                        ///< 0: for ever
     int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes

@@ -102,6 +102,7 @@ Result<std::vector<ScanHit>> ProcessScanner::clean(const std::vector<ScanTarget>
         if (overlay.backing.empty()) return fail(Errc::forbidden, "disk " + overlay.target + " has no overlay; only overlays are cleaned");
         std::vector<std::string> argv{programs_.clean, "--json", "--keep", keep_folder};
         if (!programs_.keep_key.empty()) argv.insert(argv.end(), {"--keep-key", programs_.keep_key});
+        for (const auto& tree : programs_.known_good) argv.insert(argv.end(), {"--known-good", tree});
         name_image(argv, overlay);
         argv.push_back(overlay.path);
         auto options = process_options(programs_.timeout);

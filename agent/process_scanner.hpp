@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace bailiff::agent {
 
@@ -20,6 +21,7 @@ struct ScannerPrograms {
     int64_t cache_mib = 512;
     std::chrono::milliseconds timeout = std::chrono::hours{6};   ///< per disk
     std::string keep_key = {};               ///< public key (PEM) that what is taken away is sealed for
+    std::vector<std::string> known_good = {};   ///< trees of files that may take the place of what is taken away
 };
 
 /// Thread-safe. What a scan cannot vouch for is `incomplete`; a scanner that dies is `unavailable`; a cleaning that dies

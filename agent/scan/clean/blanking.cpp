@@ -44,7 +44,10 @@ class TskVolume : public CleanableVolume {
     }
 
     Result<std::string> remove() override { return blank(Write::yes); }
-    Result<std::string> plan() override { return blank(Write::no); }
+    Result<std::string> plan(std::optional<uint64_t> replacement_size) override {
+        if (replacement_size) return fail(Errc::invalid, "files of this filesystem are not replaced");
+        return blank(Write::no);
+    }
 
     Result<void> close() override { return {}; }
 

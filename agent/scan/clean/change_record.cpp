@@ -61,6 +61,7 @@ Result<void> ChangeRecord::begin(const Change& change) {
     const CleanRecord& record = change.record;
     line.update({{"step", "begin"}, {"n", ++count_}, {"path", record.path}, {"volume", record.volume}, {"sha256", record.sha256}, {"size", record.size},
                  {"found", change.found}, {"will", change.will}, {"kept", record.kept.substr(record.kept.rfind('/') + 1)}});
+    if (!record.replaced_by.empty()) line.update({{"replaced_by", record.replaced_by}, {"known_good", record.known_good}});
     return write(line, true);
 }
 

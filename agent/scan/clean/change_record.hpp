@@ -15,7 +15,8 @@ namespace bailiff::agent {
 
 // One file for each run, `changes-NNNN.jsonl`, numbered from 1; JSON lines:
 //   {"record":"bailiff-changes/1","at":…,"image":…,"format":…,"backing":[…]}   first
-//   {"step":"begin","n":1,"path":…,"volume":…,"sha256":…,"size":…,"found":[{"engine","signature"}],"kept":…,"will":"remove"|"blank", inode, mode, …}
+//   {"step":"begin","n":1,"path":…,"volume":…,"sha256":…,"size":…,"found":[{"engine","signature"}],"kept":…,"will":"remove"|"replace"|"blank",
+//    "replaced_by":SHA-256,"known_good":file, inode, mode, …}
 //   {"step":"end","n":1,"action":…}                                            how change `n` ended
 //   {"step":"note", the line of a path that was not changed}
 //   {"step":"finish","changed":…,"absent":…,"failed":…}                        last, when the changes have reached the image
@@ -29,7 +30,7 @@ class ChangeRecord {
     static Result<ChangeRecord> create(const std::string& folder, const SourceSpec& overlay, Instant now);
 
     struct Change {
-        const CleanRecord& record;   ///< path, volume, sha256, size, kept
+        const CleanRecord& record;   ///< path, volume, sha256, size, kept, replaced_by, known_good
         const FileFacts& facts;
         Json found;                  ///< what the scan called it
         std::string will;            ///< the word for what is about to be done

@@ -6,12 +6,15 @@
 #include "agent/scan/clean/change_record.hpp"
 #include "agent/scan/clean/cleaning_role.hpp"
 #include "agent/scan/clean/keep.hpp"
+#include "agent/scan/clean/known_good.hpp"
+#include "agent/scan/path_text.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -35,6 +38,7 @@ struct Target {
     uint64_t size = 0;
     Json found = Json::array();
     bool begun = false;   ///< its change was begun in the record
+    std::string other;    ///< why it can only be blanked
 };
 
 /// In the order of the verdict, each (volume, path) once.
@@ -66,7 +70,10 @@ constexpr RoleKind blanker{"blanker", "bailiff-scan", "blank", CleanAction::blan
 
 class Cleaning {
   public:
-    Cleaning(const CleanRequest& request, CleanListener& listener) : request_(request), listener_(listener) { summary_.dry_run = request.dry_run; }
+    Cleaning(const CleanRequest& request, CleanListener& listener) : request_(request), listener_(listener) {
+        summary_.dry_run = request.dry_run;
+        for (const Finding& hit : request.found.hits) found_.insert(hit.sha256);
+    }
 
     Result<CleanSummary> run() {
         std::vector<Target> left = targets_of(request_.found);
@@ -115,7 +122,10 @@ class Cleaning {
         CleanRecord& record = target.record;
         auto taken = role.ask({{"take", record.path}, {"volume", record.volume}});
         if (!taken) return fail(taken.error());
-        if (taken->has("other")) return false;
+        if (taken->has("other")) {
+            target.other = taken->text("other");
+            return false;
+        }
         if (taken->has("absent")) {
             record.action = CleanAction::absent;
             return true;
@@ -131,21 +141,50 @@ class Cleaning {
             record.action = CleanAction::absent;  // blanked by an earlier run
             return true;
         }
-        if (request_.dry_run) return act(role, {{"plan", true}}, target, kind.would);
+        const auto good = replacement_of(target, kind);
+        if (request_.dry_run)
+            return good ? act(role, {{"plan", true}, {"size", good->size}}, target, CleanAction::would_replace) : act(role, {{"plan", true}}, target, kind.would);
         const auto kept = keep_content(taken->content.fd(), *size, *digest, *request_.keep_key, request_.keep_folder,
                                        [&](uint64_t bytes) { listener_.progress(done(), paths_, bytes); });
         if (!kept) return failed(target, kept.error().text);
         record.kept = *kept;
         // What is not recorded is not changed.
-        if (const auto begun = changes_->begin({record, facts_of(taken->json["taken"]), target.found, kind.will}); !begun) return failed(target, begun.error().text);
+        if (const auto begun = changes_->begin({record, facts_of(taken->json["taken"]), target.found, good ? "replace" : kind.will}); !begun) return failed(target, begun.error().text);
         target.begun = true;
-        return act(role, {{"remove", true}}, target, kind.does);
+        if (!good) return act(role, {{"remove", true}}, target, kind.does);
+        const int64_t now = request_.now.time_since_epoch().count();
+        return act(role, {{"replace", true}, {"mtime", std::max<int64_t>(good->mtime, 0)}, {"now", std::max<int64_t>(now, 0)}}, target, CleanAction::replaced,
+                   good->content.fd());
     }
 
-    Result<bool> act(CleaningRole& role, const Json& question, Target& target, CleanAction due) {
-        const auto answer = role.ask(question);
+    /// The known-good file that takes the target's place; nothing, with a note when there would have been one.
+    std::optional<KnownGood> replacement_of(Target& target, const RoleKind& kind) {
+        CleanRecord& record = target.record;
+        const auto path = unescape_path(record.path);
+        if (request_.known_good.empty() || !path) return std::nullopt;
+        auto found = find_known_good(request_.known_good, *path);
+        if (!found) {
+            record.note = "not replaced: " + escape_path(found.error().text);
+            return std::nullopt;
+        }
+        if (!*found) return std::nullopt;
+        const std::string file = escape_path((*found)->file), sha256 = hex_of((*found)->sha256);
+        if (found_.contains(sha256)) record.note = "not replaced: the known-good file '" + file + "' is itself among what was found; mend that tree";
+        else if (&kind == &blanker) record.note = "not replaced by '" + file + "': " + target.other;
+        if (!record.note.empty()) return std::nullopt;
+        record.replaced_by = sha256;
+        record.known_good = file;
+        return std::move(**found);
+    }
+
+    Result<bool> act(CleaningRole& role, const Json& question, Target& target, CleanAction due, int beside = -1) {
+        const auto answer = role.ask(question, beside);
         if (!answer) return fail(answer.error());
-        if (!answer->has("action")) return failed(target, answer->text("failed"));
+        if (!answer->has("action")) {
+            target.record.replaced_by.clear();
+            target.record.known_good.clear();
+            return failed(target, answer->text("failed"));
+        }
         target.record.action = due;
         return true;
     }
@@ -163,6 +202,7 @@ class Cleaning {
     CleanListener& listener_;
     CleanSummary summary_;
     uint64_t paths_ = 0;
+    std::set<std::string> found_;   ///< SHA-256 of everything that was found
     std::optional<ChangeRecord> changes_;
 };
 
@@ -172,6 +212,8 @@ Json clean_record(const CleanRecord& record) {
     Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", name(record.action)}};
     if (!record.sha256.empty()) out["sha256"] = record.sha256;
     if (!record.reason.empty()) out["reason"] = record.reason;
+    if (!record.note.empty()) out["note"] = record.note;
+    if (!record.replaced_by.empty()) out.update({{"replaced_by", record.replaced_by}, {"known_good", record.known_good}});
     if (!record.kept.empty()) out["kept"] = record.kept;
     return out;
 }

@@ -17,16 +17,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bailiff::agent {
 
 /// What became of one path.
 enum class CleanAction {
     removed,       ///< name and content are gone
+    replaced,      ///< a known-good content stands in its place
     blanked,       ///< the content is zeros, in its place
     absent,        ///< nothing there, or blanked before
     failed,        ///< left alone; `reason` says why
     would_remove,  ///< the same, of a dry run
+    would_replace,
     would_blank,
 };
 
@@ -36,6 +39,8 @@ struct CleanRecord {
     uint64_t size = 0;         ///< bytes
     CleanAction action = CleanAction::failed;
     std::string reason;  ///< for `failed`: a sentence
+    std::string note;    ///< why a known-good file was not used; a sentence
+    std::string replaced_by, known_good;  ///< for `replaced`: the SHA-256 of what stands there now, and the file, escaped, that it is a copy of
     std::string kept;    ///< the sealed file with the content, outside the image
 };
 
@@ -50,7 +55,8 @@ struct CleanRequest {
     Verdict found;
     bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
     std::string keep_folder;  ///< unused by a dry run
-    Instant now{};            ///< for the record of changes
+    Instant now{};            ///< for the record of changes, and the inodes that are changed
+    std::vector<std::string> known_good;  ///< trees of files that may take a hit's place at the same path within its volume
     std::optional<SealingKey> keep_key;  ///< for whom contents are sealed; a dry run needs none
 };
 
@@ -79,10 +85,12 @@ struct Names<agent::CleanAction> {
     using E = agent::CleanAction;
     static constexpr std::string_view what = "what became of a path";
     static constexpr std::array table{std::pair{E::removed, std::string_view("removed")},
+                                      std::pair{E::replaced, std::string_view("replaced")},
                                       std::pair{E::blanked, std::string_view("blanked")},
                                       std::pair{E::absent, std::string_view("absent")},
                                       std::pair{E::failed, std::string_view("failed")},
                                       std::pair{E::would_remove, std::string_view("would_remove")},
+                                      std::pair{E::would_replace, std::string_view("would_replace")},
                                       std::pair{E::would_blank, std::string_view("would_blank")}};
 };
 

@@ -46,6 +46,8 @@ Result<CleanOptions> read_options(int argc, const char* const* argv) {
         ("backing-format", po::value(&formats), "its format; once for each --backing")
         ("keep", po::value(&request.keep_folder), "folder for the contents that are taken out (required, but for a dry run)")
         ("keep-key", po::value(&keep_key), "file with the X25519 public key (PEM) that they are encrypted for (required likewise)")
+        ("known-good", po::value(&request.known_good), "folder with a tree of known-good files, as an unpacked golden image; what was found is replaced by "
+                                                       "the file of the same path there (ext2/3/4 only); again for the next tree")
         ("findings", po::value(&out.findings), "file with what bailiff-scan --json printed; default: standard input")
         ("dry-run", po::bool_switch(&request.dry_run), "say what would be done to each path, and write nothing anywhere")
         ("json", po::bool_switch(&out.json), "print JSON lines instead of a table")
@@ -75,6 +77,7 @@ Result<CleanOptions> read_options(int argc, const char* const* argv) {
     mistake(!request.dry_run && !is_folder(request.keep_folder), "--keep must name a folder that exists");
     mistake(!request.dry_run && keep_key.empty(), "name the key that contents are encrypted for with --keep-key; make a pair with `openssl genpkey -algorithm x25519 "
                                                   "-out PRIVATE.pem` and `openssl pkey -in PRIVATE.pem -pubout -out PUBLIC.pem`");
+    for (const auto& tree : request.known_good) mistake(!is_folder(tree), "--known-good '" + tree + "' is no folder");
     if (!keep_key.empty()) {
         const auto pem = read_file(keep_key, largest_key_file);
         auto key = pem ? SealingKey::from_public_pem(*pem) : Result<SealingKey>(fail(pem.error()));

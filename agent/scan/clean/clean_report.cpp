@@ -18,8 +18,10 @@ constexpr const char* row = "%s%-13s%s  %-10s  %12s  %s\n";
 const char* colour_of(CleanAction action) {
     switch (action) {
         case CleanAction::removed:
+        case CleanAction::replaced:
         case CleanAction::blanked: return green;
         case CleanAction::would_remove:
+        case CleanAction::would_replace:
         case CleanAction::would_blank: return yellow;
         case CleanAction::failed: return red;
         case CleanAction::absent: return "";
@@ -55,7 +57,9 @@ void CleanReport::record(const CleanRecord& record) {
         const bool paint = colours_ && !colour.empty();
         std::printf(row, paint ? ("\x1b[" + colour + "m").c_str() : "", std::string(name(record.action)).c_str(), paint ? "\x1b[0m" : "", record.volume.c_str(),
                     record.sha256.empty() ? "-" : std::to_string(record.size).c_str(), record.path.c_str());
-        if (!record.reason.empty()) std::printf("%15s%s\n", "", record.reason.c_str());
+        if (!record.replaced_by.empty()) std::printf("%15sby %s, SHA-256 %s\n", "", record.known_good.c_str(), record.replaced_by.c_str());
+        for (const auto* why : {&record.reason, &record.note})
+            if (!why->empty()) std::printf("%15s%s\n", "", why->c_str());
     }
     std::fflush(stdout);
 }

@@ -9,7 +9,9 @@
 
 #include <bailiff/json.hpp>
 
+#include <limits>
 #include <map>
+#include <optional>
 
 namespace bailiff::agent {
 namespace {
@@ -57,6 +59,19 @@ class OpenVolumes {
     std::map<std::string, std::unique_ptr<CleanableVolume>> open_;
 };
 
+Result<std::string> act(CleanableVolume& volume, JsonReader& in, const Descriptor& beside) {
+    constexpr int64_t most = std::numeric_limits<int64_t>::max();
+    if (in.has("plan")) {
+        std::optional<uint64_t> size;
+        if (in.has("size")) size = static_cast<uint64_t>(in.integer("size", 0, most));
+        return volume.plan(size);
+    }
+    if (in.has("remove")) return volume.remove();
+    const auto size = sealed_size(beside.fd());
+    if (!size) return fail(size.error());
+    return volume.replace({beside.fd(), *size, in.integer("mtime", 0, most), in.integer("now", 0, most)});
+}
+
 }  // namespace
 
 int serve_cleaning(OpenVolume open, const std::vector<std::string>& arguments) {
@@ -82,11 +97,11 @@ int serve_cleaning(OpenVolume open, const std::vector<std::string>& arguments) {
             current = content ? *volume : nullptr;
             if (content) answer({{"taken", to_json(current->facts())}}, content->fd());
             else answer_error(content.error());
-        } else if ((in.has("plan") || (in.has("remove") && !dry_run)) && current) {
-            const auto removed = in.has("plan") ? current->plan() : current->remove();
+        } else if ((in.has("plan") || ((in.has("remove") || in.has("replace")) && !dry_run)) && current) {
+            const auto acted = act(*current, in, (*packet)->descriptor);
             current = nullptr;
-            if (removed) answer({{"action", *removed}});
-            else answer_error(removed.error());
+            if (acted) answer({{"action", *acted}});
+            else answer_error(acted.error());
         } else if (in.has("finish")) {
             const auto closed = dry_run ? Result<void>() : volumes.close();
             if (closed) answer({{"finished", true}});

@@ -9,11 +9,21 @@
 
 #include <bailiff/result.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace bailiff::agent {
+
+/// What is to stand where a file was.
+struct Replacement {
+    int content = -1;    ///< a sealed memory file; stays the caller's
+    uint64_t size = 0;   ///< bytes
+    int64_t mtime = 0;   ///< seconds since 1970
+    int64_t now = 0;     ///< likewise: a role has no clock
+};
 
 /// One filesystem that is open for writing.
 class CleanableVolume {
@@ -26,8 +36,11 @@ class CleanableVolume {
     /// Does away with what `take` returned last; answers the word for it: "removed" or "blanked". An `unknown_outcome` means
     /// that it stopped half way: the filesystem may be unsound now, and the overlay must be thrown away.
     virtual Result<std::string> remove() = 0;
-    /// What `remove` would do, or why it would not; writes nothing.
-    virtual Result<std::string> plan() = 0;
+    /// Gives what `take` returned last another content, with the mode and the owner that it has; answers "replaced". With
+    /// `unavailable` (no space) nothing was changed; `unknown_outcome` as above.
+    virtual Result<std::string> replace(const Replacement&) { return fail(Errc::invalid, "files of this filesystem are not replaced"); }
+    /// What `remove` would do, or `replace` with a content of this size, or why it would not; writes nothing.
+    virtual Result<std::string> plan(std::optional<uint64_t> replacement_size) = 0;
     /// Writes back what is still in memory.
     virtual Result<void> close() = 0;
 };

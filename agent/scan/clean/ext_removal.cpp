@@ -1,99 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unlinking a file of ext2/3/4 with libext2fs over our own Image: names are bytes with a length, so none can do harm.
+// Taking a file of ext2/3/4 away, or giving it another content, with libext2fs over our own Image: names are bytes with a
+// length, so none can do harm.
 #include "agent/scan/clean/cleaner.hpp"
-
-extern "C" {  // this header has no guard of its own
-#include <et/com_err.h>
-}
-#include <ext2fs/ext2fs.h>
+#include "agent/scan/clean/ext_image_io.hpp"
+#include "agent/scan/clean/ext_replacement.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+#include <utility>
+#include <vector>
 
 namespace bailiff::agent {
 namespace {
 
 constexpr uint64_t largest_content = uint64_t{2} << 30;
-
-/// What the callbacks below work on. Set before ext2fs_open, which has no other way to pass it.
-struct Target {
-    Image* image;
-    uint64_t start, size;
-};
-Target* opening = nullptr;
-
-uint64_t length_of(io_channel channel, int count) {
-    // libext2fs means bytes when the count is negative.
-    return count < 0 ? static_cast<uint64_t>(-static_cast<int64_t>(count)) : static_cast<uint64_t>(count) * static_cast<uint64_t>(channel->block_size);
-}
-bool fits(const Target& target, uint64_t offset, uint64_t length) { return offset <= target.size && length <= target.size - offset; }
-
-extern struct_io_manager image_manager;
-
-errcode_t open_channel(const char*, int, io_channel* out) {
-    auto* channel = static_cast<io_channel>(std::calloc(1, sizeof(struct_io_channel)));
-    if (!channel) return EXT2_ET_NO_MEMORY;
-    channel->magic = EXT2_ET_MAGIC_IO_CHANNEL;
-    channel->manager = &image_manager;
-    channel->block_size = 1024;
-    channel->refcount = 1;
-    channel->private_data = opening;
-    *out = channel;
-    return 0;
-}
-errcode_t close_channel(io_channel channel) {
-    if (--channel->refcount == 0) std::free(channel);
-    return 0;
-}
-errcode_t set_block_size(io_channel channel, int size) {
-    channel->block_size = size;
-    return 0;
-}
-errcode_t read_blocks(io_channel channel, unsigned long long block, int count, void* data) {
-    const Target& target = *static_cast<Target*>(channel->private_data);
-    const uint64_t offset = block * static_cast<uint64_t>(channel->block_size), length = length_of(channel, count);
-    if (!fits(target, offset, length)) return EXT2_ET_SHORT_READ;
-    return target.image->read(target.start + offset, {static_cast<uint8_t*>(data), length}) ? 0 : EXT2_ET_SHORT_READ;
-}
-errcode_t write_blocks(io_channel channel, unsigned long long block, int count, const void* data) {
-    const Target& target = *static_cast<Target*>(channel->private_data);
-    const uint64_t offset = block * static_cast<uint64_t>(channel->block_size), length = length_of(channel, count);
-    if (!fits(target, offset, length)) return EXT2_ET_SHORT_WRITE;
-    return target.image->write(target.start + offset, {static_cast<const uint8_t*>(data), length}) ? 0 : EXT2_ET_SHORT_WRITE;
-}
-errcode_t read_blocks_32(io_channel channel, unsigned long block, int count, void* data) { return read_blocks(channel, block, count, data); }
-errcode_t write_blocks_32(io_channel channel, unsigned long block, int count, const void* data) {
-    return write_blocks(channel, block, count, data);
-}
-errcode_t write_bytes(io_channel channel, unsigned long offset, int count, const void* data) {
-    const Target& target = *static_cast<Target*>(channel->private_data);
-    const auto length = static_cast<uint64_t>(std::max(count, 0));
-    if (!fits(target, offset, length)) return EXT2_ET_SHORT_WRITE;
-    return target.image->write(target.start + offset, {static_cast<const uint8_t*>(data), length}) ? 0 : EXT2_ET_SHORT_WRITE;
-}
-errcode_t flush_channel(io_channel) { return 0; }
-
-struct_io_manager make_manager() {
-    struct_io_manager manager{};
-    manager.magic = EXT2_ET_MAGIC_IO_MANAGER;
-    manager.name = "bailiff image";
-    manager.open = open_channel;
-    manager.close = close_channel;
-    manager.set_blksize = set_block_size;
-    manager.read_blk = read_blocks_32;
-    manager.write_blk = write_blocks_32;
-    manager.flush = flush_channel;
-    manager.write_byte = write_bytes;
-    manager.read_blk64 = read_blocks;
-    manager.write_blk64 = write_blocks;
-    return manager;
-}
-struct_io_manager image_manager = make_manager();
-
-tl::unexpected<Error> failure(const char* what, errcode_t code, Errc kind = Errc::unavailable) {
-    return fail(kind, std::string(what) + ": " + error_message(code));
-}
 
 class ExtVolume : public CleanableVolume {
   public:
@@ -105,29 +24,25 @@ class ExtVolume : public CleanableVolume {
     ExtVolume& operator=(const ExtVolume&) = delete;
 
     Result<void> open() {
-        opening = &target_;
-        const errcode_t code = ext2fs_open("", EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, &image_manager, &fs_);
-        opening = nullptr;
-        if (code) return fs_ = nullptr, failure("the ext filesystem cannot be opened for writing", code);
-        if (ext2fs_has_feature_journal_needs_recovery(fs_->super)) return fail(Errc::conflict, "the journal holds changes that were not replayed");
-        if (const errcode_t bitmaps = ext2fs_read_bitmaps(fs_)) return failure("the ext filesystem's bitmaps are damaged", bitmaps);
+        if (const errcode_t code = open_ext(target_, &fs_)) return fs_ = nullptr, ext_failure("the ext filesystem cannot be opened for writing", code);
+        if (const char* why = no_metadata()) return fail(Errc::conflict, why);
+        if (const errcode_t bitmaps = ext2fs_read_bitmaps(fs_)) return ext_failure("the ext filesystem's bitmaps are damaged", bitmaps);
         return {};
     }
 
     Result<MemoryFile> take(const std::string& path) override {
-        inode_number_ = 0;
-        parent_ = EXT2_ROOT_INO;
+        name_ = {EXT2_ROOT_INO, 0, ""};
         if (path.empty() || path[0] != '/') return fail(Errc::invalid, "a path begins with a slash");
         for (size_t at = 1; at <= path.size();) {
             const size_t end = std::min(path.find('/', at), path.size());
-            name_ = path.substr(at, end - at);
+            std::string& name = name_.name = path.substr(at, end - at);
             ext2_ino_t number = 0;
-            if (name_.empty() || name_.find('\0') != name_.npos) return fail(Errc::invalid, "the path has an empty or impossible part");
-            const errcode_t code = ext2fs_lookup(fs_, parent_, name_.c_str(), static_cast<int>(name_.size()), nullptr, &number);
+            if (name.empty() || name.find('\0') != name.npos) return fail(Errc::invalid, "the path has an empty or impossible part");
+            const errcode_t code = ext2fs_lookup(fs_, name_.folder, name.c_str(), static_cast<int>(name.size()), nullptr, &number);
             if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_NO_DIRECTORY) return fail(Errc::not_found, "the file is not there any more");
-            if (code) return failure("a folder on the way cannot be read", code);
+            if (code) return ext_failure("a folder on the way cannot be read", code);
             if (end == path.size()) return content_of(number);
-            parent_ = number;
+            name_.folder = number;
             at = end + 1;
         }
         return fail(Errc::invalid, "the path names a folder");
@@ -136,47 +51,74 @@ class ExtVolume : public CleanableVolume {
     FileFacts facts() const override { return facts_; }
 
     Result<std::string> remove() override {
-        if (inode_number_ == 0) return fail(Errc::invalid, "nothing was taken out before");
-        ext2_inode_large inode{};
-        auto* plain = reinterpret_cast<ext2_inode*>(&inode);
-        if (const errcode_t code = ext2fs_read_inode_full(fs_, inode_number_, plain, sizeof inode)) return failure("the inode cannot be read", code);
-        if (const errcode_t code = ext2fs_unlink(fs_, parent_, name_.c_str(), inode_number_, 0)) return failure("the name cannot be removed", code);
-        if (inode.i_links_count > 0) --inode.i_links_count;
-        if (inode.i_links_count == 0) {
-            // Any time but zero marks a deleted inode; the last mount's own is as true as ours.
-            inode.i_dtime = std::max<uint32_t>(fs_->super->s_wtime, 1);
-            if (ext2fs_inode_has_valid_blocks2(fs_, plain))
-                if (const errcode_t code = ext2fs_punch(fs_, inode_number_, plain, nullptr, 0, ~0ULL)) return failure("the blocks cannot be freed", code, Errc::unknown_outcome);
-            if (inode.i_file_acl || inode.osd2.linux2.l_i_file_acl_high)
-                if (const errcode_t code = ext2fs_free_ext_attr(fs_, inode_number_, &inode)) return failure("the attributes cannot be freed", code, Errc::unknown_outcome);
-            ext2fs_inode_alloc_stats2(fs_, inode_number_, -1, 0);
-        }
-        if (const errcode_t code = ext2fs_write_inode_full(fs_, inode_number_, plain, sizeof inode)) return failure("the inode cannot be written", code, Errc::unknown_outcome);
-        inode_number_ = 0;
+        if (name_.inode == 0) return fail(Errc::invalid, "nothing was taken out before");
+        if (const errcode_t code = ext2fs_unlink(fs_, name_.folder, name_.name.c_str(), name_.inode, 0)) return ext_failure("the name cannot be removed", code);
+        if (const auto released = release(); !released) return fail(released.error());
         return "removed";
     }
 
-    Result<std::string> plan() override {
-        if (inode_number_ == 0) return fail(Errc::invalid, "nothing was taken out before");
-        inode_number_ = 0;
-        return "removed";
+    Result<std::string> replace(const Replacement& replacement) override {
+        if (name_.inode == 0) return fail(Errc::invalid, "nothing was taken out before");
+        if (const auto replaced = replace_ext_file(fs_, name_, replacement); !replaced) return fail(replaced.error());
+        if (const auto released = release(); !released) return fail(released.error());
+        return "replaced";
+    }
+
+    Result<std::string> plan(std::optional<uint64_t> replacement_size) override {
+        if (name_.inode == 0) return fail(Errc::invalid, "nothing was taken out before");
+        name_.inode = 0;
+        if (!replacement_size) return "removed";
+        if (ext_blocks_of(fs_, *replacement_size) > ext2fs_free_blocks_count(fs_->super) || fs_->super->s_free_inodes_count == 0)
+            return fail(Errc::unavailable, "there is no space for the known-good content");
+        return "replaced";
     }
 
     Result<void> close() override {
         const errcode_t code = ext2fs_close2(fs_, 0);
         fs_ = nullptr;
-        if (code) return failure("the ext filesystem cannot be written back", code);
+        if (code) return ext_failure("the ext filesystem cannot be written back", code);
         return {};
     }
 
   private:
+    /// Why names, inodes and bitmaps must not be written here; nullptr when they may.
+    const char* no_metadata() const {
+        ext2_super_block* super = fs_->super;
+        if (ext2fs_has_feature_journal_needs_recovery(super)) return "the journal holds changes that were not replayed";
+        if (!(super->s_state & EXT2_VALID_FS) || super->s_state & EXT2_ERROR_FS) return "the filesystem was not unmounted properly, or has errors";
+        if (ext2fs_has_feature_quota(super)) return "the filesystem counts quotas in files of its own";
+        if (ext2fs_has_feature_ea_inode(super)) return "the filesystem keeps attributes in inodes of their own";
+        return nullptr;
+    }
+
+    /// The inode has lost the name; the last one takes the inode with it.
+    Result<void> release() {
+        const ext2_ino_t number = std::exchange(name_.inode, 0);
+        const auto failed = [](const char* what, errcode_t code) { return ext_failure(what, code, Errc::unknown_outcome); };
+        ext2_inode_large inode{};
+        auto* plain = reinterpret_cast<ext2_inode*>(&inode);
+        if (const errcode_t code = ext2fs_read_inode_full(fs_, number, plain, sizeof inode)) return failed("the inode cannot be read", code);
+        if (inode.i_links_count > 0) --inode.i_links_count;
+        if (inode.i_links_count == 0) {
+            // Any time but zero marks a deleted inode; the last mount's own is as true as ours.
+            inode.i_dtime = std::max<uint32_t>(fs_->super->s_wtime, 1);
+            if (ext2fs_inode_has_valid_blocks2(fs_, plain))
+                if (const errcode_t code = ext2fs_punch(fs_, number, plain, nullptr, 0, ~0ULL)) return failed("the blocks cannot be freed", code);
+            if (inode.i_file_acl || inode.osd2.linux2.l_i_file_acl_high)
+                if (const errcode_t code = ext2fs_free_ext_attr(fs_, number, &inode)) return failed("the attributes cannot be freed", code);
+            ext2fs_inode_alloc_stats2(fs_, number, -1, 0);
+        }
+        if (const errcode_t code = ext2fs_write_inode_full(fs_, number, plain, sizeof inode)) return failed("the inode cannot be written", code);
+        return {};
+    }
+
     Result<MemoryFile> content_of(ext2_ino_t number) {
         ext2_inode inode{};
-        if (const errcode_t code = ext2fs_read_inode(fs_, number, &inode)) return failure("the inode cannot be read", code);
+        if (const errcode_t code = ext2fs_read_inode(fs_, number, &inode)) return ext_failure("the inode cannot be read", code);
         if (!LINUX_S_ISREG(inode.i_mode)) return fail(Errc::invalid, "it is no regular file any more");
         if (EXT2_I_SIZE(&inode) > largest_content) return fail(Errc::invalid, "the file is larger than two gigabytes");
         ext2_file_t file = nullptr;
-        if (const errcode_t code = ext2fs_file_open(fs_, number, 0, &file)) return failure("the file cannot be opened", code);
+        if (const errcode_t code = ext2fs_file_open(fs_, number, 0, &file)) return ext_failure("the file cannot be opened", code);
         auto memory = MemoryFile::create();
         std::vector<char> buffer(1U << 20);
         Result<void> state;
@@ -184,23 +126,22 @@ class ExtVolume : public CleanableVolume {
         for (;;) {
             unsigned got = 0;
             const errcode_t code = state ? ext2fs_file_read(file, buffer.data(), static_cast<unsigned>(buffer.size()), &got) : 0;
-            if (code) state = failure("the file cannot be read", code);
+            if (code) state = ext_failure("the file cannot be read", code);
             if (!state || got == 0) break;
             state = memory->append({buffer.data(), got});
         }
         ext2fs_file_close(file);
         if (state) state = memory->seal();
         if (!state) return fail(state.error());
-        inode_number_ = number;
+        name_.inode = number;
         facts_ = {number, inode.i_mode & 07777, inode_uid(inode), inode_gid(inode), inode.i_links_count, inode.i_mtime, inode.i_ctime, inode.i_atime};
         return memory;
     }
 
-    Target target_;
+    ExtTarget target_;
     ext2_filsys fs_ = nullptr;
-    ext2_ino_t parent_ = 0, inode_number_ = 0;
-    std::string name_;
-    FileFacts facts_;  // of inode_number_
+    ExtName name_;     // inode 0: nothing was taken
+    FileFacts facts_;  // of name_
 };
 
 }  // namespace

@@ -1,76 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a scan found goes, its content is kept, everything else stays, and the filesystem stays sound.
-#include "agent/scan/clean/sealed_file.hpp"
+#include "tests/integration/scan/cleaning.hpp"
 #include "tests/integration/scan/volume_group.hpp"
-#include "tests/integration/scan/workshop.hpp"
-
-#include <bailiff/dsse.hpp>
-#include <bailiff/json.hpp>
-
-#include <sys/stat.h>
 
 namespace bailiff::test {
 namespace {
 
 using Set = std::set<std::string>;
-
-struct CleanRun {
-    int exit = -1;
-    std::string out, err;
-    std::map<std::string, std::string> actions;  ///< "volume path" -> action
-};
-
-CleanRun clean_image(std::vector<std::string> arguments, const std::string& findings) {
-    arguments.insert(arguments.begin(), {BAILIFF_BIN_DIR "/bailiff-clean", "--json"});
-    agent::ProcessOptions options;
-    options.input = findings;
-    options.timeout = std::chrono::seconds(60);
-    const auto result = agent::Process::run(arguments, options);
-    if (!result) return {};
-    CleanRun run{result->exit_code, result->out, result->err, {}};
-    std::istringstream lines(result->out);
-    for (std::string line; std::getline(lines, line);) {
-        const Json json = Json::parse(line);
-        if (json.contains("action"))
-            run.actions[json["volume"].get<std::string>() + " " + json["path"].get<std::string>()] = json["action"].get<std::string>();
-    }
-    return run;
-}
-
-/// An overlay over a raw base, and the arguments that name both.
-struct Overlay {
-    std::string path;
-    std::vector<std::string> arguments;
-};
-Overlay overlay_of(Workshop& shop, const std::string& base) {
-    Overlay out{base + ".overlay", {"--format", "qcow2", "--backing", base, "--backing-format", "raw"}};
-    if (!std::filesystem::exists(shop.path("staff.pem"))) {
-        const auto key = agent::UnsealingKey::make();
-        std::ofstream(shop.path("staff.pem")) << key.private_pem();
-        std::ofstream(shop.path("staff.pub")) << key.public_half().public_pem();
-    }
-    Workshop::run({"qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", out.path});
-    out.arguments.push_back(out.path);
-    std::filesystem::create_directory(shop.path("kept"));
-    return out;
-}
-std::vector<std::string> keeping(const Workshop& shop, const Overlay& overlay) {
-    std::vector<std::string> out{"--keep", shop.path("kept"), "--keep-key", shop.path("staff.pub")};
-    out.insert(out.end(), overlay.arguments.begin(), overlay.arguments.end());
-    return out;
-}
-/// The overlay's first volume as a raw file, checked by e2fsck.
-std::string flattened(Workshop& shop, const Overlay& overlay) {
-    Workshop::run({"qemu-img", "convert", "-f", "qcow2", "-O", "raw", overlay.path, shop.path("flat.raw")});
-    return shop.path("flat.raw");
-}
-
-std::string unsealed(const Workshop& shop, const std::string& file) {
-    agent::ProcessOptions options;
-    options.output_cap_bytes = 16U << 20;
-    const auto result = agent::Process::run({BAILIFF_BIN_DIR "/bailiff-clean", "unseal", "--key", shop.path("staff.pem"), file}, options);
-    return result && result->ok() ? result->out : "";
-}
 
 TEST(Clean, ExtFilesAreRemovedAndKept) {
     Workshop shop;
@@ -199,12 +135,6 @@ TEST(Clean, AChangedFileAndWrongInputAreLeftAlone) {
     EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).found(), Set{"disk /eicar.com"}) << "nothing was touched";
 }
 
-std::vector<std::string> dry(const Overlay& overlay) {
-    std::vector<std::string> out{"--dry-run"};
-    out.insert(out.end(), overlay.arguments.begin(), overlay.arguments.end());
-    return out;
-}
-
 TEST(Clean, ADryRunSaysWhatWouldBeDoneAndWritesNothing) {
     Workshop shop;
     shop.file("eicar.com", eicar());
@@ -242,14 +172,6 @@ TEST(Clean, ADryRunSaysWhatWouldBeDoneAndWritesNothing) {
     EXPECT_NE(changed.out.find("scan again"), std::string::npos) << changed.out;
     ASSERT_EQ(clean_image(keeping(shop, overlay), found.out).exit, 0);
     for (const auto& [path, action] : clean_image(dry(overlay), found.out).actions) EXPECT_EQ(action, "absent") << path;
-}
-
-/// The lines of the `number`th run's record of changes.
-std::vector<Json> changes(const Workshop& shop, int number) {
-    std::vector<Json> out;
-    std::ifstream in(shop.path("kept/changes-000") + std::to_string(number) + ".jsonl");
-    for (std::string line; std::getline(in, line);) out.push_back(Json::parse(line));
-    return out;
 }
 
 TEST(Clean, EachChangeIsRecordedBeforeItIsMade) {

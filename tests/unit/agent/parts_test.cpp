@@ -306,11 +306,12 @@ TEST_F(ScannerTest, cleaning_gets_the_scans_own_report_and_only_overlays) {
     const auto clean = program("clean", "{\"path\":\"/evil\",\"action\":\"removed\"}\n{\"changed\":1,\"absent\":0,\"failed\":0}\n", 0);
     auto all = programs("", clean);
     all.keep_key = "/staff.pub";
+    all.known_good = {"/golden/debian", "/golden/ours"};
     const auto moved = ProcessScanner(all).clean(disks, found, "/keep");
     ASSERT_TRUE(moved) << moved.error().text;
     ASSERT_EQ(moved->size(), 1u);
     EXPECT_EQ(moved->front().signature, "Eicar");
-    EXPECT_EQ(file("clean.args"), "--json --keep /keep --keep-key /staff.pub --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
+    EXPECT_EQ(file("clean.args"), "--json --keep /keep --keep-key /staff.pub --known-good /golden/debian --known-good /golden/ours --format qcow2 --backing /images/data --backing-format raw /overlays/vdb\n");
     EXPECT_EQ(file("clean.in"), found.reports["vdb"] + "\n");
     found.reports["vda"] = found.reports["vdb"];
     EXPECT_EQ(ProcessScanner(programs("", clean)).clean(disks, found, "/keep").error().code, Errc::forbidden);
