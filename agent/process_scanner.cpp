@@ -27,6 +27,9 @@ ProcessOptions process_options(std::chrono::milliseconds timeout) {
     return options;
 }
 
+/// Whether bailiff-clean says with this word that the hit is not there any more.
+bool is_away(const std::string& action) { return action == "removed" || action == "replaced" || action == "blanked" || action == "absent"; }
+
 std::string last_line(const std::string& output) {
     size_t end = output.size();
     while (end > 0 && output[end - 1] == '\n') --end;
@@ -115,7 +118,7 @@ Result<std::vector<ScanHit>> ProcessScanner::clean(const std::vector<ScanTarget>
             const size_t end = std::min(ended->out.find('\n', begin), ended->out.size());
             const auto line = parse_json(std::string_view(ended->out).substr(begin, end - begin));
             begin = end + 1;
-            if (!line || !line->is_object() || !line->contains("path") || line->value("action", "failed") == "failed") continue;
+            if (!line || !line->is_object() || !line->contains("path") || !is_away(line->value("action", ""))) continue;
             const auto path = line->at("path").get<std::string>();
             const auto hit = std::find_if(verdict->hits.begin(), verdict->hits.end(), [&](const Finding& f) { return f.path == path; });
             if (hit != verdict->hits.end()) moved.push_back({hit->path, hit->signature, hit->engine, hit->sha256});

@@ -78,7 +78,9 @@ Result<void> ChangeRecord::note(const CleanRecord& record) {
 }
 
 Result<void> ChangeRecord::finish(const CleanSummary& summary) {
-    return write({{"step", "finish"}, {"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}}, true);
+    Json line = clean_summary(summary);
+    line["step"] = "finish";
+    return write(line, true);
 }
 
 }  // namespace bailiff::agent

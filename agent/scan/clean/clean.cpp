@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -35,27 +36,41 @@ bool only_zeros(int content, uint64_t size) {
 struct Target {
     CleanRecord record;   ///< path and volume
     std::string sha256;
-    uint64_t size = 0;
+    std::optional<uint64_t> size;
     Json found = Json::array();
     bool begun = false;   ///< its change was begun in the record
     std::string other;    ///< why it can only be blanked
+    bool hit = false;     ///< or else only suspicious
+    std::string why;      ///< it is suspicious
 };
 
-/// In the order of the verdict, each (volume, path) once.
-std::vector<Target> targets_of(const Verdict& found) {
+/// Each (volume, path) once, in the order of the verdict: hits first, so that what is both is a hit.
+std::vector<Target> targets_of(const CleanFindings& found) {
     std::vector<Target> out;
     std::map<std::pair<std::string, std::string>, size_t> seen;
-    for (const Finding& hit : found.hits) {
-        const auto [place, fresh] = seen.emplace(std::pair(hit.volume, hit.path), out.size());
+    const auto target_at = [&](const auto& item) -> Target& {
+        const auto [place, fresh] = seen.emplace(std::pair(item.volume, item.path), out.size());
         if (fresh) {
             Target target;
-            target.record.path = hit.path;
-            target.record.volume = hit.volume;
-            target.sha256 = hit.sha256;
-            target.size = hit.size;
+            target.record.path = item.path;
+            target.record.volume = item.volume;
+            target.sha256 = item.sha256;
+            target.size = item.size;
             out.push_back(std::move(target));
         }
-        out[place->second].found.push_back({{"engine", hit.engine}, {"signature", hit.signature}});
+        return out[place->second];
+    };
+    for (const Finding& hit : found.verdict.hits) {
+        Target& target = target_at(hit);
+        target.hit = true;
+        target.found.push_back({{"engine", hit.engine}, {"signature", hit.signature}});
+    }
+    for (const Suspicion& suspicion : found.suspicious) {
+        Target& target = target_at(suspicion);
+        target.found.push_back({{"rule", suspicion.rule}, {"reason", suspicion.reason}});
+        if (target.hit || !target.record.rule.empty()) continue;
+        target.record.rule = suspicion.rule;
+        target.why = suspicion.reason;
     }
     return out;
 }
@@ -72,13 +87,18 @@ class Cleaning {
   public:
     Cleaning(const CleanRequest& request, CleanListener& listener) : request_(request), listener_(listener) {
         summary_.dry_run = request.dry_run;
-        for (const Finding& hit : request.found.hits) found_.insert(hit.sha256);
+        for (const Finding& hit : request.found.verdict.hits) found_.insert(hit.sha256);
     }
 
     Result<CleanSummary> run() {
-        std::vector<Target> left = targets_of(request_.found);
+        std::vector<Target> left = targets_of(request_.found), listed;
         paths_ = left.size();
-        if (!request_.dry_run && !left.empty()) {
+        if (!request_.remove_suspicious) {
+            const auto first = std::stable_partition(left.begin(), left.end(), [](const Target& target) { return target.hit; });
+            std::move(first, left.end(), std::back_inserter(listed));
+            left.erase(first, left.end());
+        }
+        if (!request_.dry_run && paths_ > 0) {
             auto changes = ChangeRecord::create(request_.keep_folder, request_.overlay, request_.now);
             if (!changes) return fail(changes.error());
             changes_ = std::move(*changes);
@@ -103,13 +123,20 @@ class Cleaning {
             if (const auto finished = role->finish(); !finished) return fail(finished.error());
             left = std::move(others);
         }
+        for (Target& target : listed) {
+            target.record.action = CleanAction::listed;
+            target.record.sha256 = target.sha256;
+            target.record.size = target.size.value_or(0);
+            target.record.reason = target.why;
+            if (const auto told = tell(target); !told) return fail(told.error());
+        }
         if (changes_)
             if (const auto finished = changes_->finish(summary_); !finished) return fail(finished.error());
         return summary_;
     }
 
   private:
-    uint64_t done() const { return summary_.changed + summary_.absent + summary_.failed; }
+    uint64_t done() const { return summary_.changed + summary_.absent + summary_.failed + summary_.listed; }
 
     static bool failed(Target& target, std::string reason) {
         target.record.action = CleanAction::failed;
@@ -120,6 +147,7 @@ class Cleaning {
     /// One path: false when this role is not the one for its volume, an error when the role is gone.
     Result<bool> handle(CleaningRole& role, const RoleKind& kind, Target& target) {
         CleanRecord& record = target.record;
+        if (target.sha256.empty()) return failed(target, "the scan does not say which content is meant; look at it within the VM");
         auto taken = role.ask({{"take", record.path}, {"volume", record.volume}});
         if (!taken) return fail(taken.error());
         if (taken->has("other")) {
@@ -127,6 +155,8 @@ class Cleaning {
             return false;
         }
         if (taken->has("absent")) {
+            // Where a scan looked at free blocks, it names pieces of them so.
+            if (record.path.starts_with("/(")) return failed(target, "it lies where no file is; overwrite the free space from within the VM");
             record.action = CleanAction::absent;
             return true;
         }
@@ -137,7 +167,7 @@ class Cleaning {
         record.size = *size;
         record.sha256 = hex_of(*digest);
         if (record.sha256 != target.sha256) {
-            if (*size != target.size || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
+            if (*size != target.size.value_or(*size) || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
             record.action = CleanAction::absent;  // blanked by an earlier run
             return true;
         }
@@ -191,7 +221,10 @@ class Cleaning {
 
     Result<void> tell(const Target& target) {
         const CleanRecord& record = target.record;
-        ++(record.action == CleanAction::failed ? summary_.failed : record.action == CleanAction::absent ? summary_.absent : summary_.changed);
+        ++(record.action == CleanAction::failed   ? summary_.failed
+           : record.action == CleanAction::absent ? summary_.absent
+           : record.action == CleanAction::listed ? summary_.listed
+                                                  : summary_.changed);
         if (changes_)
             if (const auto written = target.begun ? changes_->end(record) : changes_->note(record); !written) return fail(written.error());
         listener_.record(record);
@@ -212,6 +245,7 @@ Json clean_record(const CleanRecord& record) {
     Json out{{"path", record.path}, {"volume", record.volume}, {"size", record.size}, {"action", name(record.action)}};
     if (!record.sha256.empty()) out["sha256"] = record.sha256;
     if (!record.reason.empty()) out["reason"] = record.reason;
+    if (!record.rule.empty()) out["rule"] = record.rule;
     if (!record.note.empty()) out["note"] = record.note;
     if (!record.replaced_by.empty()) out.update({{"replaced_by", record.replaced_by}, {"known_good", record.known_good}});
     if (!record.kept.empty()) out["kept"] = record.kept;
@@ -220,6 +254,7 @@ Json clean_record(const CleanRecord& record) {
 
 Json clean_summary(const CleanSummary& summary) {
     Json out{{"changed", summary.changed}, {"absent", summary.absent}, {"failed", summary.failed}};
+    if (summary.listed) out["listed"] = summary.listed;
     if (summary.dry_run) out["dry_run"] = true;
     return out;
 }

@@ -2,9 +2,9 @@
 // Cleaning an overlay: each hit's content is kept outside first, then taken away inside.
 #pragma once
 
+#include "agent/scan/clean/findings.hpp"
 #include "agent/scan/clean/sealed_file.hpp"
 #include "agent/scan/image/source.hpp"
-#include "agent/scan/scan_result.hpp"
 
 #include <bailiff/json.hpp>
 #include <bailiff/names.hpp>
@@ -28,6 +28,7 @@ enum class CleanAction {
     blanked,       ///< the content is zeros, in its place
     absent,        ///< nothing there, or blanked before
     failed,        ///< left alone; `reason` says why
+    listed,        ///< suspicious, and left alone: a person decides; `reason` says why
     would_remove,  ///< the same, of a dry run
     would_replace,
     would_blank,
@@ -38,7 +39,8 @@ struct CleanRecord {
     std::string sha256;        ///< of the content that was there; "" when there was none
     uint64_t size = 0;         ///< bytes
     CleanAction action = CleanAction::failed;
-    std::string reason;  ///< for `failed`: a sentence
+    std::string reason;  ///< for `failed` and `listed`: a sentence
+    std::string rule;    ///< of what is only suspicious: the rule that saw it
     std::string note;    ///< why a known-good file was not used; a sentence
     std::string replaced_by, known_good;  ///< for `replaced`: the SHA-256 of what stands there now, and the file, escaped, that it is a copy of
     std::string kept;    ///< the sealed file with the content, outside the image
@@ -46,13 +48,14 @@ struct CleanRecord {
 
 /// Of a dry run `changed` counts what would be.
 struct CleanSummary {
-    uint64_t changed = 0, absent = 0, failed = 0;
+    uint64_t changed = 0, absent = 0, failed = 0, listed = 0;
     bool dry_run = false;
 };
 
 struct CleanRequest {
     SourceSpec overlay;
-    Verdict found;
+    CleanFindings found;
+    bool remove_suspicious = false;   ///< as if they were hits; otherwise they are listed
     bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
     std::string keep_folder;  ///< unused by a dry run
     Instant now{};            ///< for the record of changes, and the inodes that are changed
@@ -72,7 +75,7 @@ class CleanListener {
 Json clean_record(const CleanRecord& record);
 Json clean_summary(const CleanSummary& summary);
 
-/// Handles each distinct (volume, path) of the verdict's hits once. A content that is not the one that was found is left alone.
+/// Handles each distinct (volume, path) of the verdict's hits once, then what is suspicious and no hit. A content that is not the one that was found is left alone.
 /// An error means that the image could not be opened, or that changes may not have reached it: then throw the overlay away.
 Result<CleanSummary> clean(const CleanRequest& request, CleanListener& listener);
 
@@ -89,6 +92,7 @@ struct Names<agent::CleanAction> {
                                       std::pair{E::blanked, std::string_view("blanked")},
                                       std::pair{E::absent, std::string_view("absent")},
                                       std::pair{E::failed, std::string_view("failed")},
+                                      std::pair{E::listed, std::string_view("listed")},
                                       std::pair{E::would_remove, std::string_view("would_remove")},
                                       std::pair{E::would_replace, std::string_view("would_replace")},
                                       std::pair{E::would_blank, std::string_view("would_blank")}};

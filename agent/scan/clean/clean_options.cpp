@@ -48,6 +48,7 @@ Result<CleanOptions> read_options(int argc, const char* const* argv) {
         ("keep-key", po::value(&keep_key), "file with the X25519 public key (PEM) that they are encrypted for (required likewise)")
         ("known-good", po::value(&request.known_good), "folder with a tree of known-good files, as an unpacked golden image; what was found is replaced by "
                                                        "the file of the same path there (ext2/3/4 only); again for the next tree")
+        ("remove-suspicious", po::bool_switch(&request.remove_suspicious), "take away also what the scan only calls suspicious; otherwise it is listed")
         ("findings", po::value(&out.findings), "file with what bailiff-scan --json printed; default: standard input")
         ("dry-run", po::bool_switch(&request.dry_run), "say what would be done to each path, and write nothing anywhere")
         ("json", po::bool_switch(&out.json), "print JSON lines instead of a table")

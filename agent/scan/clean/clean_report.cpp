@@ -20,6 +20,7 @@ const char* colour_of(CleanAction action) {
         case CleanAction::removed:
         case CleanAction::replaced:
         case CleanAction::blanked: return green;
+        case CleanAction::listed:
         case CleanAction::would_remove:
         case CleanAction::would_replace:
         case CleanAction::would_blank: return yellow;
@@ -58,6 +59,7 @@ void CleanReport::record(const CleanRecord& record) {
         std::printf(row, paint ? ("\x1b[" + colour + "m").c_str() : "", std::string(name(record.action)).c_str(), paint ? "\x1b[0m" : "", record.volume.c_str(),
                     record.sha256.empty() ? "-" : std::to_string(record.size).c_str(), record.path.c_str());
         if (!record.replaced_by.empty()) std::printf("%15sby %s, SHA-256 %s\n", "", record.known_good.c_str(), record.replaced_by.c_str());
+        if (!record.rule.empty()) std::printf("%15ssuspicious: %s\n", "", record.rule.c_str());
         for (const auto* why : {&record.reason, &record.note})
             if (!why->empty()) std::printf("%15s%s\n", "", why->c_str());
     }
@@ -82,6 +84,7 @@ void CleanReport::finish(const CleanSummary& summary, const CleanRequest& reques
     } else {
         std::printf("%llu %s, %llu absent, %llu failed", static_cast<unsigned long long>(summary.changed), summary.dry_run ? "would change" : "changed",
                     static_cast<unsigned long long>(summary.absent), static_cast<unsigned long long>(summary.failed));
+        if (summary.listed) std::printf(", %llu suspicious listed for a person to decide", static_cast<unsigned long long>(summary.listed));
         if (summary.dry_run) std::printf("; nothing was written\n");
         else std::printf("; contents are kept in %s\n", request.keep_folder.c_str());
     }

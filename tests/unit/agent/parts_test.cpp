@@ -321,6 +321,10 @@ TEST_F(ScannerTest, a_cleaning_that_fails_is_not_tried_again_on_the_same_overlay
     ScanOutcome found;
     found.reports["vdb"] = verdict_json(verdict(ScanVerdict::infected));
     EXPECT_EQ(ProcessScanner(programs("", program("clean", "", 2))).clean(disks, found, "/keep").error().code, Errc::invalid);
+    const auto listed = program("clean", "{\"path\":\"/evil\",\"action\":\"listed\"}\n{\"path\":\"/evil\",\"action\":\"would_remove\"}\n", 0);
+    EXPECT_TRUE(ProcessScanner(programs("", listed)).clean(disks, found, "/keep")->empty()) << "what is only listed is still there";
+    const auto replaced = program("clean", "{\"path\":\"/evil\",\"action\":\"replaced\"}\n", 0);
+    EXPECT_EQ(ProcessScanner(programs("", replaced)).clean(disks, found, "/keep")->size(), 1u);
     const auto partly = program("clean", "{\"path\":\"/evil\",\"action\":\"failed\"}\n", 3);
     EXPECT_TRUE(ProcessScanner(programs("", partly)).clean(disks, found, "/keep")->empty()) << "the next scan tells what is left";
 }
