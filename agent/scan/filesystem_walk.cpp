@@ -26,8 +26,8 @@ constexpr uint64_t ntfs_last_system_file = 23, ntfs_root = 5;
 
 class Walk {
   public:
-    Walk(TSK_FS_INFO* fs, const WalkLimits& limits, WalkSink& sink)
-        : fs_(fs), limits_(limits), sink_(sink), ntfs_(TSK_FS_TYPE_ISNTFS(fs->ftype)), buffer_(buffer_size) {}
+    Walk(TSK_FS_INFO* fs, const Image& image, const WalkLimits& limits, WalkSink& sink)
+        : fs_(fs), image_(image), limits_(limits), sink_(sink), ntfs_(TSK_FS_TYPE_ISNTFS(fs->ftype)), buffer_(buffer_size) {}
 
     Result<void> run() {
         auto walked = directories();
@@ -199,14 +199,14 @@ class Walk {
             return std::pair(small_a, a.first) < std::pair(small_b, b.first);
         });
         for (auto& one : waiting_) {
-            content(*one.attribute, one.path);
+            content(*one.file, *one.attribute, one.path);
             one.file.reset();
         }
         waiting_.clear();
         runs_waiting_ = 0;
     }
 
-    void content(const TSK_FS_ATTR& attribute, const std::string& path) {
+    void content(const TSK_FS_FILE& file, const TSK_FS_ATTR& attribute, const std::string& path) {
         const uint64_t size = attribute.size > 0 ? static_cast<uint64_t>(attribute.size) : 0;
         if (size > 0 && size <= limits_.file_size && (attribute.flags & TSK_FS_ATTR_ENC)) {
             sink_.skipped(path, SkipReason::encrypted, "the file is encrypted by Windows", size);
@@ -221,10 +221,34 @@ class Walk {
                 at += part;
             }
             return {};
-        });
+        }, [&](ContentPlace& place) { return describe(file, attribute, place); });
+    }
+
+    /// libtsk's reading of a content follows from these. What lies in the inode itself, or is compressed, is read each time: the
+    /// former costs nothing, the latter depends on more than on its runs.
+    bool describe(const TSK_FS_FILE& file, const TSK_FS_ATTR& attribute, ContentPlace& place) const {
+        constexpr int plain = TSK_FS_ATTR_NONRES | TSK_FS_ATTR_INUSE | TSK_FS_ATTR_SPARSE;
+        if (!(attribute.flags & TSK_FS_ATTR_NONRES) || (attribute.flags & ~plain) || !file.meta) return false;
+        const TSK_FS_META& meta = *file.meta;
+        for (const auto value : {static_cast<uint64_t>(meta.addr), static_cast<uint64_t>(meta.seq), static_cast<uint64_t>(meta.mtime), static_cast<uint64_t>(meta.mtime_nano),
+                                 static_cast<uint64_t>(meta.ctime), static_cast<uint64_t>(meta.ctime_nano), static_cast<uint64_t>(attribute.flags), uint64_t{attribute.id},
+                                 static_cast<uint64_t>(attribute.nrd.initsize), uint64_t{attribute.nrd.skiplen}})
+            place.number(value);
+        for (const TSK_FS_ATTR_RUN* run = attribute.nrd.run; run; run = run->next) {
+            if (run->flags & TSK_FS_ATTR_RUN_FLAG_FILLER) return false;
+            place.number(run->flags);
+            place.number(run->offset);
+            place.number(run->len);
+            if (run->flags & TSK_FS_ATTR_RUN_FLAG_SPARSE) continue;
+            const uint64_t block = fs_->block_size;
+            if (run->addr > (uint64_t{1} << 62) / block || run->len > (uint64_t{1} << 62) / block) return false;
+            place.run(image_, static_cast<uint64_t>(fs_->offset) + run->addr * block, run->len * block);
+        }
+        return true;
     }
 
     TSK_FS_INFO* fs_;
+    const Image& image_;
     const WalkLimits& limits_;
     WalkSink& sink_;
     bool ntfs_;
@@ -260,7 +284,7 @@ Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& l
     if (volume.kind == VolumeKind::btrfs) return walk_btrfs(image, volume, limits, sink);
     const auto filesystem = TskFilesystem::open(image, volume);
     if (!filesystem) return fail(filesystem.error());
-    return Walk(filesystem->fs(), limits, sink).run();
+    return Walk(filesystem->fs(), image, limits, sink).run();
 }
 
 }  // namespace bailiff::agent

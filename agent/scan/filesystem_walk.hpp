@@ -2,6 +2,7 @@
 // The walk over one filesystem, with libtsk where it knows it: every file's content into a sealed memory file. Runs in the reader only.
 #pragma once
 
+#include "agent/scan/fingerprint.hpp"
 #include "agent/scan/image/image.hpp"
 #include "agent/scan/image/volume.hpp"
 #include "agent/scan/scan_result.hpp"
@@ -27,6 +28,12 @@ class WalkSink {
     virtual ~WalkSink() = default;
     /// `memory_file` is sealed against every change and becomes the sink's. `path` is raw bytes.
     virtual void file(const std::string& path, uint64_t size, int memory_file) = 0;
+    /// The same with what it is told by; who keeps nothing of a scan need not know of it.
+    virtual void told_file(const std::string& path, uint64_t size, int memory_file, const Fingerprint& /*told_by*/) { file(path, size, memory_file); }
+    /// What is known of an earlier scan; without it every content is read, and walks gather no fingerprints.
+    virtual KnownContents* known() { return nullptr; }
+    /// A file that was not read, since it is known and nothing of it was written.
+    virtual void unchanged(const std::string& /*path*/, uint64_t /*size*/, const Fingerprint& /*told_by*/) {}
     virtual void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) = 0;
 };
 

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 namespace bailiff::agent {
 namespace {
@@ -34,6 +35,17 @@ void give_way() {
     constexpr int this_process = 1, last_of_best_effort = 2 << 13 | 7;   // linux/ioprio.h
     ::setpriority(PRIO_PROCESS, 0, 10);
     ::syscall(SYS_ioprio_set, this_process, 0, last_of_best_effort);
+}
+
+volatile std::sig_atomic_t asked_to_end = 0;
+
+/// The first signal ends the scan with what is known so far; a second one ends the program.
+void end_on_signals() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { asked_to_end = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
 }
 
 int run(int argc, char** argv) {
@@ -81,7 +93,12 @@ int run(int argc, char** argv) {
         }
     }
     options.settings.now = [&clock] { return ScanTime(clock.monotonic()); };
-    Report report(options.json, options.settings.now);
+    std::optional<Rescan> rescan;
+    if (!options.rescan.state.empty() && cache) rescan.emplace(options.rescan, source->identity);
+    options.settings.rescan = rescan ? &*rescan : nullptr;
+    options.settings.cancelled = [] { return asked_to_end != 0; };
+    end_on_signals();
+    Report report(options.json, options.progress, options.settings.now);
     const auto verdict = scan(std::move(*source), engines, options.settings, report);
     if (!verdict) return complain(verdict.error().text);
     report.finish(*verdict);

@@ -25,6 +25,13 @@ std::optional<uint64_t> parse_size(const std::string& text) {
     return value << shift;
 }
 
+/// What goes into an argument of qemu-nbd and into a name of NBD's.
+bool is_plain_name(const std::string& text) {
+    return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("._:+-@").find(c) != std::string_view::npos;
+    });
+}
+
 po::options_description visible() {
     po::options_description out("Options");
     out.add_options()
@@ -45,9 +52,17 @@ po::options_description visible() {
         ("file-timeout", po::value<uint64_t>()->default_value(180), "seconds that an engine may take for one file")
         ("cache", po::value<std::string>(), "remember in this file in which contents nothing was found, and match only the others")
         ("cache-size", po::value<std::string>()->default_value("512M"), "how large the cache may grow")
+        ("state", po::value<std::string>(), "keep in this file, one for each disk, what the next scan may pass over; needs --cache")
+        ("dirty-bitmap", po::value<std::string>(),
+         "read only what this dirty bitmap of the qcow2 image or NBD server shows as written since the scan that wrote --state; a bitmap that is missing, "
+         "disabled or inconsistent means that everything is read")
+        ("since", po::value<std::string>(), "the --mark of the scan from whose moment that bitmap counts (default: from a moment before any scan that named it)")
+        ("mark", po::value<std::string>(), "how the moment is called that this image is of, such as a libvirt checkpoint's name")
+        ("trust-metadata", "pass over files whose metadata and places are as they were, without a dirty bitmap; whoever is root in the guest can write to a file and set its times back")
         ("streams", po::value<unsigned>(), "files at once with each engine (default: two per core, so that none waits for its next one)")
         ("gentle", "give way to everything else on this host, in computing and on its disks")
         ("json", "print findings as JSON lines; the last line is the verdict")
+        ("progress", "with --json: print a line with files, bytes and, as far as it is known, the percentage every second")
         ("help", "print this")
         ("version", "print the version");
     return out;
@@ -129,7 +144,23 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
         o.cache_bytes = *most;
         if (*most < 1U << 20) mistake("--cache-size must be at least 1M");
     }
+    o.rescan.state = text("state");
+    o.rescan.dirty_bitmap = o.source.dirty_bitmap = text("dirty-bitmap");
+    o.rescan.since = text("since");
+    o.rescan.mark = text("mark");
+    o.rescan.trust_metadata = values.count("trust-metadata") != 0;
+    if (!o.rescan.state.empty() && o.cache.empty()) mistake("--state needs --cache, which knows what counts under the present signatures");
+    for (const char* name : {"dirty-bitmap", "since", "mark", "trust-metadata"})
+        if (values.count(name) && o.rescan.state.empty()) mistake("--" + std::string(name) + " needs --state");
+    for (const char* name : {"dirty-bitmap", "since", "mark"})
+        if (values.count(name) && !is_plain_name(text(name))) mistake("--" + std::string(name) + " must be 1 to 255 letters, digits, or any of . _ : + - @");
+    if (!o.rescan.dirty_bitmap.empty() && o.rescan.trust_metadata) mistake("--dirty-bitmap and --trust-metadata exclude each other");
+    if (!o.rescan.since.empty() && o.rescan.dirty_bitmap.empty()) mistake("--since needs --dirty-bitmap");
+    if (!o.rescan.dirty_bitmap.empty() && o.source.format != "qcow2" && o.source.image.find("://") == std::string::npos)
+        mistake("--dirty-bitmap needs --format qcow2 or an NBD server: a raw file keeps no record of what was written");
     o.gentle = values.count("gentle") != 0;
+    o.progress = values.count("progress") != 0;
+    if (o.progress && !values.count("json")) mistake("--progress needs --json: on a terminal progress is shown anyway");
     o.json = values.count("json") != 0;
     if (!mistakes.empty()) return fail(Errc::invalid, mistakes);
     return out;

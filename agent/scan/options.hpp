@@ -4,6 +4,7 @@
 
 #include "agent/scan/engines/lane.hpp"
 #include "agent/scan/image/source.hpp"
+#include "agent/scan/rescan.hpp"
 #include "agent/scan/scan.hpp"
 
 #include <bailiff/result.hpp>
@@ -19,9 +20,11 @@ struct ScanOptions {
     std::string yara;       ///< folder of rules; "" for none
     std::string cache;      ///< file; "" for none
     uint64_t cache_bytes = 0;
-    ScanSettings settings;  ///< its clock and its cache are set by main
+    RescanOptions rescan;
+    ScanSettings settings;  ///< its clock, its cache and what it keeps are set by main
     bool gentle = false;    ///< low priorities, for this process and all that it starts
     bool json = false;
+    bool progress = false;  ///< as JSON lines, too
 };
 
 struct ParsedOptions {

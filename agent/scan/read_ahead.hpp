@@ -18,6 +18,8 @@ class ReadAheadImage : public Image {
     explicit ReadAheadImage(std::unique_ptr<Image> image) : image_(std::move(image)) {}
     uint64_t size() const override { return image_->size(); }
     bool read(uint64_t offset, std::span<uint8_t> out) override;
+    bool places(uint64_t offset, uint64_t length, const TakePlace& take) const override { return image_->places(offset, length, take); }
+    Result<void> written(DirtyMap& map) override { return image_->written(map); }
 
   private:
     std::unique_ptr<Image> image_;

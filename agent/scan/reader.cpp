@@ -2,12 +2,18 @@
 // The reader's process, from both sides.
 #include "agent/scan/reader.hpp"
 
+#include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/box/sandbox.hpp"
+#include "agent/scan/image/used_bytes.hpp"
 #include "agent/scan/leftovers.hpp"
 #include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 
 namespace bailiff::agent {
@@ -16,7 +22,8 @@ namespace {
 /// Ships what the walk finds, never more than the credit that the scan gives back as it finishes files.
 class ChannelSink : public WalkSink {
   public:
-    void file(const std::string& path, uint64_t size, int memory_file) override {
+    void file(const std::string& path, uint64_t size, int memory_file) override { told_file(path, size, memory_file, no_fingerprint); }
+    void told_file(const std::string& path, uint64_t size, int memory_file, const Fingerprint& told_by) override {
         const Descriptor content(memory_file);
         collect(Wait::no);
         while (files_ahead_ > 0 && (files_ahead_ >= most_files_ahead || bytes_ahead_ + size > most_bytes_ahead)) collect(Wait::yes);
@@ -24,10 +31,24 @@ class ChannelSink : public WalkSink {
         message.kind = ReaderMessageKind::file;
         message.path = path;
         message.size = size;
+        message.fingerprint = told_by;
         send(message, content.fd());
         ++files_ahead_;
         bytes_ahead_ += size;
     }
+    KnownContents* known() override { return known_ ? &*known_ : nullptr; }
+    void unchanged(const std::string& path, uint64_t size, const Fingerprint& told_by) override {
+        collect(Wait::no);
+        ReaderMessage message;
+        message.kind = ReaderMessageKind::unchanged;
+        message.path = path;
+        message.size = size;
+        message.fingerprint = told_by;
+        send(message);
+    }
+    /// Tells the scan what was written to the disk, and takes in what need not be read.
+    void ask_what_is_known(Image& image, const std::string& dirty_bitmap);
+
     void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) override {
         ReaderMessage message;
         message.kind = ReaderMessageKind::skipped;
@@ -55,7 +76,33 @@ class ChannelSink : public WalkSink {
     }
     size_t files_ahead_ = 0;
     uint64_t bytes_ahead_ = 0;
+    std::optional<KnownContents> known_;
 };
+
+void ChannelSink::ask_what_is_known(Image& image, const std::string& dirty_bitmap) {
+    ReaderMessage changes;
+    changes.kind = ReaderMessageKind::changes;
+    changes.start = image.size();
+    DirtyMap written;
+    if (!dirty_bitmap.empty()) {
+        if (const auto told = image.written(written); told) changes.size = written.bytes();
+        else changes.text = told.error().text;
+    }
+    send(changes);
+    const auto packet = receive_packet(role_channel, Wait::yes, 8);
+    if (!packet || !*packet) ::_exit(1);
+    const auto size = sealed_size((*packet)->descriptor.fd());
+    if (!size) ::_exit(1);
+    std::vector<Fingerprint> sorted(*size / sizeof(Fingerprint));
+    auto* bytes = reinterpret_cast<char*>(sorted.data());
+    for (size_t at = 0, all = sorted.size() * sizeof(Fingerprint); at < all;) {
+        const ssize_t n = ::pread((*packet)->descriptor.fd(), bytes + at, all - at, static_cast<off_t>(at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) ::_exit(1);
+        at += static_cast<size_t>(n);
+    }
+    known_.emplace(std::move(sorted), std::move(written));
+}
 
 void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, ChannelSink& sink) {
     ReaderMessage begin;
@@ -82,6 +129,7 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
         case VolumeKind::xfs:
         case VolumeKind::btrfs:
         case VolumeKind::boot_code: {
+            if (KnownContents* known = sink.known()) known->begin(volume);
             const auto walked = walk_volume(volume.on(image), volume, limits, sink);
             end.state = walked ? VolumeState::read : VolumeState::unreadable;
             if (!walked) end.text = walked.error().text;
@@ -129,7 +177,8 @@ int run_reader(const std::vector<std::string>& arguments) {
     ChannelSink sink;
     ReaderMessage failed;
     WalkLimits limits;
-    if (arguments.size() != 5) return 2;
+    if (arguments.size() != 5 && arguments.size() != 6) return 2;
+    const bool by_changes = arguments.size() == 6;
     limits.file_size = std::strtoull(arguments[2].c_str(), nullptr, 10);
     limits.entries = std::strtoull(arguments[3].c_str(), nullptr, 10);
     limits.leftovers = arguments[4] == "leftovers";
@@ -140,14 +189,20 @@ int run_reader(const std::vector<std::string>& arguments) {
         sink.send(failed);
         return 1;
     }
-    auto image = arguments[0] == "nbd" ? open_nbd_image(role_image, arguments[1]) : open_raw_image(role_image);
+    auto image = arguments[0] == "nbd" ? open_nbd_image(role_image, arguments[1], by_changes ? arguments[5] : "") : open_raw_image(role_image);
     if (!image) {
         failed.text = image.error().text;
         sink.send(failed);
         return 1;
     }
     ReadAheadImage ahead(std::move(*image));
+    if (by_changes) sink.ask_what_is_known(ahead, arguments[5]);
     const auto volumes = find_volumes(ahead);
+    ReaderMessage total;
+    total.kind = ReaderMessageKind::total;
+    for (const Volume& volume : volumes) total.size = std::min(total.size + used_bytes(volume.on(ahead), volume), uint64_t{1} << 62);
+    if (limits.leftovers) total.size = ahead.size();
+    sink.send(total);
     for (const Volume& volume : volumes) read_volume(ahead, volume, limits, sink);
     if (limits.leftovers) read_gaps(ahead, volumes, limits, sink);
     ReaderMessage done;
@@ -156,11 +211,12 @@ int run_reader(const std::vector<std::string>& arguments) {
     return 0;
 }
 
-Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits) {
-    return start_role("reader",
-                      {export_name ? "nbd" : "raw", export_name.value_or(""), std::to_string(limits.file_size),
-                       std::to_string(limits.entries), limits.leftovers ? "leftovers" : "files"},
-                      image);
+Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits,
+                                 const std::optional<std::string>& dirty_bitmap) {
+    std::vector<std::string> arguments{export_name ? "nbd" : "raw", export_name.value_or(""), std::to_string(limits.file_size), std::to_string(limits.entries),
+                                       limits.leftovers ? "leftovers" : "files"};
+    if (dirty_bitmap) arguments.push_back(*dirty_bitmap);
+    return start_role("reader", arguments, image);
 }
 
 }  // namespace bailiff::agent

@@ -17,10 +17,13 @@ namespace bailiff::agent {
 inline constexpr size_t most_files_ahead = 32;
 inline constexpr uint64_t most_bytes_ahead = 128U << 20;
 
-/// Starts the walk of an image: `export_name` is set when `image` is a connected NBD socket.
-Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits);
+/// Starts the walk of an image: `export_name` is set when `image` is a connected NBD socket. With `dirty_bitmap` (a name, or ""
+/// for none) the reader first sends `changes` and waits for a packet with the fingerprints of what it need not read.
+Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits,
+                                 const std::optional<std::string>& dirty_bitmap = std::nullopt);
 
-/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries, files or leftovers.
+/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries, files or leftovers, and for a
+/// scan that goes by what changed the dirty bitmap's name.
 int run_reader(const std::vector<std::string>& arguments);
 
 }  // namespace bailiff::agent

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// kind, reason, state, start, size, then four texts, each after its two-byte length; all little endian.
+// kind, reason, state, start, size, fingerprint, then four texts, each after its two-byte length; all little endian.
 #include "agent/scan/reader_message.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace bailiff::agent {
 namespace {
 
-constexpr size_t volume_cap = longest_volume_name, filesystem_cap = 64, path_cap = 8192, text_cap = 2048, fixed = 3 + 16;
+constexpr size_t volume_cap = longest_volume_name, filesystem_cap = 64, path_cap = 8192, text_cap = 2048, fixed = 3 + 16 + std::tuple_size_v<Fingerprint>;
 
 void put(std::vector<uint8_t>& out, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -44,6 +45,7 @@ std::vector<uint8_t> encode(const ReaderMessage& message) {
     put(out, static_cast<uint64_t>(message.state), 1);
     put(out, message.start, 8);
     put(out, message.size, 8);
+    out.insert(out.end(), message.fingerprint.begin(), message.fingerprint.end());
     put(out, message.volume, volume_cap);
     put(out, message.filesystem, filesystem_cap);
     put(out, message.path, path_cap);
@@ -55,11 +57,12 @@ Result<ReaderMessage> decode_reader_message(Bytes packet) {
     const auto refuse = [] { return fail(Errc::invalid, "the reader sent a packet that is not of the protocol"); };
     if (packet.size() < fixed || packet.size() > largest_reader_message) return refuse();
     ReaderMessage out;
-    if (packet[0] < 1 || packet[0] > static_cast<uint8_t>(ReaderMessageKind::failed)) return refuse();
+    if (packet[0] < 1 || packet[0] > static_cast<uint8_t>(ReaderMessageKind::unchanged)) return refuse();
     out.kind = static_cast<ReaderMessageKind>(packet[0]);
     if (!known(packet[1], out.reason) || !known(packet[2], out.state)) return refuse();
     out.start = little_endian<uint64_t>(packet, 3);
     out.size = little_endian<uint64_t>(packet, 11);
+    std::copy_n(packet.begin() + 19, out.fingerprint.size(), out.fingerprint.begin());
     constexpr uint64_t most = uint64_t{1} << 62;
     if (out.start > most || out.size > most) return refuse();
     Bytes rest = packet.subspan(fixed);

@@ -2,6 +2,7 @@
 // What the sandboxed reader tells the scan: packets of at most 16 KiB, decoded by the side that does not trust them.
 #pragma once
 
+#include "agent/scan/fingerprint.hpp"
 #include "agent/scan/image/byte_order.hpp"
 #include "agent/scan/scan_result.hpp"
 
@@ -21,6 +22,9 @@ enum class ReaderMessageKind : uint8_t {
     skipped,      ///< path, reason, text, size
     finished,     ///< the walk is over; nothing follows
     failed,       ///< the image cannot be read at all: text
+    changes,      ///< before anything else, when asked: start = the disk's bytes, size = how many of them were written, or text = why that is not known
+    total,        ///< before the first volume: size = the bytes that the volumes say they use; an estimate
+    unchanged,    ///< path, size, fingerprint of a file that is known and was not read
 };
 
 /// One packet. Which fields mean something depends on the kind; the others are empty.
@@ -29,6 +33,7 @@ struct ReaderMessage {
     SkipReason reason = SkipReason::error;
     VolumeState state = VolumeState::unreadable;
     uint64_t start = 0, size = 0;
+    Fingerprint fingerprint{};  ///< none: a content that must be read each time
     std::string volume, filesystem;
     std::string path;  ///< raw bytes
     std::string text;  ///< for people; may carry hostile bytes, escape before showing

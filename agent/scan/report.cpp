@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -12,7 +13,7 @@ namespace bailiff::agent {
 namespace {
 
 constexpr std::chrono::seconds quiet_time{2};
-constexpr std::chrono::milliseconds between{200};
+constexpr std::chrono::milliseconds between{200}, between_lines{1000};
 constexpr const char *red = "1;31", *yellow = "33", *green = "1;32";
 
 std::string bytes_text(uint64_t bytes) {
@@ -23,6 +24,12 @@ std::string bytes_text(uint64_t bytes) {
     char out[32];
     std::snprintf(out, sizeof out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return out;
+}
+
+std::string time_text(double seconds) {
+    const auto whole = static_cast<unsigned long long>(seconds);
+    if (whole < 120) return std::to_string(whole) + " s";
+    return whole < 7200 ? std::to_string(whole / 60) + " min" : std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
 }
 
 /// Whether standard output shows colours, and its reader has not asked for none (no-color.org).
@@ -42,8 +49,8 @@ const char* colour_of(ScanVerdict verdict) {
 
 }  // namespace
 
-Report::Report(bool json, std::function<ScanTime()> now)
-    : json_(json), terminal_(::isatty(STDERR_FILENO) == 1), colours_(!json && shows_colours()), now_(std::move(now)), started_(now_()), next_(started_ + quiet_time) {}
+Report::Report(bool json, bool tells_progress, std::function<ScanTime()> now)
+    : json_(json), tells_progress_(json && tells_progress), terminal_(::isatty(STDERR_FILENO) == 1), colours_(!json && shows_colours()), now_(std::move(now)), started_(now_()), next_(started_ + quiet_time), next_line_(started_ + between_lines) {}
 
 std::string Report::painted(const std::string& text, const char* colour) const {
     return colours_ ? "\x1b[" + std::string(colour) + "m" + text + "\x1b[0m" : text;
@@ -79,16 +86,31 @@ void Report::volume(const ScannedVolume& volume) {
     for (const auto& note : volume.notes) std::printf("note     %s: %s\n", volume.name.c_str(), note.c_str());
 }
 
-void Report::progress(uint64_t files, uint64_t bytes, uint64_t hits) {
-    if (!terminal_) return;
+void Report::note(const std::string& text) {
+    clear_progress();
+    std::fprintf(stderr, "bailiff-scan: note: %s\n", text.c_str());
+}
+
+void Report::progress(const ScanProgress& p) {
     const ScanTime now = now_();
-    if (now < next_) return;
+    if (tells_progress_ && now >= next_line_) {
+        next_line_ = now + between_lines;
+        std::printf("%s\n", progress_json(p).c_str());
+        std::fflush(stdout);
+    }
+    if (!terminal_ || now < next_) return;
     next_ = now + between;
     shown_ = true;
     const double seconds = std::chrono::duration<double>(now - started_).count();
-    std::fprintf(stderr, "\r\x1b[K%.0f s  %llu files (%.0f/s), %s (%s/s), %llu found", seconds, static_cast<unsigned long long>(files),
-                 static_cast<double>(files) / seconds, bytes_text(bytes).c_str(), bytes_text(static_cast<uint64_t>(static_cast<double>(bytes) / seconds)).c_str(),
-                 static_cast<unsigned long long>(hits));
+    std::string left;
+    if (const auto percent = p.percent()) {
+        left = ", " + std::to_string(*percent) + " %";
+        // A rate taken from the first few files would be a guess.
+        if (*percent >= 2) left += ", " + time_text(seconds * static_cast<double>(p.total_bytes - std::min(p.bytes, p.total_bytes)) / static_cast<double>(p.bytes)) + " left";
+    }
+    std::fprintf(stderr, "\r\x1b[K%s  %llu files (%.0f/s), %s (%s/s), %llu found%s", time_text(seconds).c_str(), static_cast<unsigned long long>(p.files),
+                 static_cast<double>(p.files) / seconds, bytes_text(p.bytes).c_str(), bytes_text(static_cast<uint64_t>(static_cast<double>(p.bytes) / seconds)).c_str(),
+                 static_cast<unsigned long long>(p.hits), left.c_str());
 }
 
 void Report::finish(const Verdict& verdict) {
@@ -101,7 +123,9 @@ void Report::finish(const Verdict& verdict) {
             if (!engine.reports_limits)
                 std::printf("note     %s keeps silent when a file exceeds its limits; set 'AlertExceedsMax yes' in clamd.conf to be told\n", engine.name.c_str());
         }
-        const std::string known = verdict.known ? " (" + std::to_string(verdict.known) + " known)" : "";
+        std::string known = verdict.known ? " (" + std::to_string(verdict.known) + " known" : "";
+        if (verdict.unchanged) known += ", of which " + std::to_string(verdict.unchanged) + " unchanged and not read";
+        if (verdict.known) known += ")";
         std::printf("%s: %llu files%s, %s in %.1f s; %llu found, %llu not scanned\n", painted(std::string(name(verdict.verdict)), colour_of(verdict.verdict)).c_str(),
                     static_cast<unsigned long long>(verdict.files), known.c_str(), bytes_text(verdict.bytes).c_str(),
                     static_cast<double>(verdict.duration_ms) / 1000, static_cast<unsigned long long>(verdict.hits_total),

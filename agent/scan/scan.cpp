@@ -30,6 +30,8 @@ struct FileInScan {
     size_t engines_left = 0;
     std::optional<ContentDigest> digest;
     int broken_off = 0;  ///< how often an engine went away with it
+    Fingerprint told_by{};
+    bool silent = true;  ///< nothing of it is to be told: only such a content may be passed over next time
 };
 using FileRef = std::list<FileInScan>::iterator;
 
@@ -53,8 +55,8 @@ struct EngineState {
 
 class Scan {
   public:
-    Scan(RoleProcess reader, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
-        : reader_(std::move(reader)), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
+    Scan(RoleProcess reader, const Source& source, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
+        : reader_(std::move(reader)), source_(source), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
         for (const auto& engine : engines) {
             EngineState& state = add(*engine);
             if (settings.cache && !engine->signature_set().empty()) state.set = settings.cache->number_of(engine->signature_set());
@@ -69,6 +71,10 @@ class Scan {
 
     Result<Verdict> run() {
         while (!aborted_ && (!reader_done_ || !files_.empty())) {
+            if (settings_.cancelled && settings_.cancelled()) {
+                abort(SkipReason::cancelled, "the scan was ended before its time; what is not listed was not scanned");
+                break;
+            }
             feed();
             if (aborted_ || (reader_done_ && files_.empty())) break;
             wait();
@@ -126,6 +132,7 @@ class Scan {
 
     void take(ReaderMessage message, Descriptor content) {
         const bool of_volume = message.kind == ReaderMessageKind::file || message.kind == ReaderMessageKind::skipped ||
+                               message.kind == ReaderMessageKind::unchanged ||
                                message.kind == ReaderMessageKind::note || message.kind == ReaderMessageKind::volume_end;
         if (of_volume != in_volume_ && message.kind != ReaderMessageKind::failed)
             return reader_lost("the sandboxed reader broke the protocol");
@@ -155,9 +162,13 @@ class Scan {
             }
             case ReaderMessageKind::file: take_file(std::move(message), std::move(content)); break;
             case ReaderMessageKind::skipped:
+                skipped_bytes_ = std::min(skipped_bytes_ + message.size, total_bytes_);
                 skip({escape_path(message.path), volume_name(), message.reason, escape_path(message.text), message.size});
                 break;
-            case ReaderMessageKind::finished: reader_done_ = true; break;
+            case ReaderMessageKind::changes: offer_known(message); break;
+            case ReaderMessageKind::total: total_bytes_ = message.size; break;
+            case ReaderMessageKind::unchanged: take_unchanged(message); break;
+            case ReaderMessageKind::finished: reader_done_ = walked_ = true; break;
             case ReaderMessageKind::failed:
                 if (!verdict_.volumes.empty()) return reader_lost(escape_path(message.text));
                 cannot_open_ = escape_path(message.text);
@@ -169,7 +180,7 @@ class Scan {
     void take_file(ReaderMessage message, Descriptor content) {
         const auto size = sealed_size(content.fd());
         if (!size || *size != message.size || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
-        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, std::nullopt, 0});
+        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, std::nullopt, 0, message.fingerprint, true});
         const FileRef file = std::prev(files_.end());
         // The reader's word for a digest would count for nothing: it may be in the hands of what it reads.
         if (std::any_of(engines_.begin(), engines_.end(), [](const EngineState& engine) { return engine.set != 0; }))
@@ -178,6 +189,7 @@ class Scan {
         for (auto& engine : engines_) {
             if (engine.whole) continue;
             if (*size > engine.engine->largest_file()) {
+                file->silent = false;
                 skip({file->path, file->volume, SkipReason::size,
                       "larger than the " + std::to_string(engine.engine->largest_file()) + " bytes that " + engine.facts.name + " is given", *size});
                 continue;
@@ -205,10 +217,41 @@ class Scan {
         release(file);
     }
 
+    /// The reader waits until it knows what it need not read.
+    void offer_known(const ReaderMessage& message) {
+        if (!settings_.rescan || !verdict_.volumes.empty() || offered_) return reader_lost("the sandboxed reader broke the protocol");
+        offered_ = true;
+        const bool told = !source_.dirty_bitmap.empty() && message.text.empty();
+        const auto known_to_all = [&](const ContentDigest& digest) {
+            return settings_.cache && std::all_of(engines_.begin(), engines_.end(), [&](const EngineState& engine) {
+                if (engine.whole || settings_.cache->knows(engine.set, digest)) return true;
+                // What only new signatures have not seen is read, for them.
+                if (engine.newer || !settings_.cache->knows(engine.older_set, digest)) return false;
+                remember(engine, digest);
+                return true;
+            });
+        };
+        const auto offer = settings_.rescan->offer({message.start, message.size, told, source_.bitmap_problem + escape_path(message.text)}, known_to_all);
+        for (const auto& note : settings_.rescan->notes()) listener_.note(note);
+        if (!offer) return reader_lost(offer.error().text);
+        static constexpr uint8_t go[] = {1};
+        send_packet(reader_.channel.fd(), go, offer->fd());
+    }
+
+    void take_unchanged(const ReaderMessage& message) {
+        const ContentDigest* digest = offered_ ? settings_.rescan->offered(message.fingerprint) : nullptr;
+        if (!digest || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
+        settings_.rescan->keep(message.fingerprint, *digest);
+        ++verdict_.files, ++verdict_.volumes.back().files, ++verdict_.known, ++verdict_.unchanged;
+        verdict_.bytes += message.size, verdict_.volumes.back().bytes += message.size;
+        verdict_.read = ScanScope::changed;
+    }
+
     /// Forgets a file and lets the reader send another.
     void release(FileRef file) {
         uint8_t credit[8];
         for (int i = 0; i < 8; ++i) credit[i] = static_cast<uint8_t>(file->size >> (8 * i));
+        if (settings_.rescan && file->silent && file->digest) settings_.rescan->keep(file->told_by, *file->digest);
         files_.erase(file);
         if (!reader_done_) send_packet(reader_.channel.fd(), credit);
     }
@@ -252,6 +295,7 @@ class Scan {
         }
         if (!answer.signatures.empty() && !file->digest) file->digest = digest_of(file->content.fd(), file->size).value_or(ContentDigest{});
         if (answer.signatures.empty() && !answer.not_scanned && file->digest) remember(engine, *file->digest);
+        if (!answer.signatures.empty() || answer.not_scanned) file->silent = false;
         for (const auto& signature : answer.signatures) {
             Finding hit{file->path, file->volume, signature, engine.facts.name, hex_of(*file->digest), file->size};
             ++verdict_.hits_total;
@@ -332,7 +376,7 @@ class Scan {
         if (listening && polled.back().revents) read_packet();
         else if (listening && files_.empty() && now - heard_ > settings_.reader_silence) reader_lost("the sandboxed reader did nothing for too long");
         if (!files_.empty()) heard_ = now;
-        listener_.progress(verdict_.files, verdict_.bytes, verdict_.hits_total);
+        listener_.progress({verdict_.files, verdict_.bytes + skipped_bytes_, verdict_.hits_total, total_bytes_});
     }
 
     void finish() {
@@ -340,6 +384,8 @@ class Scan {
             write_down();
             settings_.cache->trim();
         }
+        if (settings_.rescan && offered_)
+            if (const auto written = settings_.rescan->write(walked_ && !aborted_); !written) listener_.note(written.error().text);
         if (in_volume_) {
             verdict_.volumes.back().state = VolumeState::unreadable;
             verdict_.volumes.back().reason = "the scan was broken off";
@@ -353,6 +399,7 @@ class Scan {
     }
 
     RoleProcess reader_;
+    const Source& source_;
     const ScanSettings& settings_;
     ScanListener& listener_;
     ScanTime started_, heard_;
@@ -360,18 +407,20 @@ class Scan {
     std::list<FileInScan> files_;
     std::list<EngineState> engines_;
     std::string cannot_open_;
-    bool in_volume_ = false, reader_done_ = false, aborted_ = false;
+    uint64_t total_bytes_ = 0, skipped_bytes_ = 0;
+    bool in_volume_ = false, reader_done_ = false, walked_ = false, offered_ = false, aborted_ = false;
 };
 
 }  // namespace
 
 Result<Verdict> scan(Source source, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings,
                      ScanListener& listener) {
-    auto reader = start_reader(source.image.fd(), source.export_name, settings.limits);
+    auto reader = start_reader(source.image.fd(), source.export_name, settings.limits,
+                               settings.rescan ? std::optional(source.dirty_bitmap) : std::nullopt);
     if (!reader) return fail(reader.error());
     // The reader holds it now; with our copy closed, qemu-nbd ends when the reader does.
     source.image.reset();
-    return Scan(std::move(*reader), engines, settings, listener).run();
+    return Scan(std::move(*reader), source, engines, settings, listener).run();
 }
 
 }  // namespace bailiff::agent

@@ -7,6 +7,7 @@
 #include "agent/scan/engines/verdict_cache.hpp"
 #include "agent/scan/image/source.hpp"
 #include "agent/scan/reader.hpp"
+#include "agent/scan/rescan.hpp"
 #include "agent/scan/scan_result.hpp"
 
 #include <chrono>
@@ -25,6 +26,8 @@ struct ScanSettings {
     std::function<ScanTime()> now;             ///< monotonic
     VerdictCache* cache = nullptr;             ///< null: every content is matched
     NewSignatures* new_signatures = nullptr;   ///< of ClamAV; null: what the present signatures did not see is matched with all of them
+    Rescan* rescan = nullptr;                  ///< null: every content is read, and nothing is kept of this scan; needs `cache`
+    std::function<bool()> cancelled;           ///< asked twice a second at least; true ends the scan as incomplete
 };
 
 /// Told of each finding as it comes, on the scan's thread.
@@ -34,7 +37,8 @@ class ScanListener {
     virtual void hit(const Finding&) {}
     virtual void skipped(const SkippedItem&) {}
     virtual void volume(const ScannedVolume&) {}
-    virtual void progress(uint64_t files, uint64_t bytes, uint64_t hits) = 0;
+    virtual void note(const std::string&) {}
+    virtual void progress(const ScanProgress& progress) = 0;
 };
 
 /// Scans to the end. An error means that the image could not be opened at all; everything later ends in the verdict.

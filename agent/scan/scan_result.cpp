@@ -99,11 +99,35 @@ std::string skipped_json(const SkippedItem& item) {
     return dump_json(out);
 }
 
+std::optional<unsigned> ScanProgress::percent() const {
+    if (total_bytes == 0) return std::nullopt;
+    return static_cast<unsigned>(std::min(99.0, 100.0 * static_cast<double>(bytes) / static_cast<double>(total_bytes)));
+}
+
+std::string progress_json(const ScanProgress& progress) {
+    Json out{{"files", progress.files}, {"bytes", progress.bytes}, {"found", progress.hits}};
+    if (const auto percent = progress.percent()) out["total_bytes"] = progress.total_bytes, out["percent"] = *percent;
+    return dump_json(Json{{"progress", out}});
+}
+
+std::optional<unsigned> scan_percent(std::string_view line) {
+    if (line.substr(0, 12) != "{\"progress\":" || line.size() >= longest_progress_line) return std::nullopt;
+    const auto json = parse_json(line);
+    if (!json || !json->at("progress").is_object()) return std::nullopt;
+    std::vector<Mistake> mistakes;
+    JsonReader in(json->at("progress"), mistakes);
+    if (!in.has("percent")) return std::nullopt;
+    const auto percent = in.integer("percent", 0, 100);
+    return mistakes.empty() ? std::optional(static_cast<unsigned>(percent)) : std::nullopt;
+}
+
 std::string verdict_json(const Verdict& verdict) {
     return dump_json(Json{{"verdict", name(verdict.verdict)},
                           {"files", verdict.files},
                           {"bytes", verdict.bytes},
                           {"known", verdict.known},
+                          {"unchanged", verdict.unchanged},
+                          {"read", name(verdict.read)},
                           {"skipped", array_of(verdict.skipped)},
                           {"skipped_total", verdict.skipped_total},
                           {"hits", array_of(verdict.hits)},
@@ -127,6 +151,9 @@ Result<Verdict> parse_verdict(std::string_view output) {
     v.files = count(in, "files");
     v.bytes = count(in, "bytes");
     v.known = count(in, "known", false);
+    v.unchanged = count(in, "unchanged", false);
+    // Verdicts from before scans could pass over anything say nothing of it.
+    if (in.has("read")) v.read = in.word("read", ScanScope::changed);
     objects(in, "skipped", mistakes, [&](JsonReader& item) { v.skipped.push_back(read_skipped(item)); });
     v.skipped_total = count(in, "skipped_total");
     objects(in, "hits", mistakes, [&](JsonReader& item) { v.hits.push_back(read_hit(item)); });
@@ -150,6 +177,8 @@ Result<Verdict> parse_verdict(std::string_view output) {
         if (v.skipped.size() != std::min<uint64_t>(v.skipped_total, most_listed))
             in.mistake("skipped_total", "does not fit the items that are listed");
         if (v.known > v.files) in.mistake("known", "is more than the files");
+        if (v.unchanged > v.known) in.mistake("unchanged", "is more than the known files");
+        if ((v.unchanged > 0) != (v.read == ScanScope::changed)) in.mistake("read", "contradicts the unchanged files");
         if (v.engines.empty()) in.mistake("engines", "must name at least one engine");
     }
     if (!mistakes.empty()) return fail(Errc::invalid, "the scan's verdict cannot be believed: " + describe(mistakes));

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,13 @@ enum class SkipReason {
     unsupported,    ///< a filesystem or volume manager that this version cannot read
     too_many,       ///< the walk was stopped at its cap of entries, depth or path length
     reader_failed,  ///< the sandboxed reader died; the rest of the image was not read
+    cancelled,      ///< somebody ended the scan; the rest was not scanned
+};
+
+/// How much of the files was read.
+enum class ScanScope {
+    full,     ///< every content
+    changed,  ///< what has changed since an earlier scan
 };
 
 enum class VolumeState {
@@ -85,6 +93,8 @@ struct Verdict {
     ScanVerdict verdict = ScanVerdict::incomplete;
     uint64_t files = 0, bytes = 0;  ///< read, and matched or known
     uint64_t known = 0;             ///< of the files: that every engine with the same signatures had found nothing in before
+    uint64_t unchanged = 0;         ///< of the known ones: that were not read, since a dirty bitmap or metadata say that they are as they were
+    ScanScope read = ScanScope::full;  ///< `changed` when any file was passed over as unchanged; such a verdict gives no VM back
     std::vector<SkippedItem> skipped;
     uint64_t skipped_total = 0;  ///< `skipped` lists at most `most_listed` of them
     std::vector<Finding> hits;
@@ -102,6 +112,20 @@ inline constexpr size_t most_listed = 10'000;
 std::string verdict_json(const Verdict& verdict);
 std::string hit_json(const Finding& hit);
 std::string skipped_json(const SkippedItem& item);
+
+/// How far a scan is, by an estimate of what its volumes hold.
+struct ScanProgress {
+    uint64_t files = 0, bytes = 0;  ///< looked at so far
+    uint64_t hits = 0;
+    uint64_t total_bytes = 0;  ///< that the volumes say they use; 0 = not known (yet)
+    /// Below 100 until the scan is over; nothing when the total is not known.
+    std::optional<unsigned> percent() const;
+};
+std::string progress_json(const ScanProgress& progress);
+/// The percentage in a line of `progress_json`; nothing for every other line.
+std::optional<unsigned> scan_percent(std::string_view line);
+/// Bytes; a longer line tells no progress.
+inline constexpr size_t longest_progress_line = 1024;
 
 /// Reads the verdict from its own line or from bailiff-scan's whole output (then its last line). Strict: an unknown
 /// word, a missing field, or counts that contradict the verdict are errors, since a person's VM depends on it.
@@ -126,7 +150,14 @@ struct Names<agent::SkipReason> {
         std::pair{E::unreadable, std::string_view("unreadable")},
         std::pair{E::unsupported, std::string_view("unsupported")},
         std::pair{E::too_many, std::string_view("too_many")},
-        std::pair{E::reader_failed, std::string_view("reader_failed")}};
+        std::pair{E::reader_failed, std::string_view("reader_failed")},
+        std::pair{E::cancelled, std::string_view("cancelled")}};
+};
+template <>
+struct Names<agent::ScanScope> {
+    using E = agent::ScanScope;
+    static constexpr std::string_view what = "scope of reading";
+    static constexpr std::array table{std::pair{E::full, std::string_view("full")}, std::pair{E::changed, std::string_view("changed")}};
 };
 template <>
 struct Names<agent::VolumeState> {

@@ -5,6 +5,7 @@
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/box/sandbox.hpp"
 #include "agent/scan/image/image.hpp"
+#include "agent/scan/image/qcow2_bitmap.hpp"
 #include "agent/scan/path_text.hpp"
 
 #include <bailiff/json.hpp>
@@ -60,13 +61,17 @@ int run_gate(const std::vector<std::string>& arguments) {
     Qcow2Expectation expected;
     if (in.has("backing_path")) expected.backing_path = in.text("backing_path");
     if (in.has("backing_format")) expected.backing_format = in.text("backing_format");
+    if (in.has("bitmap")) expected.bitmap = in.text("bitmap");
     if (in.has("virtual_size")) expected.virtual_size = static_cast<uint64_t>(in.integer("virtual_size", 0, INT64_MAX));
     auto boxed = enter_sandbox(profile);
     auto image = boxed ? open_raw_image(role_image) : Result<std::unique_ptr<Image>>(fail(boxed.error()));
     Result<Qcow2Header> header = fail(Errc::unavailable, "the image cannot be read");
     if (image) header = check_qcow2_header((*image)->bytes(0, qcow2_head_size), (*image)->size(), expected);
     else header = fail(image.error());
-    const std::string answer = header ? dump_json(Json{{"virtual_size", header->virtual_size}, {"dirty", header->dirty}})
+    if (header && expected.bitmap) header->bitmap_problem = qcow2_bitmap_problem(**image, *expected.bitmap);
+    Json found{{"virtual_size", header ? header->virtual_size : 0}, {"dirty", header && header->dirty}};
+    if (header && !header->bitmap_problem.empty()) found["bitmap_problem"] = header->bitmap_problem;
+    const std::string answer = header ? dump_json(found)
                                       : dump_json(Json{{"refused", header.error().text}});
     send_packet(role_channel, Bytes(reinterpret_cast<const uint8_t*>(answer.data()), answer.size()));
     return header ? 0 : 1;
@@ -76,6 +81,7 @@ Result<Qcow2Header> gate_qcow2(int image, const Qcow2Expectation& expected) {
     Json json = Json::object();
     if (expected.backing_path) json["backing_path"] = *expected.backing_path;
     if (expected.backing_format) json["backing_format"] = *expected.backing_format;
+    if (expected.bitmap) json["bitmap"] = *expected.bitmap;
     if (expected.virtual_size) json["virtual_size"] = *expected.virtual_size;
     auto role = start_role("gate", {dump_json(json)}, image);
     if (!role) return fail(role.error());
@@ -93,6 +99,7 @@ Result<Qcow2Header> gate_qcow2(int image, const Qcow2Expectation& expected) {
     Qcow2Header header;
     header.virtual_size = static_cast<uint64_t>(in.integer("virtual_size", 0, INT64_MAX));
     header.dirty = in.boolean("dirty");
+    if (in.has("bitmap_problem")) header.bitmap_problem = escape_path(in.text("bitmap_problem"));
     if (!mistakes.empty()) return broken();
     return header;
 }

@@ -91,6 +91,19 @@ size_t BtrfsDevice::copies(uint64_t logical) const {
     return found == chunks_.end() ? 0 : found->second.places.size();
 }
 
+bool BtrfsDevice::places(uint64_t logical, uint64_t length, const std::function<bool(uint64_t, uint64_t)>& take) const {
+    while (length > 0) {
+        const auto found = holder(logical);
+        if (found == chunks_.end()) return false;
+        const uint64_t inside = logical - found->first, part = std::min(length, found->second.length - inside);
+        for (const uint64_t place : found->second.places)
+            if (place > size_ || inside > size_ - place || part > size_ - place - inside || !take(start_ + place + inside, part)) return false;
+        logical += part;
+        length -= part;
+    }
+    return true;
+}
+
 bool BtrfsDevice::read(uint64_t logical, std::span<uint8_t> out, size_t copy) {
     while (!out.empty()) {
         const auto found = holder(logical);

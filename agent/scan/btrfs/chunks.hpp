@@ -10,6 +10,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <vector>
@@ -42,6 +43,9 @@ class BtrfsDevice {
     size_t copies(uint64_t logical) const;
     /// Fills `out` from the given copy (modulo their number), or answers false.
     bool read(uint64_t logical, std::span<uint8_t> out, size_t copy);
+    /// Where all copies of these bytes lie, in the image that the volume lies in: whole pieces, copy after copy. False when
+    /// `take` ended it, or when they lie outside of every chunk.
+    bool places(uint64_t logical, uint64_t length, const std::function<bool(uint64_t offset, uint64_t length)>& take) const;
 
   private:
     struct Chunk {

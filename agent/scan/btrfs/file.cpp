@@ -28,7 +28,9 @@ Result<BtrfsInode> read_btrfs_inode(BtrfsTrees& trees, const BtrfsRoot& root, ui
     bool found = false;
     const auto visited = trees.visit(root, key, key, [&](const BtrfsKey&, Bytes item) {
         if (item.size() < inode_size) return false;
-        inode = {number, little_endian<uint64_t>(item, 16), little_endian<uint32_t>(item, 52)};
+        inode = {number, little_endian<uint64_t>(item, 16), little_endian<uint32_t>(item, 52), {}};
+        std::copy_n(item.begin() + 124, 24, inode.times.begin());
+        std::copy_n(item.begin() + 8, 8, inode.times.begin() + 24);
         found = true;
         return false;
     });
@@ -99,6 +101,18 @@ std::array<uint8_t, 32> BtrfsContent::identity() const {
         all.insert(all.end(), e.inline_bytes.begin(), e.inline_bytes.end());
     }
     return sha256(all);
+}
+
+bool BtrfsContent::describe(const BtrfsDevice& device, const Image& image, ContentPlace& place) const {
+    place.bytes(inode_.times);
+    place.bytes(identity());
+    for (const Extent& e : extents_) {
+        if (e.disk == 0) continue;
+        const bool packed = e.compression != BtrfsCompression::none;
+        const uint64_t begin = packed ? e.disk : e.disk + e.offset, length = packed ? e.disk_length : e.length;
+        if (!device.places(begin, length, [&](uint64_t offset, uint64_t part) { return place.run(image, offset, part), true; })) return false;
+    }
+    return true;
 }
 
 Result<MemoryFile> BtrfsContentReader::read(const BtrfsContent& content) {

@@ -5,6 +5,7 @@
 #include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/btrfs/decompress.hpp"
 #include "agent/scan/btrfs/tree.hpp"
+#include "agent/scan/fingerprint.hpp"
 #include "agent/scan/scan_result.hpp"
 
 #include <bailiff/result.hpp>
@@ -21,6 +22,7 @@ namespace bailiff::agent {
 struct BtrfsInode {
     uint64_t number = 0, size = 0;
     uint32_t mode = 0;
+    std::array<uint8_t, 32> times{};  ///< ctime, mtime, sequence, and the transaction that changed it last, in the form of the disk
 };
 
 /// Why a file's content is not handed over.
@@ -41,6 +43,8 @@ class BtrfsContent {
     /// A digest of the inode's number and size, and of every extent's exact place on the disk. Two contents of one digest are
     /// the same bytes: extents are named by where they lie, and inline ones by their bytes.
     std::array<uint8_t, 32> identity() const;
+    /// Adds all of it, and where on the disk its extents lie, each whole one with all of its copies. False when that cannot be said.
+    bool describe(const BtrfsDevice& device, const Image& image, ContentPlace& place) const;
 
   private:
     friend class BtrfsContentReader;

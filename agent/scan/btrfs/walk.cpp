@@ -5,6 +5,7 @@
 #include "agent/scan/btrfs/directory.hpp"
 #include "agent/scan/btrfs/file.hpp"
 #include "agent/scan/btrfs/subvolumes.hpp"
+#include "agent/scan/hand_over.hpp"
 
 #include <sys/stat.h>
 
@@ -34,8 +35,8 @@ struct DigestHash {
 
 class BtrfsWalk {
   public:
-    BtrfsWalk(BtrfsDevice& device, const WalkLimits& limits, WalkSink& sink)
-        : device_(device), trees_(device), reader_(device), limits_(limits), sink_(sink) {}
+    BtrfsWalk(const Image& image, BtrfsDevice& device, const WalkLimits& limits, WalkSink& sink)
+        : image_(image), device_(device), trees_(device), reader_(device), limits_(limits), sink_(sink) {}
 
     Result<void> run() {
         if (const auto chunks = load_chunks(); !chunks) return chunks;
@@ -184,6 +185,11 @@ class BtrfsWalk {
         const auto identity = subvolumes_.by_id.size() > 1 ? std::optional(short_identity(*content)) : std::nullopt;
         if (identity && is_snapshot(tree))
             if (const auto known = handed_over_.find(*identity); known != handed_over_.end() && known->second != tree) return;
+        Fingerprint told_by;
+        if (is_unchanged(path, inode.size, sink_, [&](ContentPlace& place) { return content->describe(device_, image_, place); }, told_by)) {
+            if (identity && handed_over_.size() < most_remembered) handed_over_.emplace(*identity, tree);
+            return;
+        }
         auto memory = reader_.read(*content);
         if (!memory) {
             const bool damage = memory.error().code == Errc::invalid;
@@ -191,7 +197,7 @@ class BtrfsWalk {
             return;
         }
         if (identity && handed_over_.size() < most_remembered) handed_over_.emplace(*identity, tree);
-        sink_.file(path, inode.size, memory->release());
+        sink_.told_file(path, inode.size, memory->release(), told_by);
     }
 
     static std::array<uint8_t, 16> short_identity(const BtrfsContent& content) {
@@ -201,6 +207,7 @@ class BtrfsWalk {
         return out;
     }
 
+    const Image& image_;
     BtrfsDevice& device_;
     BtrfsTrees trees_;
     BtrfsContentReader reader_;
@@ -220,7 +227,7 @@ class BtrfsWalk {
 Result<void> walk_btrfs(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink) {
     auto device = BtrfsDevice::open(image, volume);
     if (!device) return fail(Errc::unavailable, device.error().text);
-    return BtrfsWalk(*device, limits, sink).run();
+    return BtrfsWalk(image, *device, limits, sink).run();
 }
 
 }  // namespace bailiff::agent

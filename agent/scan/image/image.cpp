@@ -36,7 +36,8 @@ class RawImage : public Image {
 
 class NbdImage : public Image {
   public:
-    NbdImage(nbd_handle* handle, uint64_t size, uint32_t largest) : handle_(handle), size_(size), largest_(largest) {}
+    NbdImage(nbd_handle* handle, uint64_t size, uint32_t largest, std::string context)
+        : handle_(handle), size_(size), largest_(largest), context_(std::move(context)) {}
     ~NbdImage() override { nbd_close(handle_); }
     NbdImage(const NbdImage&) = delete;
     NbdImage& operator=(const NbdImage&) = delete;
@@ -51,6 +52,8 @@ class NbdImage : public Image {
         }
         return true;
     }
+
+    Result<void> written(DirtyMap& map) override;
 
     bool write(uint64_t offset, Bytes bytes) override {
         if (offset > size_ || bytes.size() > size_ - offset) return false;
@@ -68,7 +71,47 @@ class NbdImage : public Image {
     nbd_handle* handle_;
     uint64_t size_;
     uint32_t largest_;
+    std::string context_;  ///< of the dirty bitmap that was asked for; "" = none was
 };
+
+/// One answer of the server to a question about a piece of the disk.
+struct BlockStatus {
+    const std::string& context;
+    DirtyMap& map;
+    uint64_t at, end;
+    bool sound = true;
+};
+
+int take_status(void* data, const char* context, uint64_t offset, uint32_t* entries, size_t count, int* error) {
+    auto& status = *static_cast<BlockStatus*>(data);
+    if (*error || status.context != context) return 0;
+    if (offset != status.at || count < 2 || count % 2) return status.sound = false, 0;
+    for (size_t i = 0; i < count; i += 2) {
+        // A server may say more than it was asked.
+        const uint64_t length = std::min<uint64_t>(entries[i], status.end - status.at);
+        if (entries[i] == 0) return status.sound = false, 0;
+        if (entries[i + 1] != 0) status.map.add(status.at, length);
+        status.at += length;
+        if (status.at == status.end) break;
+    }
+    return 0;
+}
+
+Result<void> NbdImage::written(DirtyMap& map) {
+    constexpr uint64_t piece = 1U << 30;
+    if (context_.empty()) return Image::written(map);
+    if (nbd_can_meta_context(handle_, context_.c_str()) != 1)
+        return fail(Errc::not_found, "the NBD server has no dirty bitmap of this name (" + context_ + ")");
+    for (uint64_t at = 0; at < size_;) {
+        BlockStatus status{context_, map, at, at + std::min(piece, size_ - at)};
+        const nbd_extent_callback callback{take_status, &status, nullptr};
+        if (nbd_block_status(handle_, status.end - at, at, callback, 0) == -1)
+            return fail(Errc::unavailable, std::string("the NBD server does not tell the dirty bitmap: ") + (nbd_get_error() ? nbd_get_error() : "no reason given"));
+        if (!status.sound || status.at == at) return fail(Errc::unavailable, "the NBD server's answer about the dirty bitmap makes no sense");
+        at = status.at;
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -89,11 +132,13 @@ Result<std::unique_ptr<Image>> open_raw_image(int fd) {
     return std::make_unique<RawImage>(fd, static_cast<uint64_t>(end));
 }
 
-Result<std::unique_ptr<Image>> open_nbd_image(int socket, const std::string& export_name) {
+Result<std::unique_ptr<Image>> open_nbd_image(int socket, const std::string& export_name, const std::string& dirty_bitmap) {
     nbd_handle* handle = nbd_create();
     if (!handle) return fail(Errc::unavailable, "libnbd cannot be started");
     // Zeroing each buffer before it is filled costs more than reading it.
     nbd_set_pread_initialize(handle, false);
+    const std::string context = dirty_bitmap.empty() ? "" : "qemu:dirty-bitmap:" + dirty_bitmap;
+    if (!context.empty()) nbd_add_meta_context(handle, context.c_str());
     if (nbd_set_export_name(handle, export_name.c_str()) == -1 || nbd_connect_socket(handle, socket) == -1) {
         std::string why = nbd_get_error() ? nbd_get_error() : "no reason given";
         nbd_close(handle);
@@ -106,7 +151,7 @@ Result<std::unique_ptr<Image>> open_nbd_image(int socket, const std::string& exp
         return fail(Errc::unavailable, "the NBD server does not say how large the export is");
     }
     const auto request = static_cast<uint32_t>(largest > 65536 && largest < (32 << 20) ? largest : 2 << 20);
-    return std::make_unique<NbdImage>(handle, static_cast<uint64_t>(size), request);
+    return std::make_unique<NbdImage>(handle, static_cast<uint64_t>(size), request, context);
 }
 
 }  // namespace bailiff::agent

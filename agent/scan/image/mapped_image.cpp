@@ -45,6 +45,18 @@ bool MappedImage::read(uint64_t offset, std::span<uint8_t> out) {
     return true;
 }
 
+bool MappedImage::places(uint64_t offset, uint64_t length, const TakePlace& take) const {
+    if (offset > size_ || length > size_ - offset) return false;
+    while (length > 0) {
+        const Place at = place(offset);
+        const uint64_t part = std::min(length, at.length);
+        if (!at.image->places(at.offset, part, take)) return false;
+        offset += part;
+        length -= part;
+    }
+    return true;
+}
+
 bool MappedImage::write(uint64_t offset, Bytes bytes) {
     if (offset > size_ || bytes.size() > size_ - offset) return false;
     while (!bytes.empty()) {

@@ -32,6 +32,7 @@ class MappedImage : public Image {
 
     uint64_t size() const override { return size_; }
     bool read(uint64_t offset, std::span<uint8_t> out) override;
+    bool places(uint64_t offset, uint64_t length, const TakePlace& take) const override;
     bool write(uint64_t offset, Bytes bytes) override;
     bool flush() override;
 

@@ -19,6 +19,7 @@ struct Qcow2Expectation {
     std::optional<std::string> backing_path;    ///< must equal the header's text, byte by byte
     std::optional<std::string> backing_format;  ///< "raw" or "qcow2"; must equal the header extension
     std::optional<uint64_t> virtual_size;       ///< bytes
+    std::optional<std::string> bitmap;        ///< a dirty bitmap to look for; what is wrong with it is told, not refused
     uint64_t largest_virtual_size = uint64_t{64} << 40;
 };
 
@@ -29,6 +30,7 @@ struct Qcow2Header {
     bool dirty = false;          ///< reference counts may be stale; harmless for reading
     std::string backing_path;    ///< "" when the image stands alone
     std::string backing_format;  ///< "" when the image stands alone
+    std::string bitmap_problem;  ///< why the dirty bitmap cannot be gone by; told by the gate alone
 };
 
 /// Judges the first bytes (at most `qcow2_head_size`) of an image of `file_size` bytes. Refuses whatever could make

@@ -52,7 +52,7 @@ Result<Descriptor> connect_socket(const std::string& path) {
 }
 
 /// Checks the header of the image and of each qcow2 file behind it.
-Result<void> gate_chain(const SourceSpec& spec, int image, std::vector<std::string>& notes) {
+Result<void> gate_chain(const SourceSpec& spec, Source& source) {
     if (spec.backing.size() > longest_chain) return fail(Errc::invalid, "the chain of backing files is longer than 16");
     Descriptor held;
     for (size_t i = 0; i <= spec.backing.size(); ++i) {
@@ -73,9 +73,13 @@ Result<void> gate_chain(const SourceSpec& spec, int image, std::vector<std::stri
             expected.backing_format = spec.backing[i].format;
         }
         if (i == 0) expected.virtual_size = spec.virtual_size;
-        const auto header = gate_qcow2(i == 0 ? image : held.fd(), expected);
+        if (i == 0 && !spec.dirty_bitmap.empty()) expected.bitmap = spec.dirty_bitmap;
+        const auto header = gate_qcow2(i == 0 ? source.image.fd() : held.fd(), expected);
         if (!header) return fail(header.error().code, (i ? "backing file '" + escape_path(path) + "': " : "") + header.error().text);
-        if (header->dirty) notes.push_back("the qcow2 image was not closed properly");
+        if (header->dirty) source.notes.push_back("the qcow2 image was not closed properly");
+        if (!expected.bitmap) continue;
+        source.bitmap_problem = header->bitmap_problem;
+        if (source.bitmap_problem.empty()) source.dirty_bitmap = spec.dirty_bitmap;
     }
     return {};
 }
@@ -113,7 +117,7 @@ std::string chain_options(const std::vector<std::string>& formats, const std::ve
 }
 
 Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
-    if (const auto gate = gate_chain(spec, source.image.fd(), source.notes); !gate) return fail(gate.error());
+    if (const auto gate = gate_chain(spec, source); !gate) return fail(gate.error());
     const PrivateFolder folder;
     if (folder.path().empty()) return fail(Errc::unavailable, "no private folder can be made in /tmp; free some space there");
     std::vector<std::string> formats{spec.format}, paths{spec.image};
@@ -136,6 +140,7 @@ Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     options.grace = std::chrono::milliseconds(500);
     std::vector<std::string> command{"/usr/bin/qemu-nbd", "--socket=" + socket, "--shared=1"};
     if (access == Access::read_only) command.push_back("--read-only");
+    if (!source.dirty_bitmap.empty()) command.push_back("--bitmap=" + source.dirty_bitmap);
     command.insert(command.end(), {"--image-opts", chain_options(formats, inside)});
     const auto argv = box.wrap(std::move(command));
     if (!box.available()) source.notes.push_back("bubblewrap is not usable here: qemu-nbd ran outside it");
@@ -152,7 +157,16 @@ Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
         if (!server->running()) break;
         ::nanosleep(&nap, nullptr);
     }
-    return fail(Errc::unavailable, "qemu-nbd cannot serve the image (is the VM running, or the file damaged?): " + last_words(*server));
+    const std::string why = last_words(*server);
+    if (!source.dirty_bitmap.empty()) {
+        // A scan without its bitmap is slower and not worse.
+        source.dirty_bitmap.clear();
+        source.bitmap_problem = "qemu-nbd does not serve the dirty bitmap: " + why;
+        SourceSpec plain = spec;
+        plain.dirty_bitmap.clear();
+        return serve(plain, std::move(source), access);
+    }
+    return fail(Errc::unavailable, "qemu-nbd cannot serve the image (is the VM running, or the file damaged?): " + why);
 }
 
 }  // namespace
@@ -186,6 +200,20 @@ Result<NbdAddress> parse_nbd_uri(const std::string& uri) {
     return NbdAddress{*export_name, *path};
 }
 
+/// Device and inode tell a file that was replaced; a backing file, which nobody writes, is told by its last write, too.
+std::string identity_of(const SourceSpec& spec) {
+    const auto told = [](const std::string& path, bool written) {
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0) return std::string("?");
+        std::string out = std::filesystem::absolute(path).string() + " " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+        if (!written) out += " " + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+        return out;
+    };
+    std::string out = (spec.format == "qcow2" ? "qcow2 " : "raw ") + told(spec.image, true);
+    for (const auto& backing : spec.backing) out += " on " + backing.format + " " + told(backing.path, false);
+    return escape_path(out);
+}
+
 Result<Source> open_source(const SourceSpec& spec) {
     Source source;
     if (spec.image.rfind("nbd", 0) == 0 && spec.image.find("://") != spec.image.npos) {
@@ -196,11 +224,15 @@ Result<Source> open_source(const SourceSpec& spec) {
         if (!socket) return fail(socket.error());
         source.image = std::move(*socket);
         source.export_name = address->export_name;
+        // The socket's path is no one's name: libvirt's backup may make a new one each time.
+        source.identity = "nbd " + escape_path(address->export_name);
+        source.dirty_bitmap = spec.dirty_bitmap;
         return source;
     }
     auto file = open_file(spec.image);
     if (!file) return fail(file.error());
     source.image = std::move(*file);
+    source.identity = identity_of(spec);
     const bool qcow2 = begins_as_qcow2(source.image.fd());
     if (spec.format == "qcow2") return serve(spec, std::move(source), Access::read_only);
     if (spec.format.empty() && qcow2)

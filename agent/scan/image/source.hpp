@@ -24,6 +24,7 @@ struct SourceSpec {
     std::string format;                  ///< "raw", "qcow2", or "" when not said
     std::vector<BackingFile> backing;    ///< nearest first
     std::optional<uint64_t> virtual_size;  ///< bytes, from the inventory
+    std::string dirty_bitmap{};            ///< to be served beside the disk; "" for none
 };
 
 /// An opened image: a descriptor for the reader, and whatever must live as long.
@@ -32,6 +33,9 @@ struct Source {
     std::optional<std::string> export_name;  ///< set for NBD
     std::optional<Process> server;      ///< qemu-nbd, in its own sandbox
     std::vector<std::string> notes;          ///< for people
+    std::string identity;      ///< which image this is: another text for another file, for a file made anew, and for another chain
+    std::string dirty_bitmap;  ///< the server has been asked to have it; "" for none
+    std::string bitmap_problem;  ///< why the one that was asked for is not served
 };
 
 /// Opens for reading only. The format is never probed: without `format` a file with a qcow2 header is refused.

@@ -98,6 +98,9 @@ Result<XfsInode> XfsReader::inode(uint64_t number) {
     out.mode = big_endian<uint16_t>(*bytes, 2);
     out.format = (*bytes)[5];
     out.size = big_endian<uint64_t>(*bytes, 56);
+    out.modified = big_endian<uint64_t>(*bytes, 40);
+    out.changed = big_endian<uint64_t>(*bytes, 48);
+    out.generation = big_endian<uint32_t>(*bytes, 92);
     out.realtime = (big_endian<uint16_t>(*bytes, 90) & 1) != 0;
     out.extents = big_endian<uint32_t>(*bytes, 76);
     // Large extent counts stand elsewhere, where version 3 of the inode had bytes to spare.

@@ -23,6 +23,8 @@ struct XfsInode {
     bool realtime = false;     ///< the content lies on the realtime device
     uint64_t size = 0;         ///< bytes; below 2^63
     uint64_t extents = 0;      ///< how many the data fork has
+    uint64_t modified = 0, changed = 0;  ///< mtime and ctime, in the form of the disk
+    uint32_t generation = 0;
     std::vector<uint8_t> fork; ///< the data fork inside the inode, below 2 KiB
 };
 

@@ -20,7 +20,7 @@ constexpr size_t buffer_size = 1U << 20;
 class Walk : public XfsNames {
   public:
     Walk(Image& image, const Volume& volume, const XfsGeometry& geometry, const WalkLimits& limits, WalkSink& sink)
-        : reader_(image, volume, geometry), limits_(limits), sink_(sink), buffer_(std::make_unique_for_overwrite<uint8_t[]>(buffer_size)) {}
+        : image_(image), start_(volume.start), reader_(image, volume, geometry), limits_(limits), sink_(sink), buffer_(std::make_unique_for_overwrite<uint8_t[]>(buffer_size)) {}
 
     Result<void> run() {
         const auto root = reader_.inode(reader_.geometry().root_inode);
@@ -113,7 +113,8 @@ class Walk : public XfsNames {
             return;
         }
         const uint64_t trees_before = reader_.tree_blocks();
-        hand_over(path, inode.size, limits_, sink_, [&](MemoryFile& memory) { return fill(inode, memory); });
+        hand_over(path, inode.size, limits_, sink_, [&](MemoryFile& memory) { return fill(inode, memory); },
+                  [&](ContentPlace& place) { return describe(inode, place); });
         charge(reader_.tree_blocks() - trees_before);
     }
 
@@ -142,6 +143,23 @@ class Walk : public XfsNames {
         return {};
     }
 
+    /// What `fill` goes by. Extents that cannot be read are `fill`'s to complain about.
+    bool describe(const XfsInode& inode, ContentPlace& place) {
+        for (const uint64_t value : {inode.number, uint64_t{inode.generation}, inode.modified, inode.changed, uint64_t{inode.format}}) place.number(value);
+        const unsigned bits = reader_.geometry().block_bits;
+        const auto walked = reader_.extents(inode, [&](const XfsExtent& extent) -> Result<bool> {
+            if (extent.file_block > (inode.size - 1) >> bits) return false;
+            for (const uint64_t value : {extent.file_block, extent.count, uint64_t{extent.unwritten}}) place.number(value);
+            const auto offset = reader_.geometry().offset_of_blocks(extent.block, extent.count);
+            if (!offset) return fail(Errc::invalid, "an extent lies outside of the filesystem");
+            if (!extent.unwritten) place.run(image_, start_ + *offset, extent.count << bits);
+            return true;
+        });
+        return walked.has_value();
+    }
+
+    const Image& image_;
+    uint64_t start_;
     XfsReader reader_;
     const WalkLimits& limits_;
     WalkSink& sink_;

@@ -43,6 +43,26 @@ TEST(Options, NamesEveryMistake) {
     EXPECT_TRUE(says({"--jso", "x"}, "--help")) << "no abbreviations";
 }
 
+TEST(Options, RescansNeedWhatMakesThemTrue) {
+    const auto says = [](std::vector<const char*> arguments, const char* part) {
+        for (const char* common : {"--yara", "/y"}) arguments.push_back(common);
+        const auto parsed = parse(std::move(arguments));
+        return !parsed && parsed.error().text.find(part) != std::string::npos;
+    };
+    EXPECT_TRUE(says({"--state", "/s", "x"}, "--state needs --cache"));
+    EXPECT_TRUE(says({"--trust-metadata", "x"}, "--trust-metadata needs --state"));
+    EXPECT_TRUE(says({"--state", "/s", "--cache", "/c", "--dirty-bitmap", "b0", "x"}, "--format qcow2"));
+    EXPECT_TRUE(says({"--state", "/s", "--cache", "/c", "--dirty-bitmap", "b,0", "--format", "qcow2", "x"}, "letters, digits"));
+    EXPECT_TRUE(says({"--state", "/s", "--cache", "/c", "--dirty-bitmap", "b0", "--trust-metadata", "--format", "qcow2", "x"}, "exclude each other"));
+    EXPECT_TRUE(says({"--state", "/s", "--cache", "/c", "--since", "c1", "x"}, "--since needs --dirty-bitmap"));
+    EXPECT_TRUE(says({"--progress", "x"}, "--progress needs --json"));
+    const auto o = parse({"--yara", "/y", "--state", "/s", "--cache", "/c", "--dirty-bitmap", "backup-vda", "--since", "c1", "--mark", "c2", "nbd+unix:///vda?socket=/n"}).value().options;
+    EXPECT_EQ(o.rescan.state, "/s");
+    EXPECT_EQ(o.source.dirty_bitmap, "backup-vda");
+    EXPECT_EQ(o.rescan.since, "c1");
+    EXPECT_EQ(o.rescan.mark, "c2");
+}
+
 TEST(Options, HelpAndVersion) {
     EXPECT_NE(parse({"--help"}).value().print.find("Exit status"), std::string::npos);
     EXPECT_NE(parse({"--version"}).value().print.find(BAILIFF_VERSION), std::string::npos);

@@ -14,6 +14,7 @@ ReaderMessage example() {
     m.state = VolumeState::no_filesystem;
     m.start = 123456789012;
     m.size = 42;
+    m.fingerprint = {1, 2, 3, 255};
     m.volume = "gpt2";
     m.filesystem = "ext4";
     m.path = std::string("/a\0\xff\n", 5);
@@ -31,7 +32,7 @@ TEST(ReaderMessage, EveryPrefixAndEveryOverhangIsRefused) {
 }
 
 TEST(ReaderMessage, UnknownValuesAreRefused) {
-    for (const auto& [at, value] : {std::pair<size_t, uint8_t>{0, 0}, {0, 99}, {1, 99}, {2, 99}, {10, 0xff}, {18, 0xff}, {20, 0xff}, {21, '\n'}}) {
+    for (const auto& [at, value] : {std::pair<size_t, uint8_t>{0, 0}, {0, 99}, {1, 99}, {2, 99}, {10, 0xff}, {18, 0xff}, {36, 0xff}, {37, '\n'}}) {
         auto packet = encode(example());
         packet[at] = value;
         EXPECT_FALSE(decode_reader_message(packet)) << at;
