@@ -44,13 +44,17 @@ Instant newest_signatures(const Verdict& disk) {
     return out;
 }
 
-/// Infected if any is, else incomplete if any is, else clean.
+/// Infected if any is, else incomplete if any is, else clean. What is passed over as unchanged is good enough to watch a disk by;
+/// a VM is given back only when everything was read: such a verdict counts as incomplete.
 void add(ScanOutcome& total, const Verdict& disk) {
+    const bool partial = disk.verdict == ScanVerdict::clean && disk.read != ScanScope::full;
+    if (partial) total.skipped += int64_t(disk.unchanged);
     total.files += int64_t(disk.files);
     total.bytes += int64_t(disk.bytes);
     total.skipped += int64_t(disk.skipped_total);
     for (const auto& hit : disk.hits) total.hits.push_back({hit.path, hit.signature, hit.engine, hit.sha256});
-    if (disk.verdict == ScanVerdict::infected || total.verdict == ScanVerdict::clean) total.verdict = disk.verdict;
+    const ScanVerdict verdict = partial ? ScanVerdict::incomplete : disk.verdict;
+    if (verdict == ScanVerdict::infected || total.verdict == ScanVerdict::clean) total.verdict = verdict;
 }
 
 }  // namespace
@@ -62,7 +66,8 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
     for (size_t i = 0; i < disks.size(); ++i) {
         const ScanTarget& disk = disks[i];
         // A host is there for its VMs: a scan takes what they leave.
-        std::vector<std::string> argv{programs_.scan, "--json", "--gentle"};
+        // Never with a state of an earlier scan: what decides about a VM reads everything.
+        std::vector<std::string> argv{programs_.scan, "--json", "--progress", "--gentle"};
         name_image(argv, disk);
         if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
         if (!programs_.clamd.empty() && !programs_.clamd_database.empty()) argv.insert(argv.end(), {"--clamd-database", programs_.clamd_database});
@@ -70,7 +75,19 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
         if (!programs_.yara.empty()) argv.insert(argv.end(), {"--yara", programs_.yara});
         if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
         argv.push_back(disk.path);
-        const auto ended = Process::run(argv, process_options(programs_.timeout));
+        auto options = process_options(programs_.timeout);
+        options.on_output = [line = std::string(), &percent, i, &disks](std::string_view output) mutable {
+            for (const char c : output) {
+                if (c != '\n') {
+                    if (line.size() < longest_progress_line) line += c;
+                    continue;
+                }
+                // The last percent is the verdict's.
+                if (const auto part = scan_percent(line)) percent(int((100 * i + std::min(size_t(*part), size_t{99})) / disks.size()));
+                line.clear();
+            }
+        };
+        const auto ended = Process::run(argv, options);
         if (!ended) return fail(ended.error());
         const auto broken = [&](const std::string& why) {
             return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);

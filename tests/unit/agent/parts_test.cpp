@@ -244,8 +244,8 @@ TEST_F(ScannerTest, formats_and_backing_files_are_named_and_verdicts_add_up) {
     EXPECT_EQ(out->verdict, ScanVerdict::clean);
     EXPECT_EQ(out->files, 6);
     EXPECT_EQ(told, 100);
-    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
-                                 "--json --gentle --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
+                                 "--json --progress --gentle --format qcow2 --backing /images/data --backing-format raw --clamd /run/clamd.sock /overlays/vdb\n");
 }
 
 TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
@@ -254,7 +254,7 @@ TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
     all.clamd_database = "/var/lib/clamav";
     all.cache = "/var/lib/bailiff/verdicts.sqlite";
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
-    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --clamd-config /etc/clamav/clamd.conf --cache /var/lib/bailiff/verdicts.sqlite "
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --clamd-config /etc/clamav/clamd.conf --cache /var/lib/bailiff/verdicts.sqlite "
                                  "--cache-size 512M /images/system\n");
 }
 
@@ -285,6 +285,24 @@ TEST_F(ScannerTest, the_oldest_signatures_of_any_disk_count_and_an_undated_disk_
     EXPECT_EQ(scanned_with(old, young), old);
     EXPECT_EQ(scanned_with(young, Instant{}), Instant{});
     EXPECT_EQ(scanned_with(Instant{}, young), Instant{});
+}
+
+TEST_F(ScannerTest, a_verdict_about_what_has_changed_gives_no_vm_back) {
+    auto partial = verdict(ScanVerdict::clean);
+    partial.known = partial.unchanged = 2;
+    partial.read = ScanScope::changed;
+    const auto out = ProcessScanner(programs(program("scan", verdict_json(partial) + "\n", 0))).scan({disks[0]}, [](int) {});
+    ASSERT_TRUE(out) << out.error().text;
+    EXPECT_EQ(out->verdict, ScanVerdict::incomplete);
+    EXPECT_EQ(out->skipped, 2);
+}
+
+TEST_F(ScannerTest, progress_is_passed_on_and_never_says_that_it_is_done) {
+    ScanProgress half{10, 50, 0, 100}, over{20, 300, 0, 100};
+    const auto text = progress_json(half) + "\n{\"progress\":{}}\n" + std::string(2000, '{') + "\n" + progress_json(over) + "\n" + verdict_json(verdict(ScanVerdict::clean)) + "\n";
+    std::vector<int> told;
+    ASSERT_TRUE(ProcessScanner(programs(program("scan", text, 0))).scan(disks, [&](int percent) { told.push_back(percent); }));
+    EXPECT_EQ(told, (std::vector<int>{25, 49, 50, 75, 99, 100}));
 }
 
 TEST_F(ScannerTest, nothing_but_two_agreeing_witnesses_is_clean) {
