@@ -7,7 +7,9 @@
 #include "tests/bench/scan/memory_watch.hpp"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -64,6 +66,17 @@ std::vector<fs::path> regular_files(const fs::path& folder) {
     for (const auto& entry : fs::recursive_directory_iterator(folder))
         if (entry.symlink_status().type() == fs::file_type::regular) out.push_back(entry.path());
     return out;
+}
+
+/// The tools that a guest's work is done with.
+std::string absent_for_changes(std::string why) {
+    for (const char* tool : {"/usr/sbin/debugfs", "/usr/bin/qemu-io"})
+        if (why.empty() && ::access(tool, X_OK) != 0) why = std::string("not installed: ") + tool;
+    return why;
+}
+
+bool said_of(const Run& run, const std::string& path) {
+    return std::any_of(run.all.begin(), run.all.end(), [&](const std::string& line) { return line.find(" " + path + " ") != line.npos; });
 }
 
 }  // namespace
@@ -146,6 +159,40 @@ std::string Ways::cache_of(const fs::path& image) {
     return (copy / "verdicts.db").string();
 }
 
+Run Ways::changed_blocks() {
+    const fs::path folder = work_.folder / "changed";
+    auto arguments = proven_engine(false);
+    const auto with = [&](const fs::path& memory) {
+        auto out = arguments;
+        out.insert(out.end(), {"--cache", (memory / "verdicts.db").string(), "--state", (memory / "state").string(), "--dirty-bitmap", ChangedDisk::bitmap});
+        return out;
+    };
+    if (!changed_) {
+        fs::remove_all(folder);
+        fs::create_directories(folder / "memory");
+        auto disk = std::make_unique<ChangedDisk>(work_, folder);
+        disk->begin();
+        // Everything but the plant is in this disk's cache already; what counts is the state that this scan leaves.
+        const fs::path cache = cache_of(work_.qcow2());
+        for (const auto& entry : fs::directory_iterator(cache.parent_path())) fs::copy_file(entry.path(), folder / "memory" / entry.path().filename());
+        const Run first = scan(with(folder / "memory"), disk->image());
+        if (!said_of(first, ChangedDisk::old_plant)) throw std::runtime_error("the plant that is to go was not found in the first place");
+        disk->work();
+        changed_ = std::move(disk);
+    }
+    const fs::path memory = scratch("memory");
+    for (const auto& entry : fs::directory_iterator(folder / "memory")) fs::copy_file(entry.path(), memory / entry.path().filename());
+    ::sync();
+    Run run = scan(with(memory), changed_->image());
+    for (const auto& path : ChangedDisk::must_not_find())
+        if (said_of(run, path)) throw std::runtime_error(path + " was removed and is still found");
+    for (const auto& path : changed_->must_find())
+        if (!said_of(run, path)) throw std::runtime_error(path + " was written since and is not found");
+    // The rest must be what the cold scan of the disk without these says.
+    for (const auto& path : changed_->must_find()) std::erase_if(run.all, [&](const std::string& line) { return line.find(" " + path + " ") != line.npos; });
+    return run;
+}
+
 Run Ways::clamdscan(const fs::path& what, const fs::path& system_root) {
     const Timed run = timed({"clamdscan", "--config-file=" + clamd().configuration_file(), "--fdpass", "--multiscan", "--no-summary", "--infected", what.string()}, {0, 1, 2});
     return {run.seconds, seen_by_clamdscan(run.result.out, system_root), {}, 0, run.result.exit_code == 2 ? "clamdscan could not read everything" : ""};
@@ -183,6 +230,7 @@ std::vector<Way> Ways::own_ways() {
     out.push_back({"cold_raw", "the same from a raw image", "", true, false, [this] { return scan({"--clamd", clamd().socket_path()}, work_.raw()); }});
     out.push_back({"second_vm", "bailiff-scan, cache of another VM of this system", no_cache, true, false, [this] { return cached_scan(work_.other_qcow2(), false); }});
     out.push_back({"rescan", "bailiff-scan, this disk's cache", no_cache, true, false, [this] { return cached_scan(work_.qcow2(), false); }});
+    out.push_back({"changed", "dirty bitmap, less than 1 % changed", absent_for_changes(not_built("--dirty-bitmap")), true, false, [this] { return changed_blocks(); }});
     out.push_back({"updated", "this disk's cache, new signatures", no_cache, true, true, [this] { return cached_scan(work_.qcow2(), true); }});
     out.push_back({"read_hash", "bailiff-scan, reads and hashes only", not_built("--hash-only"), false, false, [this] {
                        Run run = scan({"--hash-only"}, work_.qcow2());

@@ -2,6 +2,7 @@
 // The ways to a verdict about one disk that are measured beside each other: bailiff-scan's and its peers'.
 #pragma once
 
+#include "tests/bench/scan/changed_disk.hpp"
 #include "tests/bench/scan/verdicts.hpp"
 #include "tests/bench/scan/workload.hpp"
 #include "tests/fixtures/clamd.hpp"
@@ -72,6 +73,8 @@ class Ways {
     Run cached_scan(const std::filesystem::path& filled_by, bool updated);
     /// A copy of the cache that a scan of `image` filled before: each run finds the same one.
     std::string cache_of(const std::filesystem::path& image);
+    /// Rescans a disk of which less than a hundredth has changed since its state was written.
+    Run changed_blocks();
     /// What names a clamd and its signatures; its state is proven before anybody's time runs.
     std::vector<std::string> proven_engine(bool updated);
     Run plain_hash() const;
@@ -91,6 +94,7 @@ class Ways {
     std::set<std::filesystem::path> filled_;
     std::set<bool> proven_;
     std::optional<double> fill_seconds_;
+    std::unique_ptr<ChangedDisk> changed_;
 };
 
 }  // namespace bailiff::test
