@@ -4,6 +4,7 @@
 
 #include "agent/scan/btrfs/walk.hpp"
 #include "agent/scan/hand_over.hpp"
+#include "agent/scan/iso/walk.hpp"
 #include "agent/scan/tsk_image.hpp"
 #include "agent/scan/xfs/walk.hpp"
 
@@ -282,6 +283,7 @@ Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& l
     if (volume.kind == VolumeKind::boot_code) return hand_over_raw(image, volume, limits, sink);
     if (volume.kind == VolumeKind::xfs) return walk_xfs(image, volume, limits, sink);
     if (volume.kind == VolumeKind::btrfs) return walk_btrfs(image, volume, limits, sink);
+    if (volume.kind == VolumeKind::iso9660) return walk_iso(image, volume, limits, sink);
     const auto filesystem = TskFilesystem::open(image, volume);
     if (!filesystem) return fail(filesystem.error());
     return Walk(filesystem->fs(), image, limits, sink).run();

@@ -37,7 +37,7 @@ class WalkSink {
     virtual void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) = 0;
 };
 
-/// Walks the volume (ext, ntfs, fat, exfat, xfs, btrfs or boot_code). An error means that nothing of it can be trusted to have been
+/// Walks the volume (ext, ntfs, fat, exfat, xfs, btrfs, iso9660 or boot_code). An error means that nothing of it can be trusted to have been
 /// seen; what could not be read inside it is reported to the sink instead. Deleted files are not looked at.
 Result<void> walk_volume(Image& image, const Volume& volume, const WalkLimits& limits, WalkSink& sink);
 

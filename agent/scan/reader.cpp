@@ -128,6 +128,7 @@ void read_volume(Image& image, const Volume& volume, const WalkLimits& limits, C
         case VolumeKind::exfat:
         case VolumeKind::xfs:
         case VolumeKind::btrfs:
+        case VolumeKind::iso9660:
         case VolumeKind::boot_code: {
             if (KnownContents* known = sink.known()) known->begin(volume);
             const auto walked = walk_volume(volume.on(image), volume, limits, sink);

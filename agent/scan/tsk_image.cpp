@@ -33,7 +33,8 @@ Result<TskFilesystem> TskFilesystem::open(Image& image, const Volume& volume) {
         case VolumeKind::fat: type = TSK_FS_TYPE_FAT_DETECT; break;
         case VolumeKind::exfat: type = TSK_FS_TYPE_EXFAT; break;
         case VolumeKind::xfs:
-        case VolumeKind::btrfs: return fail(Errc::invalid, "contents on " + volume.filesystem + " are not taken out by this version");
+        case VolumeKind::btrfs:
+        case VolumeKind::iso9660: return fail(Errc::invalid, "contents on " + volume.filesystem + " are not taken out by this version");
         case VolumeKind::boot_code:
         case VolumeKind::swap:
         case VolumeKind::empty:

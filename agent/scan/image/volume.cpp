@@ -4,10 +4,12 @@
 
 #include "agent/scan/btrfs/superblock.hpp"
 #include "agent/scan/image/partition_table.hpp"
+#include "agent/scan/iso/descriptors.hpp"
 #include "agent/scan/xfs/superblock.hpp"
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -30,13 +32,16 @@ std::optional<std::string> foreign_name(Bytes head) {
         if (stands(head, sector * 512, "LABELONE") && stands(head, sector * 512 + 24, "LVM2 001")) return "lvm";
     if (stands(head, 0, "\xfc\x4e\x2b\xa9") || stands(head, 4096, "\xfc\x4e\x2b\xa9")) return "mdraid";
     if (stands(head, 1024, "\x10\x20\xf5\xf2")) return "f2fs";
-    if (stands(head, 32769, "CD001")) return "iso9660";
+    if (stands(head, 32769, "BEA01")) return "udf";
     if (stands(head, 0, "hsqs")) return "squashfs";
     if (stands(head, 32, "NXSB")) return "apfs";
     if (stands(head, 1024, "H+") || stands(head, 1024, "HX")) return "hfsplus";
     if (stands(head, 3, std::string_view("ReFS\0\0\0\0", 8))) return "refs";
     return std::nullopt;
 }
+
+/// The first volume descriptor of ISO9660, which leaves room for other things in front of it.
+bool is_iso(Bytes head) { return stands(head, 32769, "CD001"); }
 
 bool is_swap(Bytes head) {
     for (const size_t page : {4096U, 8192U, 16384U, 65536U})
@@ -118,6 +123,11 @@ Volume foreign(Volume volume, const std::string& what) {
     return unreadable(std::move(volume), what, reason, true);
 }
 
+Volume doubtful(Volume volume, const std::string& mark) {
+    volume.notes.clear();
+    return unreadable(std::move(volume), mark, "the volume also carries the mark of " + mark + ", which is not read", true);
+}
+
 std::vector<Volume> volumes_of(Image& image, const Volume& whole, const PartitionTable& table) {
     std::vector<Volume> out;
     for (const Partition& partition : table.partitions) {
@@ -143,12 +153,51 @@ std::vector<Volume> volumes_of(Image& image, const Volume& whole, const Partitio
     return out;
 }
 
+/// An image for a disc that starts from a stick, too: its filesystem covers the partitions that its table names ("isohybrid").
+/// What they hold for themselves is read; what only shows the same bytes once more is not.
+std::vector<Volume> hybrid_volumes(Image& image, const Volume& whole, PartitionTable table) {
+    if (!iso_leads_somewhere(image, whole)) {
+        auto out = volumes_of(image, whole, table);
+        out.front().notes.push_back("an ISO9660 volume descriptor stands before the partitions and leads nowhere: it is left from another use of the disk");
+        return out;
+    }
+    Volume iso = whole;
+    recognise_iso(image, iso);
+    iso.notes.insert(iso.notes.end(), table.notes.begin(), table.notes.end());
+    table.notes.clear();
+    std::erase_if(table.partitions, [](const Partition& partition) { return partition.start == 0; });
+    std::vector<Volume> inside;
+    if (!table.partitions.empty() || !table.problem.empty()) inside = volumes_of(image, whole, table);
+    constexpr size_t most_views = 8;
+    constexpr uint64_t descriptors_at = 32768;
+    for (Volume& volume : inside) {
+        if (iso.kind != VolumeKind::iso9660) break;
+        if (volume.kind == VolumeKind::iso9660 && volume.filesystem == "iso9660" && iso.also_at.size() < most_views) {
+            iso.also_at.push_back(volume.start - whole.start);
+            volume.reason = "another view of the ISO9660 filesystem of " + whole.name + ", and read with it";
+        } else if (volume.kind == VolumeKind::unreadable && volume.filesystem.empty() && volume.unsupported && volume.start == descriptors_at) {
+            // The gap before the first real partition, which begins with the very descriptors.
+            volume.reason = "a part of the ISO9660 filesystem of " + whole.name;
+        } else {
+            continue;
+        }
+        volume.kind = VolumeKind::container;
+        volume.unsupported = false;
+    }
+    std::vector<Volume> out{iso};
+    for (const std::string& mark : iso_neighbours(image, whole)) out.push_back(doubtful(whole, mark));
+    std::move(inside.begin(), inside.end(), std::back_inserter(out));
+    return out;
+}
+
 }  // namespace
 
 std::vector<Volume> recognise(Image& image, Volume volume) {
     const auto head = image.bytes(volume.start, std::min<uint64_t>(head_size, volume.size));
     if (head.empty()) return {unreadable(volume, "", "the first bytes of the volume cannot be read", false)};
     auto other = foreign_name(head);
+    const bool iso = is_iso(head);
+    const Volume given = volume;
     const bool xfs = stands(head, 0, "XFSB"), btrfs = has_btrfs_magic(image, volume, false);
     if (head.size() >= 2048 && little_endian<uint16_t>(head, 1080) == 0xef53) {
         recognise_ext(head, volume);
@@ -166,6 +215,8 @@ std::vector<Volume> recognise(Image& image, Volume volume) {
         volume.filesystem = "fat";
     } else if (btrfs) {
         recognise_btrfs(image, volume);
+    } else if (iso) {
+        recognise_iso(image, volume);
     } else if (other) {
         return {foreign(volume, *other)};
     } else if (is_swap(head)) {
@@ -179,26 +230,30 @@ std::vector<Volume> recognise(Image& image, Volume volume) {
         return {unreadable(volume, "", "the content is of no kind that is known here", true)};
     }
     std::vector<Volume> out{volume};
-    const auto doubt = [&](const std::string& mark) {
-        out.push_back(unreadable(volume, mark, "the volume also carries the mark of " + mark + ", which is not read", true));
-        out.back().notes.clear();
-    };
-    if (other) doubt(*other);
-    if (btrfs && volume.filesystem != "btrfs") doubt("btrfs");
+    if (other) out.push_back(doubtful(given, *other));
+    if (btrfs && volume.filesystem != "btrfs") out.push_back(doubtful(given, "btrfs"));
+    if (iso && volume.filesystem != "iso9660") {
+        Volume second = given;
+        second.name += "/iso9660";
+        recognise_iso(image, second);
+        out.push_back(std::move(second));
+    }
+    if (iso)
+        for (const std::string& mark : iso_neighbours(image, given)) out.push_back(doubtful(given, mark));
     return out;
 }
 
 std::vector<Volume> split(Image& image, const Volume& whole) {
-    if (auto gpt = read_gpt(image)) {
-        if (const auto mbr = read_mbr(image)) add_hybrid_partitions(*gpt, *mbr);
-        return volumes_of(image, whole, *gpt);
-    }
-    // A FAT or NTFS boot sector also ends in 55 AA, so a filesystem on the bare disk is looked for before an MBR.
     const auto head = image.bytes(0, std::min<uint64_t>(head_size, whole.size));
-    const bool bare = stands(head, 3, "NTFS    ") || stands(head, 3, "EXFAT   ") || is_fat(head);
-    if (!bare)
-        if (const auto mbr = read_mbr(image)) return volumes_of(image, whole, *mbr);
-    return recognise(image, whole);
+    auto table = read_gpt(image);
+    if (table) {
+        if (const auto mbr = read_mbr(image)) add_hybrid_partitions(*table, *mbr);
+    } else if (!stands(head, 3, "NTFS    ") && !stands(head, 3, "EXFAT   ") && !is_fat(head)) {
+        // A FAT or NTFS boot sector also ends in 55 AA, so a filesystem on the bare disk is looked for before an MBR.
+        table = read_mbr(image);
+    }
+    if (!table) return recognise(image, whole);
+    return is_iso(head) ? hybrid_volumes(image, whole, *table) : volumes_of(image, whole, *table);
 }
 
 }  // namespace bailiff::agent

@@ -19,6 +19,7 @@ enum class VolumeKind {
     exfat,
     xfs,        ///< versions 4 and 5, by our own reader
     btrfs,      ///< by our own reader
+    iso9660,    ///< with Rock Ridge and Joliet, by our own reader
     boot_code,  ///< no filesystem by design; its bytes are scanned as one file
     swap,
     empty,      ///< nothing but zeros where we looked
@@ -36,6 +37,7 @@ struct Volume {
     bool unsupported = false;      ///< for `unreadable`: sound, but not ours to read (as against damaged)
     std::string no_writing;        ///< why bailiff-clean must not write here although the volume can be read; "" when it may
     std::vector<std::string> notes;
+    std::vector<uint64_t> also_at; ///< for `iso9660`: where within the volume further descriptors of the same bytes count from
 
     /// The image that `start` counts in. Everything that reads or writes the volume does it there.
     Image& on(Image& disk) const { return mapped ? *mapped : disk; }
@@ -49,8 +51,9 @@ std::vector<Volume> find_volumes(Image& image);
 /// LVM or md is left to `find_volumes`.
 std::vector<Volume> split(Image& image, const Volume& whole);
 
-/// Recognises what `volume.start` and `volume.size` hold. One volume comes back, or two when the bytes carry the marks of
-/// a filesystem that we read and of another thing besides: then the second one is unreadable, since malware may be there.
+/// Recognises what `volume.start` and `volume.size` hold. One volume comes back, or more when the bytes carry the marks of
+/// a filesystem that we read and of other things besides: these are unreadable, since malware may be there, but for an ISO9660,
+/// which is read as `NAME/iso9660`.
 std::vector<Volume> recognise(Image& image, Volume volume);
 
 }  // namespace bailiff::agent

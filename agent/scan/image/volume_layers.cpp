@@ -90,7 +90,8 @@ class Layers {
     /// A filesystem comes before a partition table here, since it is what one expects in a logical volume.
     void add_recognised(std::vector<Volume>& to, const Volume& volume) {
         auto found = recognise(*volume.mapped, volume);
-        if (found.size() == 1 && found[0].kind == VolumeKind::unreadable && found[0].filesystem.empty()) found = split(*volume.mapped, volume);
+        const bool unknown = found.size() == 1 && found[0].kind == VolumeKind::unreadable && found[0].filesystem.empty();
+        if (unknown || found[0].kind == VolumeKind::iso9660) found = split(*volume.mapped, volume);
         std::move(found.begin(), found.end(), std::back_inserter(to));
     }
 

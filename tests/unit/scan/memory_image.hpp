@@ -28,6 +28,7 @@ class MemoryImage : public agent::Image {
         for (size_t i = 0; i < size; ++i) bytes_[offset + i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
     }
     std::vector<uint8_t>& raw() { return bytes_; }
+    const std::vector<uint8_t>& raw() const { return bytes_; }
 
   private:
     std::vector<uint8_t> bytes_;
