@@ -53,6 +53,29 @@ TEST(ScanImages, XfsOnTheBareDisk) {
     EXPECT_EQ(run.verdict.volumes.at(0).state, VolumeState::read);
 }
 
+TEST(ScanImages, IsoBareAndHybrid) {
+    if (!std::filesystem::exists("/usr/bin/xorriso")) GTEST_SKIP() << "xorriso is not installed (package xorriso)";
+    Workshop shop;
+    plant(shop);
+    shop.file("a/b/c/d/e/f/g/h/i/deep and long.txt", "deep " + eicar());
+    Set plants = all_plants;
+    plants.insert("disk /a/b/c/d/e/f/g/h/i/deep and long.txt");
+    const auto bare = scan_image(with_clamd({shop.iso("bare.iso", {"-R"})}));
+    EXPECT_EQ(bare.found(), plants) << bare.out << bare.err;
+    EXPECT_EQ(bare.skipped(), Set{});
+    ASSERT_EQ(bare.verdict.volumes.size(), 1U);
+    EXPECT_EQ(bare.verdict.volumes[0].filesystem, "iso9660");
+    EXPECT_EQ(bare.verdict.volumes[0].state, VolumeState::read);
+    EXPECT_EQ(bare.verdict.files, 44U);
+    // A partition of its own inside, and a gap before it that shows the filesystem's own bytes once more.
+    const std::string fat = shop.fat("esp.raw", {"root/eicar.com"}, 12, 2U << 20);
+    const auto hybrid = scan_image(with_clamd({shop.iso("hybrid.iso", {"-R", "-J", "-append_partition", "2", "0xef", fat, "-appended_part_as_gpt"})}));
+    plants.insert("gpt2 /eicar.com");
+    EXPECT_EQ(hybrid.found(), plants) << hybrid.out << hybrid.err;
+    EXPECT_EQ(hybrid.skipped(), Set{});
+    EXPECT_EQ(hybrid.verdict.files, 45U);
+}
+
 TEST(ScanImages, Qcow2GivesTheSameAndCleanIsClean) {
     Workshop shop;
     plant(shop);

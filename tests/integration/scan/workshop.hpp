@@ -84,6 +84,14 @@ class Workshop {
         run({"mkfs.xfs", "-q", "-f", "-p", list, image});
         return image;
     }
+    /// The whole tree as an ISO 9660; `options` as mkisofs has them.
+    std::string iso(const std::string& name, const std::vector<std::string>& options) {
+        std::vector<std::string> argv{"xorriso", "-as", "mkisofs", "-quiet", "-o", path(name)};
+        argv.insert(argv.end(), options.begin(), options.end());
+        argv.push_back(tree());
+        run(argv);
+        return path(name);
+    }
     std::string ntfs(const std::string& name, const std::vector<std::string>& files) {
         const std::string image = blank(name, 16U << 20);
         run({"mkntfs", "-q", "-F", "-Q", image});
