@@ -231,7 +231,7 @@ class Walk {
         constexpr int plain = TSK_FS_ATTR_NONRES | TSK_FS_ATTR_INUSE | TSK_FS_ATTR_SPARSE;
         if (!(attribute.flags & TSK_FS_ATTR_NONRES) || (attribute.flags & ~plain) || !file.meta) return false;
         const TSK_FS_META& meta = *file.meta;
-        for (const auto value : {static_cast<uint64_t>(meta.addr), static_cast<uint64_t>(meta.seq), static_cast<uint64_t>(meta.mtime), static_cast<uint64_t>(meta.mtime_nano),
+        for (const auto value : {static_cast<uint64_t>(meta.addr), static_cast<uint64_t>(meta.seq), static_cast<uint64_t>(meta.mode), static_cast<uint64_t>(meta.mtime), static_cast<uint64_t>(meta.mtime_nano),
                                  static_cast<uint64_t>(meta.ctime), static_cast<uint64_t>(meta.ctime_nano), static_cast<uint64_t>(attribute.flags), uint64_t{attribute.id},
                                  static_cast<uint64_t>(attribute.nrd.initsize), uint64_t{attribute.nrd.skiplen}})
             place.number(value);

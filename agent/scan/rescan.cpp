@@ -16,6 +16,7 @@ bool Rescan::is_usable(const Disk& disk) {
     auto loaded = load_scan_state(options_.state);
     if (!loaded) return loaded.error().code == Errc::not_found ? false : refuse(loaded.error().text);
     state_ = std::move(*loaded);
+    if (state_.program != BAILIFF_VERSION) return refuse("the state was written by another version of this program (" + state_.program + ")");
     if (state_.source != source_) return refuse("the state is of another image (" + state_.source + "), or that image was replaced");
     if (state_.disk_bytes != disk.bytes) return refuse("the disk had another size when its state was written");
     if (options_.trust_metadata) return true;
@@ -63,7 +64,7 @@ Result<void> Rescan::write(bool complete) {
         if (mark_ != state_.mark) return {};
         kept_.insert(kept_.end(), offered_.begin(), offered_.end());
     }
-    return save_scan_state(options_.state, {source_, mark_, disk_.bytes, disk_.dirty_bytes, std::move(kept_)});
+    return save_scan_state(options_.state, {source_, mark_, disk_.bytes, disk_.dirty_bytes, std::move(kept_), BAILIFF_VERSION});
 }
 
 }  // namespace bailiff::agent

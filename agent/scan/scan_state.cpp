@@ -17,8 +17,8 @@ namespace bailiff::agent {
 namespace {
 
 constexpr std::string_view state_magic = "BLFSTAT1";
-constexpr size_t longest_text = 64 * 1024, digest_size = 32, entry_size = 16 + digest_size, smallest = 8 + 3 * 8 + 2 * 4 + digest_size;
-constexpr uint64_t largest_file = most_fingerprints * entry_size + 2 * longest_text + smallest;
+constexpr size_t longest_text = 64 * 1024, digest_size = 32, entry_size = 16 + digest_size, smallest = 8 + 3 * 8 + 3 * 4 + digest_size;
+constexpr uint64_t largest_file = most_fingerprints * entry_size + 3 * longest_text + smallest;
 
 void put_number(std::string& out, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
@@ -73,7 +73,7 @@ Result<ScanState> load_scan_state(const std::string& path) {
     out.dirty_bytes = little_endian<uint64_t>(rest, 8);
     const auto count = little_endian<uint64_t>(rest, 16);
     rest = rest.subspan(24);
-    if (!take_text(rest, out.source) || !take_text(rest, out.mark)) return damaged();
+    if (!take_text(rest, out.source) || !take_text(rest, out.mark) || !take_text(rest, out.program)) return damaged();
     if (count > most_fingerprints || rest.size() != count * entry_size) return damaged();
     out.entries.resize(count);
     for (ScanState::Entry& entry : out.entries) {
@@ -96,6 +96,7 @@ Result<void> save_scan_state(const std::string& path, ScanState state) {
     put_number(out, state.entries.size(), 8);
     put_text(out, state.source);
     put_text(out, state.mark);
+    put_text(out, state.program);
     for (const ScanState::Entry& entry : state.entries) {
         out.append(entry.told_by.begin(), entry.told_by.end());
         out.append(entry.digest.begin(), entry.digest.end());

@@ -23,6 +23,7 @@ struct ScanState {
     uint64_t disk_bytes = 0;
     uint64_t dirty_bytes = 0;  ///< that the bitmap showed then
     std::vector<Entry> entries;
+    std::string program = BAILIFF_VERSION;  ///< another version may have more to tell of the same contents
 };
 
 /// Reads a file that `save_scan_state` wrote. Errors: `not_found` when there is none; `forbidden` when it could be another

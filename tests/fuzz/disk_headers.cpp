@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first bytes of a disk that a guest wrote: the qcow2 gate, partition tables, filesystems told by their marks.
+// The first bytes of a disk that a guest wrote: the qcow2 gate, its bitmaps, partition tables, filesystems told by their marks.
 
+#include "agent/scan/image/qcow2_bitmap.hpp"
 #include "agent/scan/image/qcow2_header.hpp"
+#include "agent/scan/image/used_bytes.hpp"
 #include "agent/scan/image/volume.hpp"
 
 #include <algorithm>
@@ -35,6 +37,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // Nothing but the image itself may ever be opened: a header that names another file must not pass.
     if (const auto header = check_qcow2_header({data, size}, size, none); header && !header->backing_path.empty()) std::abort();
     Disk disk(data, size);
-    if (find_volumes(disk).empty()) std::abort();
+    (void)qcow2_bitmap_problem(disk, "b0");
+    const auto volumes = find_volumes(disk);
+    if (volumes.empty()) std::abort();
+    for (const Volume& volume : volumes)
+        if (used_bytes(volume.on(disk), volume) > volume.size) std::abort();
     return 0;
 }

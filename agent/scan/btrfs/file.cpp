@@ -104,6 +104,7 @@ std::array<uint8_t, 32> BtrfsContent::identity() const {
 }
 
 bool BtrfsContent::describe(const BtrfsDevice& device, const Image& image, ContentPlace& place) const {
+    place.number(inode_.mode);
     place.bytes(inode_.times);
     place.bytes(identity());
     for (const Extent& e : extents_) {

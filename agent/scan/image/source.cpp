@@ -169,6 +169,20 @@ Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     return fail(Errc::unavailable, "qemu-nbd cannot serve the image (is the VM running, or the file damaged?): " + why);
 }
 
+/// Device and inode tell a file that was replaced; a backing file, which nobody writes, is told by its last write, too.
+std::string identity_of(const SourceSpec& spec) {
+    const auto told = [](const std::string& path, bool written) {
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0) return std::string("?");
+        std::string out = std::filesystem::absolute(path).string() + " " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+        if (!written) out += " " + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+        return out;
+    };
+    std::string out = (spec.format == "qcow2" ? "qcow2 " : "raw ") + told(spec.image, true);
+    for (const auto& backing : spec.backing) out += " on " + backing.format + " " + told(backing.path, false);
+    return escape_path(out);
+}
+
 }  // namespace
 
 Result<NbdAddress> parse_nbd_uri(const std::string& uri) {
@@ -198,20 +212,6 @@ Result<NbdAddress> parse_nbd_uri(const std::string& uri) {
     const auto export_name = decode(name), path = decode(std::string_view(uri).substr(mark + query.size()));
     if (!export_name || !path || path->empty() || (*path)[0] != '/') return refuse();
     return NbdAddress{*export_name, *path};
-}
-
-/// Device and inode tell a file that was replaced; a backing file, which nobody writes, is told by its last write, too.
-std::string identity_of(const SourceSpec& spec) {
-    const auto told = [](const std::string& path, bool written) {
-        struct stat status {};
-        if (::stat(path.c_str(), &status) != 0) return std::string("?");
-        std::string out = std::filesystem::absolute(path).string() + " " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
-        if (!written) out += " " + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
-        return out;
-    };
-    std::string out = (spec.format == "qcow2" ? "qcow2 " : "raw ") + told(spec.image, true);
-    for (const auto& backing : spec.backing) out += " on " + backing.format + " " + told(backing.path, false);
-    return escape_path(out);
 }
 
 Result<Source> open_source(const SourceSpec& spec) {

@@ -145,7 +145,7 @@ class Walk : public XfsNames {
 
     /// What `fill` goes by. Extents that cannot be read are `fill`'s to complain about.
     bool describe(const XfsInode& inode, ContentPlace& place) {
-        for (const uint64_t value : {inode.number, uint64_t{inode.generation}, inode.modified, inode.changed, uint64_t{inode.format}}) place.number(value);
+        for (const uint64_t value : {inode.number, uint64_t{inode.generation}, uint64_t{inode.mode}, inode.modified, inode.changed, uint64_t{inode.format}}) place.number(value);
         const unsigned bits = reader_.geometry().block_bits;
         const auto walked = reader_.extents(inode, [&](const XfsExtent& extent) -> Result<bool> {
             if (extent.file_block > (inode.size - 1) >> bits) return false;

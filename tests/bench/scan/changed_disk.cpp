@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t block = 4096;
+constexpr uint64_t block_size = 4096;
 
 class File {
   public:
@@ -75,10 +75,10 @@ void ChangedDisk::work() {
             const std::string content((std::istreambuf_iterator<char>(in)), {});
             // Its place on the disk, by its content: debugfs's own words about blocks are made for people.
             const File now(folder_ / "now.raw", O_RDWR);
-            const std::string head = content.substr(0, std::min<size_t>(content.size(), block));
+            const std::string head = content.substr(0, std::min<size_t>(content.size(), block_size));
             const uint64_t size = fs::file_size(folder_ / "now.raw");
-            for (uint64_t at = Workload::system_start; at < size; at += block) {
-                if (at = now.data_from(at) / block * block; at >= size) break;
+            for (uint64_t at = Workload::system_start; at < size; at += block_size) {
+                if (at = now.data_from(at) / block_size * block_size; at >= size) break;
                 if (now.read(at, head.size()) != head) continue;
                 now.write(at, eicar() + std::string(head.size() - eicar().size(), ' '));
                 overwritten_ = "/" + fs::relative(entry.path(), work_.plain() / "gpt2").string();
@@ -103,15 +103,15 @@ void ChangedDisk::write_through() {
     std::vector<std::string> argv{"qemu-io", "-f", "qcow2"};
     {
         const File now(folder_ / "now.raw", O_RDONLY), before(folder_ / "before.raw", O_RDWR);
-        constexpr size_t much = 256 * block;
+        constexpr size_t much = 256 * block_size;
         const uint64_t size = fs::file_size(folder_ / "now.raw");
         for (uint64_t begin = 0; begin < size; begin += much) {
             if (begin = now.data_from(begin) / much * much; begin >= size) break;
             const std::string a = now.read(begin, much), b = before.read(begin, much);
             if (a == b) continue;
-            for (size_t at = 0; at < a.size(); at += block) {
-                const std::string piece = a.substr(at, block);
-                if (b.compare(at, block, piece) == 0) continue;
+            for (size_t at = 0; at < a.size(); at += block_size) {
+                const std::string piece = a.substr(at, block_size);
+                if (b.compare(at, block_size, piece) == 0) continue;
                 const fs::path file = pieces / std::to_string(begin + at);
                 std::ofstream(file, std::ios::binary) << piece;
                 argv.insert(argv.end(), {"-c", "write -s " + file.string() + " " + std::to_string(begin + at) + " " + std::to_string(piece.size())});

@@ -20,7 +20,7 @@ class RescanShop : public Workshop {
     }
 
     /// Makes the qcow2 image of `raw` and begins its record of what is written.
-    void begin(const std::string& raw, const std::string& granularity = "4096") {
+    void begin(const std::string& raw, const std::string& granularity = "1024") {
         raw_ = raw;
         disk_ = qcow2(raw);
         run({"qemu-img", "bitmap", "--add", "--enable", "-g", granularity, disk_, "b0"});
@@ -31,7 +31,7 @@ class RescanShop : public Workshop {
 
     /// Writes to the qcow2 image what has changed in the raw one.
     void write_through() const {
-        constexpr size_t block = 4096, much = 256 * block;
+        constexpr size_t block = 1024, much = 1024 * block;
         std::ifstream after(raw_, std::ios::binary);
         std::fstream before(path("before.raw"), std::ios::binary | std::ios::in | std::ios::out);
         std::string old(much, '\0'), now(much, '\0');

@@ -140,9 +140,9 @@ class StateTest : public testing::Test {
         EXPECT_EQ(sealed_size(file->fd()).value(), out.size() * sizeof(Fingerprint));
         return out;
     }
-    void save(const std::string& mark = "b0", uint64_t dirty = 100) { ASSERT_TRUE(save_scan_state(path, {"image", mark, 1 << 20, dirty, {{print(2), digest(2)}, {print(1), digest(1)}, {print(2), digest(9)}}})); }
+    void save(const std::string& mark = "b0", uint64_t dirty = 100) { ASSERT_TRUE(save_scan_state(path, {"image", mark, 1 << 20, dirty, {{print(2), digest(2)}, {print(1), digest(1)}, {print(2), digest(9)}}, program})); }
     const Rescan::Disk disk{1 << 20, 100, true, ""};
-    std::string folder, path;
+    std::string folder, path, program = BAILIFF_VERSION;
     std::vector<std::string> notes;
 };
 
@@ -201,6 +201,10 @@ TEST_F(StateTest, is_offered_only_when_everything_fits) {
     nothing({"", "b0", "c1", "c2", false}, disk, "image", "counts from 'c1'");
     EXPECT_TRUE(offered({"", "", "", "", false}, {1 << 20, 0, false, ""}).empty()) << "no bitmap, no trust: a state alone is no proof";
     EXPECT_EQ(offered({"", "", "", "", true}, {1 << 20, 0, false, ""}).size(), 2u);
+    program = "0.0.1";
+    save();
+    nothing(by_bitmap, disk, "image", "another version of this program");
+    program = BAILIFF_VERSION;
     save("");
     nothing(by_bitmap, disk, "image", "knew no dirty bitmap");
     save("c1");
