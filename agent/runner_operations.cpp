@@ -273,6 +273,17 @@ std::vector<ScanHit> presentable(const std::vector<ScanHit>& hits) {
     return out;
 }
 
+std::vector<ScanSuspicion> presentable(const std::vector<ScanSuspicion>& suspicions) {
+    std::vector<ScanSuspicion> out;
+    size_t bytes = 0;
+    for (const auto& one : suspicions) {
+        bytes += 6 * (one.path.size() + one.reason.size()) + 200;
+        if (out.size() == most_suspicions || bytes > largest_frame / 4) break;
+        out.push_back(one);
+    }
+    return out;
+}
+
 std::vector<StepTime> presentable(std::vector<StepTime> steps) {
     if (steps.size() > 200) steps.resize(200);
     for (auto& step : steps) step.step.resize(std::min<size_t>(step.step.size(), 64));
@@ -323,6 +334,8 @@ JobAnswer job_answer(const Operation& op, const Observation& last, const End& en
         answer.skipped = op.scanned->skipped;
         answer.hits = presentable(op.scanned->hits);
         answer.signatures_at = op.scanned->signatures_at;
+        answer.suspicious = op.scanned->suspicious;
+        answer.suspicions = presentable(op.scanned->suspicions);
     }
     if (op.cleaned) {
         answer.files = int64_t(op.cleaned->size());

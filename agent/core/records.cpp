@@ -30,9 +30,20 @@ std::vector<ScanHit> hits_of(const Json& json) {
     return out;
 }
 
+namespace {
+
+Json to_json(const std::vector<ScanSuspicion>& suspicions) {
+    Json out = Json::array();
+    for (const auto& s : suspicions) out.push_back({{"path", s.path}, {"rule", s.rule}, {"reason", s.reason}});
+    return out;
+}
+
+}  // namespace
+
 Json to_json(const ScanOutcome& o) {
     return {{"verdict", name(o.verdict)}, {"files", o.files}, {"bytes", o.bytes}, {"skipped", o.skipped},
-            {"hits", to_json(o.hits)}, {"reports", o.reports}, {"signatures_at", format_rfc3339(o.signatures_at)}};
+            {"hits", to_json(o.hits)}, {"reports", o.reports}, {"signatures_at", format_rfc3339(o.signatures_at)},
+            {"suspicious", o.suspicious}, {"suspicions", to_json(o.suspicions)}};
 }
 
 ScanOutcome scan_outcome_of(const Json& json) {
@@ -46,6 +57,10 @@ ScanOutcome scan_outcome_of(const Json& json) {
     for (const auto& [target, report] : json.at("reports").items()) out.reports[target] = report.get<std::string>();
     // Journals of before this field: an unknown age.
     if (json.contains("signatures_at")) out.signatures_at = instant(json, "signatures_at");
+    // And of before these two: nobody looked.
+    if (json.contains("suspicious")) out.suspicious = number(json, "suspicious");
+    if (json.contains("suspicions"))
+        for (const auto& s : json.at("suspicions")) out.suspicions.push_back({text(s, "path"), text(s, "rule"), text(s, "reason")});
     return out;
 }
 

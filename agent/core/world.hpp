@@ -178,6 +178,9 @@ struct ScanTarget {
     std::string backing_format;
 };
 
+/// Suspicions that are journaled and sent; all of them stand in the reports.
+inline constexpr size_t most_suspicions = 20;
+
 /// The outcome of scanning all disks of a VM: infected if any is, else incomplete if any is, else clean.
 struct ScanOutcome {
     ScanVerdict verdict = ScanVerdict::incomplete;
@@ -185,6 +188,8 @@ struct ScanOutcome {
     std::vector<ScanHit> hits;                       ///< all of them
     std::map<std::string, std::string> reports;      ///< disk target -> bailiff-scan's last line, as it came
     Instant signatures_at{};                         ///< of the oldest signatures used on any disk; 0 = not every disk's are dated
+    int64_t suspicious = 0;                          ///< how many suspicions there are; they change no verdict
+    std::vector<ScanSuspicion> suspicions{};         ///< the first `most_suspicions` of them
 };
 
 /// One line of the journal: append-only, in order, durable when `append` returns.

@@ -126,6 +126,8 @@ Json case_json(Desk& desk, const CaseView& view) {
     out["evidence"] = c.evidence.text();
     out["verdict"] = c.verdict ? Json(name(*c.verdict)) : Json();
     out["hits"] = codec::list_of(c.hits);
+    out["suspicious"] = c.suspicious;
+    out["suspicions"] = codec::list_of(c.suspicions);
     out["cleaned"] = c.cleaned;
     out["deadline"] = view.dues.deadline ? deadline_json(*view.dues.deadline, calendar) : Json();
     out["dues"] = dues_json(view.dues, calendar);

@@ -101,6 +101,8 @@ struct Case {
     std::optional<ScanVerdict> verdict;
     JobId scan_job;                    ///< the last scan
     std::vector<ScanHit> hits;         ///< of the last scan
+    int64_t suspicious = 0;            ///< of the last scan: odd things, for a person to look at; the verdict knows nothing of them
+    std::vector<ScanSuspicion> suspicions{};   ///< the first of them
     int64_t cleaned = 0;               ///< files moved away
     std::vector<NoticeDue> notices;    ///< owed and not yet sent
     std::optional<Outcome> outcome;

@@ -78,7 +78,8 @@ Result<Facts> on(const Situation& d, const JobAnswered& in) {
         case AnswerStatus::progress: return facts;
         case AnswerStatus::done:
         case AnswerStatus::already: {
-            facts.push_back(JobFinished{a.job_id, a.kind, a.verdict, a.evidence, a.manifest_sha256, a.files, a.bytes, a.skipped, a.hits});
+            facts.push_back(JobFinished{a.job_id, a.kind, a.verdict, a.evidence, a.manifest_sha256, a.files, a.bytes, a.skipped, a.hits,
+                                        a.suspicious, a.suspicions});
             switch (a.kind) {
                 case JobKind::evidence:
                     if (d.policy.scan) facts.push_back(StageEntered{Stage::scan, 1, 1});

@@ -47,6 +47,8 @@ std::string say(const JobFinished& f) {
             std::string out = "scan: " + std::string(name(f.verdict)) + ", " + std::to_string(f.files) + " files";
             if (f.skipped) out += ", " + std::to_string(f.skipped) + " not scanned";
             for (const auto& hit : f.hits) out += "; " + hit.signature + " in " + hit.path;
+            if (f.suspicious) out += "; " + std::to_string(f.suspicious) + " suspicious";
+            for (const auto& one : f.suspicions) out += "; " + one.path + ": " + one.reason;
             return out;
         }
         case JobKind::clean: return "cleaned: " + std::to_string(f.files) + " files moved away";

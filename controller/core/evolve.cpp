@@ -144,6 +144,8 @@ void fold(Case& c, const HistoryItem&, const JobFinished& f) {
         c.verdict = f.verdict;
         c.scan_job = f.job_id;
         c.hits = f.hits;
+        c.suspicious = f.suspicious;
+        c.suspicions = f.suspicions;
     }
     if (f.kind == JobKind::revert) {
         c.overlays = false;

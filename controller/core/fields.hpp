@@ -16,6 +16,7 @@ template <class A> void fields(A& a, Reply& f) {
 }
 template <class A> void fields(A& a, StepTime& f) { a("step", f.step), a("ms", f.milliseconds); }
 template <class A> void fields(A& a, ScanHit& f) { a("path", f.path), a("signature", f.signature), a("engine", f.engine), a("sha256", f.sha256); }
+template <class A> void fields(A& a, ScanSuspicion& f) { a("path", f.path), a("rule", f.rule), a("reason", f.reason); }
 template <class A> void fields(A& a, NoticeDue& f) { a("notice", f.notice), a("key", f.key), a("audience", f.audience); }
 template <class A> void fields(A& a, Countdown& f) { a("running", f.running), a("since", f.since), a("left", f.left); }
 template <class A> void fields(A& a, Call& f) { a("at", f.at), a("actor", f.actor), a("log", f.log); }
@@ -51,6 +52,7 @@ template <class A> void fields(A& a, StageEntered& f) { a("stage", f.stage), a("
 template <class A> void fields(A& a, JobFinished& f) {
     a("job", f.job_id), a("kind", f.kind), a("verdict", f.verdict), a("evidence", f.evidence), a("manifest_sha256", f.manifest_sha256);
     a("files", f.files), a("bytes", f.bytes), a("skipped", f.skipped), a("hits", f.hits);
+    a("suspicious", f.suspicious), a("suspicions", f.suspicions);
 }
 template <class A> void fields(A& a, JobFailed& f) { a("job", f.job_id), a("kind", f.kind), a("refusal", f.refusal), a("text", f.text); }
 template <class A> void fields(A& a, StageApproved& f) { a("stage", f.stage), a("reason", f.reason); }
@@ -74,6 +76,7 @@ template <class A> void fields(A& a, Case& f) {
     a("was_running", f.was_running), a("sanctioned_once", f.sanctioned_once), a("stage", f.stage), a("round", f.round), a("attempt", f.attempt), a("evidence", f.evidence);
     a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back), a("lock_waived", f.lock_waived);
     a("verdict", f.verdict), a("scan_job", f.scan_job), a("hits", f.hits), a("cleaned", f.cleaned), a("notices", f.notices);
+    a("suspicious", f.suspicious), a("suspicions", f.suspicions);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
 }
 

@@ -181,6 +181,8 @@ struct JobFinished {
     std::string manifest_sha256;                    ///< evidence
     int64_t files = 0, bytes = 0, skipped = 0;
     std::vector<ScanHit> hits;                      ///< scan: found. clean: moved away
+    int64_t suspicious = 0;                         ///< scan: odd things that a person should look at
+    std::vector<ScanSuspicion> suspicions{};        ///< scan: the first of them
     friend bool operator==(const JobFinished&, const JobFinished&) = default;
 };
 struct JobFailed { JobId job_id; JobKind kind = JobKind::scan; Refusal refusal = Refusal::none; std::string text;

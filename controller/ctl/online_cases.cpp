@@ -63,6 +63,7 @@ void print_case(std::ostream& out, const Json& c) {
     line("tokens", shown(c, "tokens") == "0" ? "" : shown(c, "tokens"));
     line("evidence", shown(c, "evidence"));
     line("scan says", shown(c, "verdict"));
+    line("suspicions", shown(c, "suspicious") == "0" ? "" : shown(c, "suspicious"));
     head.print(out);
 
     Table reports({"REPORT", "TYPE", "OBSERVED", "REPORTER", "SUMMARY"});
@@ -92,6 +93,9 @@ void print_case(std::ostream& out, const Json& c) {
     Table hits({"FOUND", "SIGNATURE", "ENGINE"});
     for (const auto& h : part(c, "hits")) hits.row({shown(h, "path"), shown(h, "signature"), shown(h, "engine")});
     print_table(out, "Hits of the last scan", hits);
+    Table suspicions({"SUSPICIOUS", "RULE", "REASON"});
+    for (const auto& one : part(c, "suspicions")) suspicions.row({shown(one, "path"), shown(one, "rule"), shown(one, "reason")});
+    print_table(out, "Suspicions of the last scan", suspicions);
 }
 
 ExitCode case_list(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {

@@ -17,6 +17,7 @@ Json json_of(const Console& c) {
 Json json_of(const ScanHit& h) {
     return {{"path", h.path}, {"signature", h.signature}, {"engine", h.engine}, {"sha256", h.sha256}};
 }
+Json json_of(const ScanSuspicion& s) { return {{"path", s.path}, {"rule", s.rule}, {"reason", s.reason}}; }
 Json json_of(const VmRecord& r) {
     return {{"vm", r.vm.text()}, {"name", r.name}, {"power", name(r.power)}, {"persistent", r.persistent},
             {"autostart", r.autostart}, {"locked", r.locked}, {"state", name(r.state)},
@@ -49,7 +50,7 @@ Json json_of(const JobAnswer& m) {
             {"text", m.text}, {"at", format_rfc3339(m.at)}, {"percent", m.percent}, {"evidence", m.evidence.text()},
             {"manifest_sha256", m.manifest_sha256}, {"verdict", name(m.verdict)}, {"files", m.files}, {"bytes", m.bytes},
             {"skipped", m.skipped}, {"hits", list_of(m.hits)}, {"steps", list_of(m.steps)},
-            {"signatures_at", format_rfc3339(m.signatures_at)}};
+            {"signatures_at", format_rfc3339(m.signatures_at)}, {"suspicious", m.suspicious}, {"suspicions", list_of(m.suspicions)}};
 }
 Json json_of(const Ack& m) { return {{"ids", m.ids}}; }
 
@@ -78,6 +79,7 @@ void read(JsonReader& r, Console& c) {
 void read(JsonReader& r, ScanHit& h) {
     h = {r.text("path", 32768), r.text("signature", 512), r.text("engine", 64), r.optional_text("sha256", 64)};
 }
+void read(JsonReader& r, ScanSuspicion& s) { s = {r.text("path", 32768), r.text("rule", 64), r.text("reason", 2048)}; }
 void read(JsonReader& r, VmRecord& v, std::vector<Mistake>& mistakes) {
     v.vm = VmId(r.text("vm", 36));
     v.name = r.text("name", 256);
@@ -150,6 +152,8 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.hits = read_list<ScanHit>(r, "hits", 1000, mistakes, [](JsonReader& one, ScanHit& h) { read(one, h); });
         m.steps = read_steps(r, mistakes);
         m.signatures_at = r.instant("signatures_at", false);
+        m.suspicious = r.integer("suspicious", 0, any, false);
+        m.suspicions = read_list<ScanSuspicion>(r, "suspicions", 100, mistakes, [](JsonReader& one, ScanSuspicion& s) { read(one, s); });
         return m;
     }
     if (type == "ack") return Ack{r.texts("ids", true, 10'000)};

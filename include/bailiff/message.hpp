@@ -144,6 +144,13 @@ struct ScanHit {
     friend bool operator==(const ScanHit&, const ScanHit&) = default;
 };
 
+/// One thing that a scan found odd without knowing it to be malicious: a person should look. It decides nothing.
+struct ScanSuspicion {
+    std::string path;          ///< escaped like a hit's
+    std::string rule, reason;  ///< bailiff-scan's word for the rule, and a sentence with what was seen
+    friend bool operator==(const ScanSuspicion&, const ScanSuspicion&) = default;
+};
+
 /// agent -> controller. Which of the result fields count depends on the kind of the job.
 struct JobAnswer {
     JobId job_id;
@@ -162,6 +169,8 @@ struct JobAnswer {
     std::vector<ScanHit> hits;                         ///< scan: at most 200 of them. clean: what was moved away
     std::vector<StepTime> steps;
     Instant signatures_at{};                           ///< scan: when the engine's signatures were made; 0 = it does not say
+    int64_t suspicious = 0;                            ///< scan: how many suspicions there are
+    std::vector<ScanSuspicion> suspicions{};           ///< scan: the first 20 of them
     friend bool operator==(const JobAnswer&, const JobAnswer&) = default;
 };
 
@@ -188,6 +197,7 @@ Json json_of(const VmNic& value);
 Json json_of(const StepTime& value);
 Json json_of(const Console& value);
 Json json_of(const ScanHit& value);
+Json json_of(const ScanSuspicion& value);
 Json json_of(const VmRecord& value);
 Json json_of(const Hello& value);
 Json json_of(const Welcome& value);

@@ -56,6 +56,14 @@ struct Cleaned : testing::Test {
     std::string last_scan;
 };
 
+TEST_F(Cleaned, an_answer_to_a_scan_tells_what_is_suspicious_and_it_stops_no_release) {
+    EXPECT_EQ(scan(ScanVerdict::clean).suspicious, 0);
+    test.host.plant(table_vm(), "/etc/cron.d/x", "ODD");
+    const auto answer = scan(ScanVerdict::clean);
+    EXPECT_EQ(answer.suspicious, 1);
+    EXPECT_EQ(answer.suspicions, (std::vector<ScanSuspicion>{{"/etc/cron.d/x", "cron_place", "looks odd"}}));
+}
+
 // ---- signatures ----------------------------------------------------------------------------------------------------
 
 TEST_F(Cleaned, an_answer_to_a_scan_says_how_old_its_signatures_are) {

@@ -34,6 +34,23 @@ TEST(Case, survives_json) {
     }
 }
 
+TEST(History, a_scan_tells_its_suspicions_and_older_ones_told_none) {
+    JobFinished scan{JobId("scan/1.1"), JobKind::scan, ScanVerdict::clean, {}, "", 42, 1000, 0, {}, 21, {{"/etc/cron.d/\\x0a", "cron_download", "pipes a download into sh"}}};
+    const auto back = parse_fact("job_finished", json_of(Fact(scan)));
+    ASSERT_TRUE(back) << back.error().text;
+    EXPECT_EQ(*back, Fact(scan));
+    EXPECT_EQ(describe(*back), "scan: clean, 42 files; 21 suspicious; /etc/cron.d/\\x0a: pipes a download into sh");
+    auto json = json_of(Fact(scan));
+    json.erase("suspicious");
+    json.erase("suspicions");
+    const auto old = parse_fact("job_finished", json);
+    ASSERT_TRUE(old) << old.error().text;
+    scan.suspicious = 0;
+    scan.suspicions.clear();
+    EXPECT_EQ(*old, Fact(scan));
+    EXPECT_EQ(describe(*old), "scan: clean, 42 files");
+}
+
 TEST(History, of_a_newer_release_is_refused_in_words) {
     const auto back = parse_fact("case_teleported", Json::object());
     ASSERT_FALSE(back);
