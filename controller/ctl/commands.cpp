@@ -5,6 +5,7 @@
 #include "controller/ctl/audit_verify.hpp"
 #include "controller/ctl/completion.hpp"
 #include "controller/ctl/offline_deadline.hpp"
+#include "controller/ctl/offline_hashes.hpp"
 #include "controller/ctl/offline_policy.hpp"
 #include "controller/ctl/offline_report.hpp"
 #include "controller/ctl/online_commands.hpp"
@@ -52,6 +53,7 @@ constexpr Command table[] = {
     {"policy show", "one policy", policy_show},
     {"policy check", "what is wrong with policy and calendar files", policy_check_command},
     {"deadline", "when a span of working time or a policy's steps are due, and why", deadline_command},
+    {"hashes sign", "sign a list of known-bad or known-good contents for bailiff-scan", hashes_sign_command},
     {"clock show", "the laboratory's clock", clock_show},
     {"clock advance", "advance the laboratory's clock", clock_advance},
     {"account add", "make an account and its token", account_add},
