@@ -8,6 +8,8 @@
 #include "agent/scan/tsk_image.hpp"
 #include "agent/scan/xfs/walk.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -200,6 +202,9 @@ class Walk {
             return std::pair(small_a, a.first) < std::pair(small_b, b.first);
         });
         for (auto& one : waiting_) {
+            // libtsk has the permissions with set-user-ID as stat does; NTFS and FAT have modes that it made up.
+            const bool real = TSK_FS_TYPE_ISEXT(fs_->ftype) && one.file->meta;
+            sink_.mode_of_next(real ? S_IFREG | static_cast<uint32_t>(one.file->meta->mode) : 0);
             content(*one.file, *one.attribute, one.path);
             one.file.reset();
         }

@@ -34,6 +34,8 @@ class WalkSink {
     virtual KnownContents* known() { return nullptr; }
     /// A file that was not read, since it is known and nothing of it was written.
     virtual void unchanged(const std::string& /*path*/, uint64_t /*size*/, const Fingerprint& /*told_by*/) {}
+    /// The mode (as stat has it) of the file that is handed over next, from filesystems that have modes.
+    virtual void mode_of_next(uint32_t) {}
     virtual void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) = 0;
 };
 

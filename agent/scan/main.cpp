@@ -68,6 +68,9 @@ int run(int argc, char** argv) {
         if (!engine) return complain(engine.error().text);
         engines.push_back(std::move(*engine));
     }
+    const auto hashes = HashLists::load(options.hash_lists, options.hash_list_keys);
+    if (!hashes) return complain(hashes.error().text);
+    if (!hashes->empty()) options.settings.hashes = &*hashes;
     auto source = open_source(options.source);
     if (!source) return complain(source.error().text);
     for (const auto& text : source->notes) note(text);

@@ -46,6 +46,8 @@ po::options_description visible() {
         ("clamd-database", po::value<std::string>(), "clamd's DatabaseDirectory: proves which signatures it has loaded, which --cache needs of it")
         ("clamd-config", po::value<std::string>(), "its clamd.conf: after an update, contents that --cache knows are matched with the new signatures only, by a clamd of this scan's own")
         ("yara", po::value<std::string>(), "match with the YARA rules (*.yar, *.yara) of this folder")
+        ("hash-list", po::value<std::vector<std::string>>(), "a signed list of known-bad or known-good contents; again for the next one")
+        ("hash-list-key", po::value<std::vector<std::string>>(), "the public keys (PEM) that sign such lists; again for the next file")
         ("max-file-size", po::value<std::string>()->default_value("100M"), "larger files are reported as not scanned")
         ("max-files", po::value<uint64_t>()->default_value(5'000'000), "entries per volume")
         ("leftovers", "also what no file holds: free blocks, slack, deleted files, swap, gaps between partitions")
@@ -127,6 +129,10 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     o.clamd.database = text("clamd-database");
     o.clamd.configuration = text("clamd-config");
     o.yara = text("yara");
+    o.hash_lists = texts("hash-list");
+    o.hash_list_keys = texts("hash-list-key");
+    if (!o.hash_lists.empty() && o.hash_list_keys.empty()) mistake("--hash-list needs --hash-list-key: the public key whose owner signs such lists");
+    // Lists alone make no scan: what they do not name, nobody would have looked at.
     if (o.clamd.socket_path.empty() && o.yara.empty()) mistake("name an engine: --clamd SOCKET, --yara FOLDER, or both");
     if (const auto most = size("max-file-size")) {
         o.settings.limits.file_size = *most;

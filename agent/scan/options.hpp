@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bailiff::agent {
 
@@ -18,10 +19,11 @@ struct ScanOptions {
     SourceSpec source;
     ClamdOptions clamd;     ///< unused when its socket path is empty
     std::string yara;       ///< folder of rules; "" for none
+    std::vector<std::string> hash_lists, hash_list_keys;  ///< files
     std::string cache;      ///< file; "" for none
     uint64_t cache_bytes = 0;
     RescanOptions rescan;
-    ScanSettings settings;  ///< its clock, its cache and what it keeps are set by main
+    ScanSettings settings;  ///< its clock, its cache, its hash lists and what it keeps are set by main
     bool gentle = false;    ///< low priorities, for this process and all that it starts
     bool json = false;
     bool progress = false;  ///< as JSON lines, too

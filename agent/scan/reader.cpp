@@ -9,12 +9,14 @@
 #include "agent/scan/leftovers.hpp"
 #include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
+#include "agent/scan/suspicions/suspicions.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 namespace bailiff::agent {
 namespace {
@@ -27,6 +29,7 @@ class ChannelSink : public WalkSink {
         const Descriptor content(memory_file);
         collect(Wait::no);
         while (files_ahead_ > 0 && (files_ahead_ >= most_files_ahead || bytes_ahead_ + size > most_bytes_ahead)) collect(Wait::yes);
+        suspect(path, size, content.fd());
         ReaderMessage message;
         message.kind = ReaderMessageKind::file;
         message.path = path;
@@ -49,6 +52,7 @@ class ChannelSink : public WalkSink {
     /// Tells the scan what was written to the disk, and takes in what need not be read.
     void ask_what_is_known(Image& image, const std::string& dirty_bitmap);
 
+    void mode_of_next(uint32_t mode) override { mode_ = mode; }
     void skipped(const std::string& path, SkipReason reason, const std::string& detail, uint64_t size) override {
         ReaderMessage message;
         message.kind = ReaderMessageKind::skipped;
@@ -64,6 +68,23 @@ class ChannelSink : public WalkSink {
     }
 
   private:
+    /// Says what a person should look at, before the file itself.
+    void suspect(const std::string& path, uint64_t size, int content) {
+        std::string_view head;
+        if (asks_for_content(path)) {
+            const ssize_t got = ::pread(content, head_.data(), head_.size(), 0);
+            head = std::string_view(head_).substr(0, got > 0 ? static_cast<size_t>(got) : 0);
+        }
+        for (const auto& suspicion : suspicions_of(path, head, std::exchange(mode_, 0))) {
+            ReaderMessage message;
+            message.kind = ReaderMessageKind::suspicious;
+            message.path = path;
+            message.size = size;
+            message.rule = suspicion.rule;
+            message.text = suspicion.reason;
+            send(message);
+        }
+    }
     /// Takes in the sizes of files that the engines are done with.
     void collect(Wait wait) {
         for (;; wait = Wait::no) {
@@ -77,6 +98,8 @@ class ChannelSink : public WalkSink {
     size_t files_ahead_ = 0;
     uint64_t bytes_ahead_ = 0;
     std::optional<KnownContents> known_;
+    uint32_t mode_ = 0;
+    std::string head_ = std::string(suspicion_head, '\0');  // of the file that is looked at
 };
 
 void ChannelSink::ask_what_is_known(Image& image, const std::string& dirty_bitmap) {

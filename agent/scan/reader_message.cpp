@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kind, reason, state, start, size, fingerprint, then four texts, each after its two-byte length; all little endian.
+// kind, reason, state, start, size, fingerprint, then four texts, each after its two-byte length, then the rule; all little endian.
 #include "agent/scan/reader_message.hpp"
 
 #include <algorithm>
@@ -50,6 +50,7 @@ std::vector<uint8_t> encode(const ReaderMessage& message) {
     put(out, message.filesystem, filesystem_cap);
     put(out, message.path, path_cap);
     put(out, message.text, text_cap);
+    put(out, static_cast<uint64_t>(message.rule), 1);
     return out;
 }
 
@@ -57,7 +58,7 @@ Result<ReaderMessage> decode_reader_message(Bytes packet) {
     const auto refuse = [] { return fail(Errc::invalid, "the reader sent a packet that is not of the protocol"); };
     if (packet.size() < fixed || packet.size() > largest_reader_message) return refuse();
     ReaderMessage out;
-    if (packet[0] < 1 || packet[0] > static_cast<uint8_t>(ReaderMessageKind::unchanged)) return refuse();
+    if (packet[0] < 1 || packet[0] > static_cast<uint8_t>(ReaderMessageKind::suspicious)) return refuse();
     out.kind = static_cast<ReaderMessageKind>(packet[0]);
     if (!known(packet[1], out.reason) || !known(packet[2], out.state)) return refuse();
     out.start = little_endian<uint64_t>(packet, 3);
@@ -67,7 +68,7 @@ Result<ReaderMessage> decode_reader_message(Bytes packet) {
     if (out.start > most || out.size > most) return refuse();
     Bytes rest = packet.subspan(fixed);
     if (!take(rest, out.volume, volume_cap) || !take(rest, out.filesystem, filesystem_cap) || !take(rest, out.path, path_cap) ||
-        !take(rest, out.text, text_cap) || !rest.empty())
+        !take(rest, out.text, text_cap) || rest.size() != 1 || !known(rest[0], out.rule))
         return refuse();
     // These two name things in our own alphabet and, for logical volumes, in LVM's; only paths and texts may hold anything else.
     const auto spelled = [](const std::string& name, std::string_view marks) {

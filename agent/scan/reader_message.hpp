@@ -25,6 +25,7 @@ enum class ReaderMessageKind : uint8_t {
     changes,      ///< before anything else, when asked: start = the disk's bytes, size = how many of them were written, or text = why that is not known
     total,        ///< before the first volume: size = the bytes that the volumes say they use; an estimate
     unchanged,    ///< path, size, fingerprint of a file that is known and was not read
+    suspicious,   ///< the file that follows is odd: path, rule, text = why, size
 };
 
 /// One packet. Which fields mean something depends on the kind; the others are empty.
@@ -37,6 +38,7 @@ struct ReaderMessage {
     std::string volume, filesystem;
     std::string path;  ///< raw bytes
     std::string text;  ///< for people; may carry hostile bytes, escape before showing
+    SuspicionRule rule = SuspicionRule::web_shell;
     friend bool operator==(const ReaderMessage&, const ReaderMessage&) = default;
 };
 

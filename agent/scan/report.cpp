@@ -77,6 +77,14 @@ void Report::skipped(const SkippedItem& item) {
                     std::string(name(item.reason)).c_str(), item.detail.empty() ? "" : ", ", item.detail.c_str());
 }
 
+void Report::suspicious(const SuspiciousFile& file) {
+    clear_progress();
+    if (json_) std::printf("%s\n", suspicious_json(file).c_str());
+    else
+        std::printf("%s %s %s: %s (%s, sha256 %s)\n", painted("SUSPICIOUS", yellow).c_str(), file.volume.c_str(), file.path.c_str(), file.reason.c_str(),
+                    std::string(name(file.rule)).c_str(), file.sha256.c_str());
+}
+
 void Report::volume(const ScannedVolume& volume) {
     clear_progress();
     if (json_) return;
@@ -126,10 +134,12 @@ void Report::finish(const Verdict& verdict) {
         std::string known = verdict.known ? " (" + std::to_string(verdict.known) + " known" : "";
         if (verdict.unchanged) known += ", of which " + std::to_string(verdict.unchanged) + " unchanged and not read";
         if (verdict.known) known += ")";
-        std::printf("%s: %llu files%s, %s in %.1f s; %llu found, %llu not scanned\n", painted(std::string(name(verdict.verdict)), colour_of(verdict.verdict)).c_str(),
+        if (verdict.known_good) known += " (" + std::to_string(verdict.known_good) + " known good)";
+        const std::string odd = verdict.suspicious_total ? "; " + std::to_string(verdict.suspicious_total) + " suspicious, for a person to look at" : "";
+        std::printf("%s: %llu files%s, %s in %.1f s; %llu found, %llu not scanned%s\n", painted(std::string(name(verdict.verdict)), colour_of(verdict.verdict)).c_str(),
                     static_cast<unsigned long long>(verdict.files), known.c_str(), bytes_text(verdict.bytes).c_str(),
                     static_cast<double>(verdict.duration_ms) / 1000, static_cast<unsigned long long>(verdict.hits_total),
-                    static_cast<unsigned long long>(verdict.skipped_total));
+                    static_cast<unsigned long long>(verdict.skipped_total), odd.c_str());
     }
     std::fflush(stdout);
 }

@@ -12,6 +12,7 @@ class Report : public ScanListener {
     Report(bool json, bool tells_progress, std::function<ScanTime()> now);
     void hit(const Finding& hit) override;
     void skipped(const SkippedItem& item) override;
+    void suspicious(const SuspiciousFile& file) override;
     void volume(const ScannedVolume& volume) override;
     void note(const std::string& text) override;
     void progress(const ScanProgress& progress) override;

@@ -6,12 +6,14 @@
 #include "agent/scan/box/packet_socket.hpp"
 #include "agent/scan/path_text.hpp"
 #include "agent/scan/reader_message.hpp"
+#include "agent/scan/suspicions/suspicions.hpp"
 
 #include <poll.h>
 
 #include <algorithm>
 #include <deque>
 #include <list>
+#include <utility>
 
 namespace bailiff::agent {
 namespace {
@@ -67,6 +69,8 @@ class Scan {
             state.newer = &add(*settings.new_signatures->engine);
             state.newer->whole = &state;
         }
+        if (settings.hashes)
+            for (auto& facts : settings.hashes->facts()) verdict_.engines.push_back(std::move(facts));
     }
 
     Result<Verdict> run() {
@@ -131,10 +135,14 @@ class Scan {
     std::string volume_name() const { return verdict_.volumes.empty() ? "" : verdict_.volumes.back().name; }
 
     void take(ReaderMessage message, Descriptor content) {
-        const bool of_volume = message.kind == ReaderMessageKind::file || message.kind == ReaderMessageKind::skipped ||
+        const bool of_volume = message.kind == ReaderMessageKind::file || message.kind == ReaderMessageKind::suspicious || message.kind == ReaderMessageKind::skipped ||
                                message.kind == ReaderMessageKind::unchanged ||
                                message.kind == ReaderMessageKind::note || message.kind == ReaderMessageKind::volume_end;
         if (of_volume != in_volume_ && message.kind != ReaderMessageKind::failed)
+            return reader_lost("the sandboxed reader broke the protocol");
+        // What is suspicious is said before its file, so that the file's own digest goes with it.
+        if (!suspicions_.empty() && message.kind != ReaderMessageKind::suspicious &&
+            (message.kind != ReaderMessageKind::file || message.path != suspicions_.front().path))
             return reader_lost("the sandboxed reader broke the protocol");
         switch (message.kind) {
             case ReaderMessageKind::volume: {
@@ -169,6 +177,10 @@ class Scan {
             case ReaderMessageKind::total: total_bytes_ = message.size; break;
             case ReaderMessageKind::unchanged: take_unchanged(message); break;
             case ReaderMessageKind::finished: reader_done_ = walked_ = true; break;
+            case ReaderMessageKind::suspicious:
+                if (suspicions_.size() == Names<SuspicionRule>::table.size()) return reader_lost("the sandboxed reader broke the protocol");
+                suspicions_.push_back(std::move(message));
+                break;
             case ReaderMessageKind::failed:
                 if (!verdict_.volumes.empty()) return reader_lost(escape_path(message.text));
                 cannot_open_ = escape_path(message.text);
@@ -183,9 +195,16 @@ class Scan {
         files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, std::nullopt, 0, message.fingerprint, true});
         const FileRef file = std::prev(files_.end());
         // The reader's word for a digest would count for nothing: it may be in the hands of what it reads.
-        if (std::any_of(engines_.begin(), engines_.end(), [](const EngineState& engine) { return engine.set != 0; }))
+        if (settings_.hashes || !suspicions_.empty() || std::any_of(engines_.begin(), engines_.end(), [](const EngineState& engine) { return engine.set != 0; }))
             if (const auto digest = digest_of(file->content.fd(), *size)) file->digest = *digest;
-        bool anyone = false, known = false;
+        for (const auto& suspicion : std::exchange(suspicions_, {})) suspect(suspicion, *file);
+        const Listed listed = look_up(*file);
+        if (listed == Listed::good) {
+            count(*file);
+            ++verdict_.known_good;
+            return release(file);
+        }
+        bool anyone = false, known = listed == Listed::bad;
         for (auto& engine : engines_) {
             if (engine.whole) continue;
             if (*size > engine.engine->largest_file()) {
@@ -208,12 +227,9 @@ class Scan {
             ++file->engines_left;
             (known_before ? *engine.newer : engine).waiting.push_back(file);
         }
-        if (anyone || known) {
-            ++verdict_.files, ++verdict_.volumes.back().files;
-            verdict_.bytes += *size, verdict_.volumes.back().bytes += *size;
-        }
+        if (anyone || known) count(*file);
         if (anyone) return;
-        if (known) ++verdict_.known;
+        if (known && listed == Listed::no) ++verdict_.known;
         release(file);
     }
 
@@ -223,6 +239,8 @@ class Scan {
         offered_ = true;
         const bool told = !source_.dirty_bitmap.empty() && message.text.empty();
         const auto known_to_all = [&](const ContentDigest& digest) {
+            if (settings_.hashes && !settings_.hashes->bad(digest).empty()) return false;
+            if (settings_.hashes && settings_.hashes->good(digest)) return true;
             return settings_.cache && std::all_of(engines_.begin(), engines_.end(), [&](const EngineState& engine) {
                 if (engine.whole || settings_.cache->knows(engine.set, digest)) return true;
                 // What only new signatures have not seen is read, for them.
@@ -242,9 +260,40 @@ class Scan {
         const ContentDigest* digest = offered_ ? settings_.rescan->offered(message.fingerprint) : nullptr;
         if (!digest || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
         settings_.rescan->keep(message.fingerprint, *digest);
-        ++verdict_.files, ++verdict_.volumes.back().files, ++verdict_.known, ++verdict_.unchanged;
+        ++verdict_.files, ++verdict_.volumes.back().files, ++verdict_.unchanged;
+        ++(settings_.hashes && settings_.hashes->good(*digest) ? verdict_.known_good : verdict_.known);
         verdict_.bytes += message.size, verdict_.volumes.back().bytes += message.size;
         verdict_.read = ScanScope::changed;
+    }
+
+    void count(const FileInScan& file) {
+        ++verdict_.files, ++verdict_.volumes.back().files;
+        verdict_.bytes += file.size, verdict_.volumes.back().bytes += file.size;
+    }
+
+    enum class Listed { no, good, bad };
+
+    /// In the lists of hashes, which cost nothing to ask: so they say what they know of every content, cached or not.
+    Listed look_up(FileInScan& file) {
+        if (!settings_.hashes) return Listed::no;
+        if (!file.digest) {
+            file.silent = false;
+            skip({file.path, file.volume, SkipReason::error, "its digest could not be taken, so the hash lists were not asked", file.size});
+            return Listed::no;
+        }
+        const auto names = settings_.hashes->bad(*file.digest);
+        for (const auto& name : names) hit(file, name, std::string(hash_engine));
+        if (!names.empty()) file.silent = false;
+        return !names.empty() ? Listed::bad : settings_.hashes->good(*file.digest) ? Listed::good : Listed::no;
+    }
+
+    /// Such a file is read by the next scan, too: only who sees its content can say it again.
+    void suspect(const ReaderMessage& said, FileInScan& file) {
+        file.silent = false;
+        ++verdict_.suspicious_total;
+        if (verdict_.suspicious.size() == most_suspicious_listed) return;
+        verdict_.suspicious.push_back({file.path, file.volume, said.rule, escape_path(said.text.substr(0, longest_reason)), hex_of(file.digest.value_or(ContentDigest{})), file.size});
+        listener_.suspicious(verdict_.suspicious.back());
     }
 
     /// Forgets a file and lets the reader send another.
@@ -296,14 +345,16 @@ class Scan {
         if (!answer.signatures.empty() && !file->digest) file->digest = digest_of(file->content.fd(), file->size).value_or(ContentDigest{});
         if (answer.signatures.empty() && !answer.not_scanned && file->digest) remember(engine, *file->digest);
         if (!answer.signatures.empty() || answer.not_scanned) file->silent = false;
-        for (const auto& signature : answer.signatures) {
-            Finding hit{file->path, file->volume, signature, engine.facts.name, hex_of(*file->digest), file->size};
-            ++verdict_.hits_total;
-            listener_.hit(hit);
-            if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(hit));
-        }
+        for (const auto& signature : answer.signatures) hit(*file, signature, engine.facts.name);
         if (answer.not_scanned) skip({file->path, file->volume, *answer.not_scanned, answer.detail, file->size});
         if (--file->engines_left == 0) release(file);
+    }
+
+    void hit(const FileInScan& file, const std::string& signature, const std::string& engine) {
+        Finding found{file.path, file.volume, signature, engine, hex_of(*file.digest), file.size};
+        ++verdict_.hits_total;
+        listener_.hit(found);
+        if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(found));
     }
 
     void remember(const EngineState& engine, const ContentDigest& digest) {
@@ -407,6 +458,7 @@ class Scan {
     std::list<FileInScan> files_;
     std::list<EngineState> engines_;
     std::string cannot_open_;
+    std::vector<ReaderMessage> suspicions_;  // of the file that comes next
     uint64_t total_bytes_ = 0, skipped_bytes_ = 0;
     bool in_volume_ = false, reader_done_ = false, walked_ = false, offered_ = false, aborted_ = false;
 };

@@ -2,6 +2,7 @@
 // The scan itself: one thread that takes files from the reader and spreads them over the engines' lanes.
 #pragma once
 
+#include "agent/scan/engines/hash_list.hpp"
 #include "agent/scan/engines/lane.hpp"
 #include "agent/scan/engines/new_signatures.hpp"
 #include "agent/scan/engines/verdict_cache.hpp"
@@ -28,6 +29,7 @@ struct ScanSettings {
     NewSignatures* new_signatures = nullptr;   ///< of ClamAV; null: what the present signatures did not see is matched with all of them
     Rescan* rescan = nullptr;                  ///< null: every content is read, and nothing is kept of this scan; needs `cache`
     std::function<bool()> cancelled;           ///< asked twice a second at least; true ends the scan as incomplete
+    const HashLists* hashes = nullptr;         ///< null: none
 };
 
 /// Told of each finding as it comes, on the scan's thread.
@@ -36,6 +38,7 @@ class ScanListener {
     virtual ~ScanListener() = default;
     virtual void hit(const Finding&) {}
     virtual void skipped(const SkippedItem&) {}
+    virtual void suspicious(const SuspiciousFile&) {}
     virtual void volume(const ScannedVolume&) {}
     virtual void note(const std::string&) {}
     virtual void progress(const ScanProgress& progress) = 0;

@@ -25,6 +25,10 @@ Json to_json(const Finding& hit) {
     return {{"path", hit.path},     {"volume", hit.volume}, {"signature", hit.signature},
             {"engine", hit.engine}, {"sha256", hit.sha256}, {"size", hit.size}};
 }
+Json to_json(const SuspiciousFile& file) {
+    return {{"path", file.path},     {"volume", file.volume}, {"rule", name(file.rule)},
+            {"reason", file.reason}, {"sha256", file.sha256}, {"size", file.size}};
+}
 Json to_json(const ScanEngine& engine) {
     Json out{{"name", engine.name}, {"version", engine.version}, {"reports_limits", engine.reports_limits}};
     if (engine.signatures_at != Instant{}) out["signatures_at"] = format_rfc3339(engine.signatures_at);
@@ -41,9 +45,9 @@ Json to_json(const ScannedVolume& volume) {
 }
 
 template <class T>
-Json array_of(const std::vector<T>& items) {
+Json array_of(const std::vector<T>& items, size_t most = most_listed) {
     Json out = Json::array();
-    for (size_t i = 0; i < std::min(items.size(), most_listed); ++i) out.push_back(to_json(items[i]));
+    for (size_t i = 0; i < std::min(items.size(), most); ++i) out.push_back(to_json(items[i]));
     return out;
 }
 
@@ -70,6 +74,12 @@ Finding read_hit(JsonReader& in) {
                 in.text("engine", 64),  in.text("sha256", 64), count(in, "size")};
     if (!is_hex(hit.sha256, 64)) in.mistake("sha256", "must be 64 lower-case hex digits");
     return hit;
+}
+SuspiciousFile read_suspicious(JsonReader& in) {
+    SuspiciousFile file{in.text("path", 65536),  in.text("volume", longest_volume_name), in.word("rule", SuspicionRule::web_shell),
+                        in.text("reason", 4096), in.text("sha256", 64),                  count(in, "size")};
+    if (!is_hex(file.sha256, 64)) in.mistake("sha256", "must be 64 lower-case hex digits");
+    return file;
 }
 ScannedVolume read_volume(JsonReader& in) {
     ScannedVolume volume;
@@ -121,6 +131,12 @@ std::optional<unsigned> scan_percent(std::string_view line) {
     return mistakes.empty() ? std::optional(static_cast<unsigned>(percent)) : std::nullopt;
 }
 
+std::string suspicious_json(const SuspiciousFile& file) {
+    Json out = to_json(file);
+    out["finding"] = "suspicious";
+    return dump_json(out);
+}
+
 std::string verdict_json(const Verdict& verdict) {
     return dump_json(Json{{"verdict", name(verdict.verdict)},
                           {"files", verdict.files},
@@ -128,10 +144,13 @@ std::string verdict_json(const Verdict& verdict) {
                           {"known", verdict.known},
                           {"unchanged", verdict.unchanged},
                           {"read", name(verdict.read)},
+                          {"known_good", verdict.known_good},
                           {"skipped", array_of(verdict.skipped)},
                           {"skipped_total", verdict.skipped_total},
                           {"hits", array_of(verdict.hits)},
                           {"hits_total", verdict.hits_total},
+                          {"suspicious", array_of(verdict.suspicious, most_suspicious_listed)},
+                          {"suspicious_total", verdict.suspicious_total},
                           {"engines", array_of(verdict.engines)},
                           {"volumes", array_of(verdict.volumes)},
                           {"duration_ms", verdict.duration_ms}});
@@ -154,10 +173,15 @@ Result<Verdict> parse_verdict(std::string_view output) {
     v.unchanged = count(in, "unchanged", false);
     // Verdicts from before scans could pass over anything say nothing of it.
     if (in.has("read")) v.read = in.word("read", ScanScope::changed);
+    v.known_good = count(in, "known_good", false);
     objects(in, "skipped", mistakes, [&](JsonReader& item) { v.skipped.push_back(read_skipped(item)); });
     v.skipped_total = count(in, "skipped_total");
     objects(in, "hits", mistakes, [&](JsonReader& item) { v.hits.push_back(read_hit(item)); });
     v.hits_total = count(in, "hits_total");
+    // Reports of before there were suspicions are kept in journals.
+    if (in.has("suspicious"))
+        objects(in, "suspicious", mistakes, [&](JsonReader& item) { v.suspicious.push_back(read_suspicious(item)); });
+    v.suspicious_total = count(in, "suspicious_total", false);
     objects(in, "engines", mistakes, [&](JsonReader& item) {
         v.engines.push_back({item.text("name", 64), item.text("version", 1024), item.boolean("reports_limits"),
                              item.instant("signatures_at", false), item.text("set", 256, false)});
@@ -176,8 +200,10 @@ Result<Verdict> parse_verdict(std::string_view output) {
             in.mistake("hits_total", "does not fit the hits that are listed");
         if (v.skipped.size() != std::min<uint64_t>(v.skipped_total, most_listed))
             in.mistake("skipped_total", "does not fit the items that are listed");
-        if (v.known > v.files) in.mistake("known", "is more than the files");
-        if (v.unchanged > v.known) in.mistake("unchanged", "is more than the known files");
+        if (v.suspicious.size() != std::min<uint64_t>(v.suspicious_total, most_suspicious_listed))
+            in.mistake("suspicious_total", "does not fit the files that are listed");
+        if (v.known > v.files || v.known_good > v.files - v.known) in.mistake("known", "is more than the files");
+        else if (v.unchanged > v.known + v.known_good) in.mistake("unchanged", "is more than the known files");
         if ((v.unchanged > 0) != (v.read == ScanScope::changed)) in.mistake("read", "contradicts the unchanged files");
         if (v.engines.empty()) in.mistake("engines", "must name at least one engine");
     }

@@ -60,15 +60,41 @@ struct Finding {
     std::string path;  ///< as `escape_path` writes it; "file:stream" for an NTFS stream
     std::string volume;
     std::string signature;
-    std::string engine;  ///< "clamav" or "yara"
+    std::string engine;  ///< "clamav", "yara" or "hashes"
     std::string sha256;  ///< of the content that matched, hex
     uint64_t size = 0;   ///< bytes
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 
+/// What makes a file odd, by its place and its content. None of them proves malice: a person should look.
+enum class SuspicionRule : uint8_t {
+    php_in_uploads,   ///< PHP where a web site keeps what visitors sent
+    php_in_picture,   ///< PHP in a file of a web site that is named as a picture
+    web_shell,        ///< PHP of the shapes that web shells have
+    cron_download,    ///< a cron entry that downloads or unpacks something and runs it unseen
+    cron_place,       ///< a cron entry that runs from a temporary or hidden folder
+    unit_download,    ///< a systemd unit, likewise
+    unit_place,
+    login_download,   ///< a script of boot or login, likewise
+    login_place,
+    ld_preload,       ///< /etc/ld.so.preload is not empty
+    authorized_key,   ///< keys of an account without login, or with a command that downloads
+    setuid_place,     ///< a set-user-ID program in a temporary or home folder
+};
+
+struct SuspiciousFile {
+    std::string path;  ///< as `escape_path` writes it
+    std::string volume;
+    SuspicionRule rule = SuspicionRule::web_shell;
+    std::string reason;  ///< a sentence for people with what was seen, escaped like a path
+    std::string sha256;  ///< of the content, hex
+    uint64_t size = 0;   ///< bytes
+    friend bool operator==(const SuspiciousFile&, const SuspiciousFile&) = default;
+};
+
 struct ScanEngine {
     std::string name;
-    std::string version;         ///< clamd's VERSION answer, or the SHA-256 of the YARA rules
+    std::string version;         ///< clamd's VERSION answer, the SHA-256 of the YARA rules, or a hash list's name and version
     bool reports_limits = true;  ///< false: files over the engine's own limits pass silently (see README)
     Instant signatures_at{};     ///< when its signatures were made; 0 = it does not say (local files have no date)
     std::string set;             ///< names exactly what was loaded; "" when that was not proven
@@ -93,12 +119,15 @@ struct Verdict {
     ScanVerdict verdict = ScanVerdict::incomplete;
     uint64_t files = 0, bytes = 0;  ///< read, and matched or known
     uint64_t known = 0;             ///< of the files: that every engine with the same signatures had found nothing in before
-    uint64_t unchanged = 0;         ///< of the known ones: that were not read, since a dirty bitmap or metadata say that they are as they were
+    uint64_t unchanged = 0;         ///< of the known and known good ones: that were not read, since a dirty bitmap or metadata say that they are as they were
     ScanScope read = ScanScope::full;  ///< `changed` when any file was passed over as unchanged; such a verdict gives no VM back
+    uint64_t known_good = 0;        ///< of the files: that a list of good contents names, and no list of bad ones; not matched
     std::vector<SkippedItem> skipped;
     uint64_t skipped_total = 0;  ///< `skipped` lists at most `most_listed` of them
     std::vector<Finding> hits;
     uint64_t hits_total = 0;
+    std::vector<SuspiciousFile> suspicious;  ///< at most `most_suspicious_listed`; the verdict's word knows nothing of them
+    uint64_t suspicious_total = 0;
     std::vector<ScanEngine> engines;
     std::vector<ScannedVolume> volumes;
     uint64_t duration_ms = 0;
@@ -107,11 +136,14 @@ struct Verdict {
 
 /// Lists in a verdict end here, so that a hostile disk cannot make a verdict of a gigabyte.
 inline constexpr size_t most_listed = 10'000;
+/// Suspicions are for people, who read no thousand of them.
+inline constexpr size_t most_suspicious_listed = 1'000;
 
 /// One line of JSON, without its newline.
 std::string verdict_json(const Verdict& verdict);
 std::string hit_json(const Finding& hit);
 std::string skipped_json(const SkippedItem& item);
+std::string suspicious_json(const SuspiciousFile& file);
 
 /// How far a scan is, by an estimate of what its volumes hold.
 struct ScanProgress {
@@ -158,6 +190,24 @@ struct Names<agent::ScanScope> {
     using E = agent::ScanScope;
     static constexpr std::string_view what = "scope of reading";
     static constexpr std::array table{std::pair{E::full, std::string_view("full")}, std::pair{E::changed, std::string_view("changed")}};
+};
+template <>
+struct Names<agent::SuspicionRule> {
+    using E = agent::SuspicionRule;
+    static constexpr std::string_view what = "rule of suspicion";
+    static constexpr std::array table{
+        std::pair{E::php_in_uploads, std::string_view("php_in_uploads")},
+        std::pair{E::php_in_picture, std::string_view("php_in_picture")},
+        std::pair{E::web_shell, std::string_view("web_shell")},
+        std::pair{E::cron_download, std::string_view("cron_download")},
+        std::pair{E::cron_place, std::string_view("cron_place")},
+        std::pair{E::unit_download, std::string_view("unit_download")},
+        std::pair{E::unit_place, std::string_view("unit_place")},
+        std::pair{E::login_download, std::string_view("login_download")},
+        std::pair{E::login_place, std::string_view("login_place")},
+        std::pair{E::ld_preload, std::string_view("ld_preload")},
+        std::pair{E::authorized_key, std::string_view("authorized_key")},
+        std::pair{E::setuid_place, std::string_view("setuid_place")}};
 };
 template <>
 struct Names<agent::VolumeState> {

@@ -197,6 +197,7 @@ class BtrfsWalk {
             return;
         }
         if (identity && handed_over_.size() < most_remembered) handed_over_.emplace(*identity, tree);
+        sink_.mode_of_next(inode.mode);
         sink_.told_file(path, inode.size, memory->release(), told_by);
     }
 

@@ -113,6 +113,7 @@ class Walk : public XfsNames {
             return;
         }
         const uint64_t trees_before = reader_.tree_blocks();
+        sink_.mode_of_next(inode.mode);
         hand_over(path, inode.size, limits_, sink_, [&](MemoryFile& memory) { return fill(inode, memory); },
                   [&](ContentPlace& place) { return describe(inode, place); });
         charge(reader_.tree_blocks() - trees_before);

@@ -23,6 +23,9 @@ TEST(Options, Reads) {
     EXPECT_EQ(o.clamd.socket_path, "/c");
     EXPECT_EQ(o.yara, "/y");
     EXPECT_TRUE(o.json);
+    const auto lists = parse({"--hash-list", "/a", "--hash-list=/b", "--hash-list-key", "/k", "--yara", "/y", "x"}).value().options;
+    EXPECT_EQ(lists.hash_lists, (std::vector<std::string>{"/a", "/b"}));
+    EXPECT_EQ(lists.hash_list_keys, std::vector<std::string>{"/k"});
     EXPECT_EQ(o.settings.limits.file_size, uint64_t{2} << 30);
 }
 
@@ -39,6 +42,8 @@ TEST(Options, NamesEveryMistake) {
     EXPECT_TRUE(says({"--yara", "/y", "--max-file-size", "3G", "x"}, "at most 2G"));
     EXPECT_TRUE(says({"--yara", "/y", "--max-file-size", "many", "x"}, "number of bytes"));
     EXPECT_TRUE(says({"--yara", "/y", "--streams", "0", "x"}, "1 to 64"));
+    EXPECT_TRUE(says({"--yara", "/y", "--hash-list", "/a", "x"}, "--hash-list-key"));
+    EXPECT_TRUE(says({"--hash-list", "/a", "--hash-list-key", "/k", "x"}, "--clamd SOCKET")) << "lists alone make no scan";
     EXPECT_TRUE(says({"--unknown", "x"}, "--help"));
     EXPECT_TRUE(says({"--jso", "x"}, "--help")) << "no abbreviations";
 }

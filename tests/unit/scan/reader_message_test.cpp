@@ -19,6 +19,7 @@ ReaderMessage example() {
     m.filesystem = "ext4";
     m.path = std::string("/a\0\xff\n", 5);
     m.text = "why";
+    m.rule = SuspicionRule::ld_preload;
     return m;
 }
 
@@ -37,6 +38,20 @@ TEST(ReaderMessage, UnknownValuesAreRefused) {
         packet[at] = value;
         EXPECT_FALSE(decode_reader_message(packet)) << at;
     }
+}
+
+TEST(ReaderMessage, SuspicionsHaveOneOfTheRules) {
+    auto m = example();
+    m.kind = ReaderMessageKind::suspicious;
+    for (const auto& [rule, word] : Names<SuspicionRule>::table) {
+        m.rule = rule;
+        EXPECT_EQ(decode_reader_message(encode(m)).value(), m) << word;
+    }
+    auto packet = encode(m);
+    packet.back() = static_cast<uint8_t>(Names<SuspicionRule>::table.size());
+    EXPECT_FALSE(decode_reader_message(packet));
+    packet.back() = 255;
+    EXPECT_FALSE(decode_reader_message(packet));
 }
 
 TEST(ReaderMessage, VolumesMayHaveTheNamesThatLvmAllowsAndNoOthers) {
