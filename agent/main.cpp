@@ -217,6 +217,8 @@ struct Adapters {
         programs.clamd_config = o.clamd_config;
         programs.clamd_database = o.clamd_database;
         programs.yara = o.yara;
+        programs.hash_lists = o.hash_lists;
+        programs.hash_list_keys = o.hash_list_keys;
         if (o.scan_cache != "none") programs.cache = o.scan_cache;
         programs.cache_mib = o.scan_cache_mib;
         programs.timeout = std::chrono::hours(o.scan_hours);

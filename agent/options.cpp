@@ -62,6 +62,8 @@ po::options_description run_options(Options& o) {
     option(out, "clamd-config", o.clamd_config, "its clamd.conf: after an update, contents that are known are matched with the new signatures only; empty: with all of them");
     option(out, "clamd-database", o.clamd_database, "clamd's DatabaseDirectory, which proves what it has loaded; empty: what it says is not remembered");
     option(out, "yara", o.yara, "folder of YARA rules; empty: no YARA");
+    out.add_options()("hash-list", po::value(&o.hash_lists)->composing(), "signed list of known-bad or known-good contents; may be repeated");
+    out.add_options()("hash-list-key", po::value(&o.hash_list_keys)->composing(), "public keys (PEM) that sign such lists; may be repeated");
     option(out, "scan-cache", o.scan_cache, "file of contents in which nothing was found; default STATE/verdicts.sqlite; none: match everything");
     option(out, "scan-cache-mib", o.scan_cache_mib, "how large it may grow");
     option(out, "keep-key", o.keep_key, "X25519 public key (PEM) that what cleaning takes away is encrypted for; empty: a key of this host's own");
@@ -119,6 +121,9 @@ std::string mistakes_of(const Options& o) {
     mistake(o.agent_patience < 0 || o.agent_patience > 3600 || o.acpi_patience < 0 || o.acpi_patience > 3600,
             "agent-patience and acpi-patience are from 0 to 3600 seconds.");
     mistake(o.scan_hours < 1 || o.scan_hours > 168, "scan-hours is from 1 to 168.");
+    for (const auto& [name, files] : {std::pair{"hash-list", o.hash_lists}, {"hash-list-key", o.hash_list_keys}})
+        for (const auto& file : files) mistake(file.empty() || file.front() != '/', std::string(name) + " must be an absolute path.");
+    mistake(!o.hash_lists.empty() && o.hash_list_keys.empty(), "A hash-list needs a hash-list-key: the public key whose owner signs it.");
     mistake(o.scan_cache != "none" && o.scan_cache.front() != '/', "scan-cache must be an absolute path, or none.");
     mistake(o.scan_cache_mib < 1 || o.scan_cache_mib > 1'000'000, "scan-cache-mib is from 1 to 1000000.");
     std::error_code no_folder;

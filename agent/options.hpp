@@ -38,6 +38,7 @@ struct Options {
     std::string clamd, yara;
     std::string clamd_config;                           ///< empty: known contents are matched with all signatures after an update
     std::string clamd_database;                         ///< empty: what ClamAV says is not remembered
+    std::vector<std::string> hash_lists, hash_list_keys;   ///< files; a list needs a key that signed it
     std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
     int64_t scan_cache_mib = 512;
     int64_t scan_hours = 6;

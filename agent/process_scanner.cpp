@@ -53,6 +53,9 @@ void add(ScanOutcome& total, const Verdict& disk) {
     total.bytes += int64_t(disk.bytes);
     total.skipped += int64_t(disk.skipped_total);
     for (const auto& hit : disk.hits) total.hits.push_back({hit.path, hit.signature, hit.engine, hit.sha256});
+    total.suspicious += int64_t(disk.suspicious_total);
+    for (const auto& one : disk.suspicious)
+        if (total.suspicions.size() < most_suspicions) total.suspicions.push_back({one.path, std::string(name(one.rule)), one.reason});
     const ScanVerdict verdict = partial ? ScanVerdict::incomplete : disk.verdict;
     if (verdict == ScanVerdict::infected || total.verdict == ScanVerdict::clean) total.verdict = verdict;
 }
@@ -73,6 +76,9 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
         if (!programs_.clamd.empty() && !programs_.clamd_database.empty()) argv.insert(argv.end(), {"--clamd-database", programs_.clamd_database});
         if (!programs_.clamd.empty() && !programs_.clamd_config.empty()) argv.insert(argv.end(), {"--clamd-config", programs_.clamd_config});
         if (!programs_.yara.empty()) argv.insert(argv.end(), {"--yara", programs_.yara});
+        for (const auto& list : programs_.hash_lists) argv.insert(argv.end(), {"--hash-list", list});
+        if (!programs_.hash_lists.empty())
+            for (const auto& key : programs_.hash_list_keys) argv.insert(argv.end(), {"--hash-list-key", key});
         if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
         argv.push_back(disk.path);
         auto options = process_options(programs_.timeout);

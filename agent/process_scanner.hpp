@@ -22,6 +22,8 @@ struct ScannerPrograms {
     std::chrono::milliseconds timeout = std::chrono::hours{6};   ///< per disk
     std::string keep_key = {};               ///< public key (PEM) that what is taken away is sealed for
     std::vector<std::string> known_good = {};   ///< trees of files that may take the place of what is taken away
+    std::vector<std::string> hash_lists{};      ///< files of known-bad and known-good contents
+    std::vector<std::string> hash_list_keys{};  ///< files of the public keys that sign them
 };
 
 /// Thread-safe. What a scan cannot vouch for is `incomplete`; a scanner that dies is `unavailable`; a cleaning that dies

@@ -142,13 +142,14 @@ TEST_F(OptionsTest, flags_win_over_the_file_and_both_have_the_same_names) {
 }
 
 TEST_F(OptionsTest, what_is_printed_reads_back_the_same) {
-    const auto config = write("agent.conf", "host = h1\nclamd = /run/clamd.sock\ndraining = true\n");
+    const auto config = write("agent.conf", "host = h1\nclamd = /run/clamd.sock\ndraining = true\nhash-list = /lists/bad\nhash-list = /lists/good\nhash-list-key = /lists/key.pub\n");
     const auto printed = read({"--config", config, "--print-config"});
     ASSERT_TRUE(printed);
     const auto again = read({"--config", write("printed.conf", printed->text), "--print-config"});
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_EQ(again->text, printed->text);
     EXPECT_NE(printed->text.find("draining = true\n"), std::string::npos) << printed->text;
+    EXPECT_NE(printed->text.find("hash-list = /lists/bad\nhash-list = /lists/good\n"), std::string::npos) << printed->text;
 }
 
 TEST_F(OptionsTest, every_mistake_is_named_at_once) {
@@ -157,6 +158,10 @@ TEST_F(OptionsTest, every_mistake_is_named_at_once) {
     ASSERT_FALSE(command);
     for (const auto& word : {"host", "state", "budget-per-hour", "bad.pub"})
         EXPECT_NE(command.error().text.find(word), std::string::npos) << word << " is missing in: " << command.error().text;
+    const auto lists = read({"--config", "/dev/null", "--host", "h1", "--controllers", folder + "/none", "--hash-list", "here", "--hash-list", "/lists/bad"});
+    ASSERT_FALSE(lists);
+    for (const auto& word : {"hash-list must be an absolute path", "needs a hash-list-key"})
+        EXPECT_NE(lists.error().text.find(word), std::string::npos) << word << " is missing in: " << lists.error().text;
     EXPECT_FALSE(read({"--config", "/dev/null", "--hostname", "h1"}));
     EXPECT_FALSE(read({"--config", "/nonexistent"}));
     EXPECT_FALSE(read({"obey"}));
@@ -256,6 +261,29 @@ TEST_F(ScannerTest, all_disks_share_the_hosts_cache) {
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
     EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock --clamd-database /var/lib/clamav --clamd-config /etc/clamav/clamd.conf --cache /var/lib/bailiff/verdicts.sqlite "
                                  "--cache-size 512M /images/system\n");
+}
+
+TEST_F(ScannerTest, hash_lists_and_their_keys_are_named) {
+    auto all = programs(program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0));
+    all.hash_list_keys = {"/etc/bailiff/lists.pub"};
+    ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
+    all.hash_lists = {"/var/lib/bailiff/bad", "/var/lib/bailiff/good"};
+    ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
+    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
+                                 "--json --gentle --format qcow2 --clamd /run/clamd.sock --hash-list /var/lib/bailiff/bad --hash-list /var/lib/bailiff/good "
+                                 "--hash-list-key /etc/bailiff/lists.pub /images/system\n");
+}
+
+TEST_F(ScannerTest, suspicions_of_all_disks_are_counted_and_the_first_are_kept) {
+    auto odd = verdict(ScanVerdict::clean);
+    for (int i = 0; i < 15; ++i) odd.suspicious.push_back({"/etc/cron.d/" + std::to_string(i), "gpt1", SuspicionRule::cron_place, "runs from /tmp", std::string(64, 'a'), 9});
+    odd.suspicious_total = 15;
+    const auto out = ProcessScanner(programs(program("scan", verdict_json(odd) + "\n", 0))).scan(disks, [](int) {});
+    ASSERT_TRUE(out) << out.error().text;
+    EXPECT_EQ(out->verdict, ScanVerdict::clean);
+    EXPECT_EQ(out->suspicious, 30);
+    ASSERT_EQ(out->suspicions.size(), most_suspicions);
+    EXPECT_EQ(out->suspicions[0], (ScanSuspicion{"/etc/cron.d/0", "cron_place", "runs from /tmp"}));
 }
 
 TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected_disk_infected) {
