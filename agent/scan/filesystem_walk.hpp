@@ -20,6 +20,7 @@ struct WalkLimits {
     size_t depth = 512;               ///< directories
     size_t path = 4096;               ///< bytes
     bool leftovers = false;           ///< also what no file holds: free blocks, slack, deleted files, swap, gaps between partitions
+    uint64_t read_rate = 0;           ///< bytes of the image per second; 0: as fast as it goes
 };
 
 /// Who takes what the walk finds. Called on the walk's own thread, in the order in which contents lie on the disk.

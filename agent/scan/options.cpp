@@ -63,6 +63,7 @@ po::options_description visible() {
         ("trust-metadata", "pass over files whose metadata and places are as they were, without a dirty bitmap; whoever is root in the guest can write to a file and set its times back")
         ("streams", po::value<unsigned>(), "files at once with each engine (default: two per core, so that none waits for its next one)")
         ("gentle", "give way to everything else on this host, in computing and on its disks")
+        ("read-rate", po::value<uint64_t>(), "read at most so many MiB of the image per second (default: as fast as it goes)")
         ("json", "print findings as JSON lines; the last line is the verdict")
         ("progress", "with --json: print a line with files, bytes and, as far as it is known, the percentage every second")
         ("help", "print this")
@@ -164,6 +165,14 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     if (!o.rescan.since.empty() && o.rescan.dirty_bitmap.empty()) mistake("--since needs --dirty-bitmap");
     if (!o.rescan.dirty_bitmap.empty() && o.source.format != "qcow2" && o.source.image.find("://") == std::string::npos)
         mistake("--dirty-bitmap needs --format qcow2 or an NBD server: a raw file keeps no record of what was written");
+    if (values.count("read-rate")) {
+        const uint64_t rate = values["read-rate"].as<uint64_t>();
+        if (rate < 1 || rate > 100'000) mistake("--read-rate must be from 1 to 100000 MiB per second");
+        else o.settings.limits.read_rate = rate << 20;
+        // The largest file takes its time, and its reader says nothing meanwhile.
+        const auto slowest = std::chrono::seconds(60 + 2 * (o.settings.limits.file_size >> 20) / std::max<uint64_t>(rate, 1));
+        o.settings.reader_silence = std::max(o.settings.reader_silence, slowest);
+    }
     o.gentle = values.count("gentle") != 0;
     o.progress = values.count("progress") != 0;
     if (o.progress && !values.count("json")) mistake("--progress needs --json: on a terminal progress is shown anyway");

@@ -7,6 +7,7 @@
 #include "agent/scan/box/sandbox.hpp"
 #include "agent/scan/image/used_bytes.hpp"
 #include "agent/scan/leftovers.hpp"
+#include "agent/scan/paced_image.hpp"
 #include "agent/scan/read_ahead.hpp"
 #include "agent/scan/reader_message.hpp"
 #include "agent/scan/suspicions/suspicions.hpp"
@@ -201,11 +202,12 @@ int run_reader(const std::vector<std::string>& arguments) {
     ChannelSink sink;
     ReaderMessage failed;
     WalkLimits limits;
-    if (arguments.size() != 5 && arguments.size() != 6) return 2;
-    const bool by_changes = arguments.size() == 6;
+    if (arguments.size() != 6 && arguments.size() != 7) return 2;
+    const bool by_changes = arguments.size() == 7;
     limits.file_size = std::strtoull(arguments[2].c_str(), nullptr, 10);
     limits.entries = std::strtoull(arguments[3].c_str(), nullptr, 10);
     limits.leftovers = arguments[4] == "leftovers";
+    limits.read_rate = std::strtoull(arguments[5].c_str(), nullptr, 10);
     SandboxProfile profile;
     profile.largest_file = limits.file_size;
     if (const auto boxed = enter_sandbox(profile); !boxed) {
@@ -213,14 +215,15 @@ int run_reader(const std::vector<std::string>& arguments) {
         sink.send(failed);
         return 1;
     }
-    auto image = arguments[0] == "nbd" ? open_nbd_image(role_image, arguments[1], by_changes ? arguments[5] : "") : open_raw_image(role_image);
+    auto image = arguments[0] == "nbd" ? open_nbd_image(role_image, arguments[1], by_changes ? arguments[6] : "") : open_raw_image(role_image);
     if (!image) {
         failed.text = image.error().text;
         sink.send(failed);
         return 1;
     }
+    if (limits.read_rate > 0) *image = std::make_unique<PacedImage>(std::move(*image), limits.read_rate);
     ReadAheadImage ahead(std::move(*image));
-    if (by_changes) sink.ask_what_is_known(ahead, arguments[5]);
+    if (by_changes) sink.ask_what_is_known(ahead, arguments[6]);
     const auto volumes = find_volumes(ahead);
     ReaderMessage total;
     total.kind = ReaderMessageKind::total;
@@ -238,7 +241,7 @@ int run_reader(const std::vector<std::string>& arguments) {
 Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits,
                                  const std::optional<std::string>& dirty_bitmap) {
     std::vector<std::string> arguments{export_name ? "nbd" : "raw", export_name.value_or(""), std::to_string(limits.file_size), std::to_string(limits.entries),
-                                       limits.leftovers ? "leftovers" : "files"};
+                                       limits.leftovers ? "leftovers" : "files", std::to_string(limits.read_rate)};
     if (dirty_bitmap) arguments.push_back(*dirty_bitmap);
     return start_role("reader", arguments, image);
 }

@@ -22,8 +22,8 @@ inline constexpr uint64_t most_bytes_ahead = 128U << 20;
 Result<RoleProcess> start_reader(int image, const std::optional<std::string>& export_name, const WalkLimits& limits,
                                  const std::optional<std::string>& dirty_bitmap = std::nullopt);
 
-/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries, files or leftovers, and for a
-/// scan that goes by what changed the dirty bitmap's name.
+/// The role's own main. Arguments: raw or nbd, the export's name, the largest file, the most entries, files or leftovers, the
+/// bytes per second, and for a scan that goes by what changed the dirty bitmap's name.
 int run_reader(const std::vector<std::string>& arguments);
 
 }  // namespace bailiff::agent
