@@ -75,6 +75,38 @@ load() {
     done
 }
 
+# Hundredths of a second since the boot, without a process of its own.
+clock() {
+    read -r now _ </proc/uptime
+    now=${now%.*}${now#*.}
+}
+
+# Writes and reads a file of so many blocks of 64 KiB, one block a step, and says every so often how long the steps took and how
+# long the longest way from one step's end to the next one's was: what a customer notices of who else is on his host.
+io() {
+    dd if=/dev/zero of=/io bs=64k count="$1" 2>/dev/null
+    block=0
+    while true; do
+        steps=0 busy=0 worst=0
+        clock
+        last=$now
+        while [ $steps -lt 25 ]; do
+            block=$(((block + 7) % $1))
+            clock
+            begun=$now
+            dd if=/dev/zero of=/io bs=64k count=1 seek=$block conv=notrunc,fsync 2>/dev/null
+            dd if=/io of=/dev/null bs=64k count=1 skip=$block iflag=direct 2>/dev/null || echo "guest: io failed"
+            clock
+            busy=$((busy + now - begun))
+            [ $((now - last)) -gt $worst ] && worst=$((now - last))
+            last=$now
+            steps=$((steps + 1))
+            sleep 0.05
+        done
+        echo "guest: io steps=$steps busy=$busy worst=$worst"
+    done
+}
+
 # What the kernel's command line asks for; nothing, for most guests.
 for word in $(cat /proc/cmdline); do
     value=${word#*=}
@@ -82,6 +114,7 @@ for word in $(cat /proc/cmdline); do
     lab.ip=*) ip link set eth0 up; ip address add "$value" dev eth0 ;;
     lab.try=*) try "${value%%,*}" "$(echo "${value#*,}" | busybox tr , ' ')" & ;;
     lab.stream=*) stream "${value%%,*}" "${value#*,}" & ;;
+    lab.io=*) io "$value" & ;;
     lab.load=*) load "${value%%,*}" "${value#*,}" & ;;
     esac
 done
