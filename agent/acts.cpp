@@ -4,6 +4,7 @@
 
 #include "agent/copy_acts.hpp"
 #include "agent/core/records.hpp"
+#include "agent/live_acts.hpp"
 
 #include <algorithm>
 
@@ -91,7 +92,7 @@ Result<Json> compare_definition(const World& world, const Operation& op, const O
 
 }  // namespace
 
-Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set) {
+Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set, const JobId& live) {
     Observation out;
     auto seen = world.hypervisor.observe(vm);
     if (!seen) return fail(seen.error());
@@ -103,11 +104,13 @@ Result<Observation> look(const World& world, const VmId& vm, const CaseId& case_
     out.evidence = world.evidence.find(vm, case_id);
     if (!set.empty())
         if (auto looked = look_at_copy(world, vm, set, out); !looked) return fail(looked.error());
+    if (!live.empty())
+        if (auto looked = look_at_export(world, vm, live, out); !looked) return fail(looked.error());
     return out;
 }
 
 Result<Json> carry_out(const World& world, const Operation& op, const Observation& seen, const Do& step, Instant now,
-                       const std::function<void(int)>& percent) {
+                       const std::function<void(int)>& percent, const std::function<std::string()>& stop) {
     const VmId& vm = op.vm();
     switch (step.act) {
         case Act::lock: return nothing_more(world.guard.lock(lock_record(op, seen, now)));
@@ -181,22 +184,26 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
         case Act::compare_definition: return compare_definition(world, op, seen);
         case Act::unlock: return nothing_more(world.guard.unlock(vm));
         case Act::start: return nothing_more(world.hypervisor.start(vm));
-        case Act::prepare_backup: return prepare_backup(world, op, seen, now);
+        case Act::prepare_backup: return op.scans_live() ? prepare_export(world, op, seen) : prepare_backup(world, op, seen, now);
         case Act::pause: return nothing_more(world.hypervisor.pause(vm));
         case Act::resume: return nothing_more(world.hypervisor.resume(vm));
         case Act::dump_memory: return dump_memory(world, op);
-        case Act::begin_backup: return begin_backup(world, op, seen, now);
+        case Act::begin_backup: return op.scans_live() ? begin_export(world, op) : begin_backup(world, op, seen, now);
+        case Act::scan_live: return scan_export(world, op, percent, stop);
         case Act::thaw: return nothing_more(world.hypervisor.thaw(vm));
         case Act::store_backup: return store_backup(world, op, percent);
-        case Act::abort_backup: return nothing_more(abort_backup(world, op));
+        case Act::abort_backup: return nothing_more(op.scans_live() ? end_export(world, vm, op.job()->job_id) : abort_backup(world, op));
     }
     return fail(Errc::invalid, "an act that this version does not know");
 }
 
-bool takes_long(Act act) {
+Lane lane_of(Act act) {
+    // It does not queue behind others either: while its disks are served, the guest pays for it. See Runner::decide.
+    if (act == Act::scan_live) return Lane::live;
     // A memory dump takes long too, but the guest stands still for it: it does not queue behind another VM's scan.
-    return act == Act::store_backup || act == Act::freeze || act == Act::verify_evidence || act == Act::scan || act == Act::clean ||
-           act == Act::commit || act == Act::rescan || act == Act::put_back;
+    const bool takes_long = act == Act::store_backup || act == Act::freeze || act == Act::verify_evidence || act == Act::scan || act == Act::clean ||
+                            act == Act::commit || act == Act::rescan || act == Act::put_back;
+    return takes_long ? Lane::slow : Lane::quick;
 }
 
 }  // namespace bailiff::agent

@@ -11,6 +11,7 @@ ThreadExecutor::ThreadExecutor(size_t quick, size_t slow, std::function<void(std
     : on_exception_(std::move(on_exception)) {
     for (size_t i = 0; i < quick; ++i) threads_.emplace_back([this] { serve(quick_); });
     for (size_t i = 0; i < slow; ++i) threads_.emplace_back([this] { serve(slow_); });
+    threads_.emplace_back([this] { serve(live_); });
 }
 
 ThreadExecutor::~ThreadExecutor() { stop(); }
@@ -22,12 +23,13 @@ void ThreadExecutor::stop() {
     }
     quick_.changed.notify_all();
     slow_.changed.notify_all();
+    live_.changed.notify_all();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
 }
 
 void ThreadExecutor::run(Lane lane, std::function<void()> work) {
-    Pool& pool = lane == Lane::quick ? quick_ : slow_;
+    Pool& pool = lane == Lane::quick ? quick_ : lane == Lane::slow ? slow_ : live_;
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;

@@ -16,6 +16,7 @@ namespace bailiff::agent {
 enum class Lane {
     quick,   ///< calls with a watchdog: seconds
     slow,    ///< reading whole disks: minutes to hours
+    live,    ///< reading the disks of a VM that runs: one at a time on a host
 };
 
 class Executor {
@@ -30,7 +31,7 @@ class InlineExecutor : public Executor {
     void run(Lane, std::function<void()> work) override { work(); }
 };
 
-/// Two pools of threads. An exception in the work is handed to `on_exception` (any thread).
+/// Pools of threads; the one of the live lane has a single thread. An exception in the work is handed to `on_exception` (any thread).
 class ThreadExecutor : public Executor {
   public:
     ThreadExecutor(size_t quick, size_t slow, std::function<void(std::exception_ptr)> on_exception);
@@ -49,7 +50,7 @@ class ThreadExecutor : public Executor {
     std::function<void(std::exception_ptr)> on_exception_;
     std::mutex mutex_;
     bool stopping_ = false;
-    Pool quick_, slow_;
+    Pool quick_, slow_, live_;
     std::vector<std::thread> threads_;
 };
 

@@ -4,6 +4,7 @@
 #include "agent/evidence/file_evidence.hpp"
 #include "agent/evidence/host_key.hpp"
 #include "agent/evidence/qemu_overlays.hpp"
+#include "agent/evidence/scan_scratch.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/guard/file_guard.hpp"
 #include "agent/guard/gate_install.hpp"
@@ -189,7 +190,7 @@ std::unique_ptr<SystemClock> clock_of(const Options& o) {
 struct Adapters {
     Adapters(const Options& o, const Clock& clock)
         : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
-          scanner(scanner_programs(o)) {}
+          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}) {}
 
     static LibvirtOptions libvirt_options(const Options& o) {
         LibvirtOptions libvirt;
@@ -228,15 +229,17 @@ struct Adapters {
             spdlog::warn("event=keep_key text=\"what cleaning takes away is sealed for this host's own key {}; name the security staff's public key with keep-key\"", o.own_keep_key());
         programs.keep_key = key->path;
         programs.known_good = o.known_good;
+        programs.live_mib_per_s = o.live_scan_mib_per_s;
         return programs;
     }
-    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner}; }
+    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner, scratch}; }
 
     LibvirtHypervisor hypervisor;
     NvramOf nvram_of = [this](const VmId& vm) { return hypervisor.nvram_path(vm); };
     QemuOverlays overlays;
     FileEvidence evidence;
     ProcessScanner scanner;
+    FolderScratch scratch;
 };
 
 /// No agent runs: the admin's release is done here. What is open on the VM is marked as given up, so that the next agent
@@ -345,6 +348,10 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
         runner.start();
         spdlog::info("event=up host={} socket={} version={}", o.host, o.socket, BAILIFF_VERSION);
         loop(runner, socket, wakers, deaths, *clock, admin);
+        // Nobody watches the scratch space of a scan when this process has ended; the next one begins it anew.
+        for (const auto& [vm, job] : runner.served())
+            if (auto ended = adapters.hypervisor.abort_backup(vm, adapters.scratch.folder(job)); !ended)
+                spdlog::error("event=still_served vm={} text=\"{}\"", vm.text(), ended.error().text);
         spdlog::info("event=stopped");
         ::unlink(o.socket.c_str());
     } catch (const std::exception& error) {

@@ -69,6 +69,10 @@ po::options_description run_options(Options& o) {
     option(out, "keep-key", o.keep_key, "X25519 public key (PEM) that what cleaning takes away is encrypted for; empty: a key of this host's own");
     out.add_options()("known-good", po::value(&o.known_good)->composing(), "folder with a tree of known-good files that replace what cleaning takes away; may be repeated");
     option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
+    option(out, "live-scan-scratch", o.live_scan_scratch, "folder for what a guest overwrites while it is scanned; default STATE/live-scan");
+    option(out, "live-scan-scratch-mib", o.live_scan_scratch_mib, "how much that may be, for one VM; then its scan ends as incomplete");
+    option(out, "live-scan-keep-percent", o.live_scan_keep_percent, "of that folder's file system, what always stays free");
+    option(out, "live-scan-mib-per-s", o.live_scan_mib_per_s, "speed at which a running VM's disks are read; 0: as fast as it goes");
     option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
     option(out, "log-level", o.log_level, "debug, info, warning or error");
     return out;
@@ -98,6 +102,7 @@ std::string find_program(const std::string& name, const std::string& installed) 
 
 void fill_in(Options& o) {
     if (o.evidence.empty()) o.evidence = o.state + "/evidence";
+    if (o.live_scan_scratch.empty()) o.live_scan_scratch = o.state + "/live-scan";
     if (o.scan_cache.empty()) o.scan_cache = o.state + "/verdicts.sqlite";
     if (o.overlays.empty()) o.overlays = o.state + "/overlays";
     if (o.gate_program.empty()) o.gate_program = find_program("bailiff-gate", "/usr/lib/bailiff");
@@ -114,7 +119,7 @@ std::string mistakes_of(const Options& o) {
     mistake(o.host.empty(), "No host is named; write `host = NAME` as given at enrolment.");
     mistake(!o.host.empty() && !is_name(o.host), "host takes 1 to 64 of A-Z a-z 0-9 . _ -");
     for (const auto& [name, path] : {std::pair{"state", o.state}, {"controllers", o.controllers}, {"socket", o.socket}, {"evidence", o.evidence},
-                                     {"overlays", o.overlays}, {"hooks", o.hooks}})
+                                     {"overlays", o.overlays}, {"hooks", o.hooks}, {"live-scan-scratch", o.live_scan_scratch}})
         mistake(path.empty() || path.front() != '/', std::string(name) + " must be an absolute path.");
     mistake(o.socket.size() > 107, "socket is longer than 107 bytes.");
     mistake(o.budget_per_hour < 0 || o.budget_per_hour > 10'000, "budget-per-hour is from 0 to 10000.");
@@ -132,6 +137,9 @@ std::string mistakes_of(const Options& o) {
     mistake(!o.keep_key.empty() && o.keep_key.front() != '/', "keep-key must be an absolute path, or empty.");
     if (!o.keep_key.empty())
         if (const auto key = load_or_make_keep_key(o); !key) mistake(true, "keep-key: " + key.error().text);
+    mistake(o.live_scan_scratch_mib < 1 || o.live_scan_scratch_mib > 10'000'000, "live-scan-scratch-mib is from 1 to 10000000.");
+    mistake(o.live_scan_keep_percent < 1 || o.live_scan_keep_percent > 90, "live-scan-keep-percent is from 1 to 90.");
+    mistake(o.live_scan_mib_per_s < 0 || o.live_scan_mib_per_s > 100'000, "live-scan-mib-per-s is from 0 (no limit) to 100000.");
     mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
     mistake(o.evidence_mib_per_s < 0 || o.evidence_mib_per_s > 100'000, "evidence-mib-per-s is from 0 (no limit) to 100000.");
     mistake(o.isolate_by != "link" && o.isolate_by != "network" && o.isolate_by != "filter", "isolate-by is link, network or filter.");

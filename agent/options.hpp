@@ -44,6 +44,10 @@ struct Options {
     int64_t scan_hours = 6;
     std::vector<std::string> known_good;                ///< trees of files that may take the place of what cleaning takes away
     std::string keep_key;                               ///< public key for what cleaning takes away; empty: the host's own
+    std::string live_scan_scratch;                      ///< default: below state
+    int64_t live_scan_scratch_mib = 4096;               ///< what a VM may overwrite while it is scanned
+    int64_t live_scan_keep_percent = 10;                ///< of the file system below it that stay free
+    int64_t live_scan_mib_per_s = 24;                   ///< 0: as fast as it goes
     int64_t evidence_days = 180;                        ///< 0: for ever
     int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes
     std::string tpm_state = "/var/lib/libvirt/swtpm";

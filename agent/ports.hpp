@@ -66,6 +66,10 @@ class Hypervisor {
     /// Freezes the guest (bounded; not when it is paused), begins one backup job over all disks of `files`, thaws ALWAYS.
     /// `unavailable` while another job or a migration is under way.
     virtual Result<BackupBegun> begin_backup(const VmId& vm, const BackupFiles& files) = 0;
+    /// As `begin_backup`, and nothing is copied: the VM's own process serves the disks of `scratch` as they are at this
+    /// instant, read-only, by NBD on the socket, each under its target's name, until `abort_backup`. What the guest
+    /// overwrites meanwhile is kept in the scratch files: while they cannot grow, its writes FAIL.
+    virtual Result<BackupBegun> begin_export(const VmId& vm, const DiskExport& served) = 0;
     /// `none` when the VM does not run.
     virtual Result<BackupJob> backup(const VmId& vm) = 0;
     /// Ends the running job when it writes below `folder`; success when there is none.
@@ -170,11 +174,32 @@ class EvidenceStore {
     virtual Result<std::string> removed_folder(const EvidenceSet& set) = 0;
 };
 
+/// Where a VM's process keeps, while it serves its disks, what the guest overwrites. A folder for each job; all that belongs to
+/// the job lies below it.
+class Scratch {
+  public:
+    virtual ~Scratch() = default;
+    virtual std::string folder(const JobId& job) = 0;
+    /// Makes the folder anew. `unavailable` when the file system has no room for what a job may need.
+    virtual Result<void> prepare(const JobId& job) = 0;
+    /// Then: empty files for the disks, and a folder for the socket in which the VM's process may make it.
+    virtual Result<DiskExport> make(const JobId& job, const LiveVm& vm) = 0;
+    /// What `make` made last; empty when nothing.
+    virtual DiskExport made(const JobId& job) = 0;
+    /// Why the job must end now, well BEFORE a write of the guest would fail; "" while there is room.
+    virtual std::string shortage(const JobId& job) = 0;
+    virtual Result<void> remove(const JobId& job) = 0;
+};
+
 /// bailiff-scan and bailiff-clean as processes.
 class Scanner {
   public:
     virtual ~Scanner() = default;
     virtual Result<ScanOutcome> scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) = 0;
+    /// Reads what a running VM's process serves, slowly enough for the guest. `stop` is asked all the time: words end the scan
+    /// with `conflict`, which says them.
+    virtual Result<ScanOutcome> scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
+                                          const std::function<std::string()>& stop) = 0;
     /// Moves the hits of `found` out of the overlays into `keep_folder`. Returns what was moved. Repeatable.
     virtual Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
                                                const std::string& keep_folder) = 0;

@@ -6,12 +6,14 @@
 #include "agent/scan/scan_result.hpp"
 
 #include <bailiff/json.hpp>
+#include <bailiff/system_clock.hpp>
 
 #include <algorithm>
 
 namespace bailiff::agent {
 namespace {
 
+constexpr std::chrono::milliseconds look_for_stop{100};
 constexpr int exit_clean = 0, exit_infected = 1, exit_incomplete = 3, exit_some_failed = 3;
 
 void name_image(std::vector<std::string>& argv, const ScanTarget& disk) {
@@ -29,6 +31,22 @@ ProcessOptions process_options(std::chrono::milliseconds timeout) {
 
 /// Whether bailiff-clean says with this word that the hit is not there any more.
 bool is_away(const std::string& action) { return action == "removed" || action == "replaced" || action == "blanked" || action == "absent"; }
+
+/// As Process::run, and ended with `conflict` when `stop` says so.
+Result<ProcessResult> run_until(const std::vector<std::string>& argv, const ProcessOptions& options, const std::function<std::string()>& stop) {
+    const SystemClock clock;
+    const auto deadline = clock.monotonic() + options.timeout;
+    auto child = Process::start(argv, options);
+    if (!child) return fail(child.error());
+    while (!child->wait_ended(std::min<std::chrono::milliseconds>(look_for_stop, deadline - clock.monotonic()))) {
+        if (auto why = stop(); !why.empty()) {
+            child->stop();
+            return fail(Errc::conflict, std::move(why));
+        }
+        if (clock.monotonic() >= deadline) break;
+    }
+    return child->wait(std::chrono::milliseconds(0));
+}
 
 std::string last_line(const std::string& output) {
     size_t end = output.size();
@@ -63,6 +81,18 @@ void add(ScanOutcome& total, const Verdict& disk) {
 }  // namespace
 
 Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) {
+    return scan_each(disks, {}, percent, [] { return std::string(); });
+}
+
+Result<ScanOutcome> ProcessScanner::scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
+                                              const std::function<std::string()>& stop) {
+    std::vector<std::string> slowly;
+    if (programs_.live_mib_per_s > 0) slowly = {"--read-rate", std::to_string(programs_.live_mib_per_s)};
+    return scan_each(exports, slowly, percent, stop);
+}
+
+Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& disks, const std::vector<std::string>& more_options,
+                                              const std::function<void(int)>& percent, const std::function<std::string()>& stop) {
     if (disks.empty()) return fail(Errc::invalid, "the VM has no disk that could be scanned");
     ScanOutcome out;
     out.verdict = ScanVerdict::clean;
@@ -80,6 +110,7 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
         if (!programs_.hash_lists.empty())
             for (const auto& key : programs_.hash_list_keys) argv.insert(argv.end(), {"--hash-list-key", key});
         if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
+        argv.insert(argv.end(), more_options.begin(), more_options.end());
         argv.push_back(disk.path);
         auto options = process_options(programs_.timeout);
         options.on_output = [line = std::string(), &percent, i, &disks](std::string_view output) mutable {
@@ -93,7 +124,7 @@ Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, c
                 line.clear();
             }
         };
-        const auto ended = Process::run(argv, options);
+        const auto ended = run_until(argv, options, stop);
         if (!ended) return fail(ended.error());
         const auto broken = [&](const std::string& why) {
             return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);

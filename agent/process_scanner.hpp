@@ -24,6 +24,7 @@ struct ScannerPrograms {
     std::vector<std::string> known_good = {};   ///< trees of files that may take the place of what is taken away
     std::vector<std::string> hash_lists{};      ///< files of known-bad and known-good contents
     std::vector<std::string> hash_list_keys{};  ///< files of the public keys that sign them
+    int64_t live_mib_per_s = 0;              ///< reading from a VM that runs; 0: as fast as it goes
 };
 
 /// Thread-safe. What a scan cannot vouch for is `incomplete`; a scanner that dies is `unavailable`; a cleaning that dies
@@ -32,10 +33,14 @@ class ProcessScanner : public Scanner {
   public:
     explicit ProcessScanner(ScannerPrograms programs) : programs_(std::move(programs)) {}
     Result<ScanOutcome> scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) override;
+    Result<ScanOutcome> scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
+                                  const std::function<std::string()>& stop) override;
     Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
                                        const std::string& keep_folder) override;
 
   private:
+    Result<ScanOutcome> scan_each(const std::vector<ScanTarget>& disks, const std::vector<std::string>& more_options,
+                                  const std::function<void(int)>& percent, const std::function<std::string()>& stop);
     ScannerPrograms programs_;
 };
 

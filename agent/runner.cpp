@@ -71,6 +71,10 @@ void Runner::tick() {
             next_watch_ = now + settings_.watch;
             watch_networks();
         }
+        if (now >= next_scratch_ && serves_disks()) {
+            next_scratch_ = now + settings_.scratch;
+            watch_scratches();
+        }
         // New trouble, and the end of one, is told at once.
         if (now >= next_heartbeat_ || (welcomed_ && trouble() != told_trouble_)) {
             next_heartbeat_ = now + settings_.heartbeat;
@@ -92,6 +96,7 @@ void Runner::tick() {
 Milliseconds Runner::next_tick() const {
     auto due = std::min({next_heartbeat_, next_canary_, next_inventory_});
     if (!ledger_.isolated().empty() || !ledger_.limited().empty()) due = std::min(due, next_watch_);
+    if (serves_disks()) due = std::min(due, next_scratch_);
     if (!journal_trouble_.empty()) due = std::min(due, next_journal_);
     for (const auto& [vm, queue] : queues_) {
         if (queue.empty() || enforcing_.contains(vm)) continue;

@@ -20,6 +20,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -43,6 +44,7 @@ struct RunnerSettings {
     Milliseconds canary{60'000};
     Milliseconds inventory{60'000};
     Milliseconds watch{5'000};           ///< between looks at the network of VMs that are isolated or limited
+    Milliseconds scratch{500};           ///< between looks at the scratch space of a scan of a running VM
     Milliseconds after_outage{5'000};    ///< before a journal that failed is tried again
     Seconds remember{30 * 86400};        ///< how long ended operations are kept
     Seconds keep_evidence{0};            ///< how long sets of closed cases are kept; 0: for ever
@@ -105,8 +107,26 @@ class Runner {
     std::string trouble() const;
     /// No work under way and none open: for tests.
     bool idle() const;
+    /// VMs whose disks may be served for a scan, with its job: what nobody watches once this process has ended.
+    std::vector<std::pair<VmId, JobId>> served() const;
 
   private:
+    /// Tells an act under way that it must end, from the runner's thread to the act's.
+    class EarlyEnd {
+      public:
+        void ask(const std::string& why) {
+            const std::lock_guard lock(mutex_);
+            if (why_.empty()) why_ = why;
+        }
+        std::string why() const {
+            const std::lock_guard lock(mutex_);
+            return why_;
+        }
+
+      private:
+        mutable std::mutex mutex_;
+        std::string why_;
+    };
     struct Live {
         Operation operation;
         bool busy = false;            ///< a look or an act is with the executor
@@ -120,6 +140,7 @@ class Runner {
         int64_t proof_from = 0;       ///< the first proof of the gate that began after this was taken
         bool awaits_proof = false;
         std::vector<std::string> plan;   ///< dry-run: for the answer
+        std::shared_ptr<EarlyEnd> early_end = std::make_shared<EarlyEnd>();
     };
 
     // runner.cpp: the conversation with the controller, and the host's own rounds.
@@ -141,6 +162,9 @@ class Runner {
     void tell_bypasses();
     void tell_holder(const LockRecord& lock, const Result<void>& held);
     void watch_networks();
+    void watch_scratches();
+    bool serves_disks() const;
+    bool waits_for_live_lane(const std::string& id, const Do& step) const;
     void enforce_network(const VmId& vm);
     void on_event(const VmEvent& event);
     void event(const VmId& vm, const std::string& what, const std::string& text);
@@ -229,9 +253,10 @@ class Runner {
     std::vector<VmRecord> vms_;
     std::map<VmId, std::string> known_;                   ///< those and the locked ones, with their names
     std::map<VmId, Instant> left_;                        ///< migrated away since this process runs
+    std::set<std::string> scratches_;                     ///< jobs whose scratch space is being looked at
     bool listed_ = false, listing_ = false, list_again_ = false, proving_ = false;
     std::string sent_inventory_;                          ///< SHA-256 of what the controller has
-    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_watch_{0}, next_forget_{0}, next_journal_{0};
+    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_watch_{0}, next_scratch_{0}, next_forget_{0}, next_journal_{0};
     std::string run_;                                     ///< makes message ids of this run unlike any other's
     int64_t sent_ = 0;
 

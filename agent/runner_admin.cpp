@@ -23,8 +23,16 @@ void Runner::change_rules(const HostRules& rules) {
         event(VmId(), rules.draining ? "draining" : "undrained",
               rules.draining ? "the host's admin drains this host: " + rules.drain_reason : "this host takes orders again");
     if (rules.dry_run != dry_before) event(VmId(), rules.dry_run ? "dry_run" : "live_run", rules.dry_run ? "this host only plans from now on" : "this host carries out orders again");
-    // What waits looks again: the list may name its VM now.
-    for (auto& [id, live] : live_) live.wake = Milliseconds(0);
+    // What waits looks again: the list may name its VM now. What reads a running VM's disks for hours ends now.
+    for (auto& [id, live] : live_) {
+        live.wake = Milliseconds(0);
+        if (!live.operation.scans_live() || !live.operation.begun) continue;
+        try {
+            spares(id);
+        } catch (const Outage& outage) {
+            journal_failed(outage, " id=" + id);
+        }
+    }
     next_heartbeat_ = clock_.monotonic();
 }
 

@@ -31,7 +31,10 @@ void Runner::supersede(const Order& newer) {
         const Live& live = live_.at(id);
         // A job outlives an order that goes on in the same direction; a release makes it pointless.
         if (id == newer.order_id.text()) return;   // what stands behind it is newer still
-        if (!live.operation.superseded_by.empty() || (live.operation.job() && newer.desired != VmState::running)) continue;
+        // A scan of the running VM makes way for each: libvirt lets it end only after its backup job, and no order waits for a
+        // scan of hours.
+        const bool outlives = live.operation.job() && newer.desired != VmState::running && !live.operation.scans_live();
+        if (!live.operation.superseded_by.empty() || outlives) continue;
         note(id, "superseded", {{"by", newer.order_id.text()}});
         live_.at(id).wake = Milliseconds(0);
     }
@@ -43,6 +46,9 @@ void Runner::note(const std::string& id, const std::string& kind, const Json& bo
     const JournalEntry entry{position, id, kind, body, at};
     ledger_.apply(entry);
     apply(live_.at(id).operation, entry, clock_.monotonic());
+    // What is under way and may be ended early, is.
+    if (kind == "superseded") live_.at(id).early_end->ask("a newer order for the VM came");
+    if (kind == "gave_up") live_.at(id).early_end->ask(body.at("text").get<std::string>());
 }
 
 void Runner::attempt(const std::string& id, const std::function<void()>& work) {
@@ -80,9 +86,19 @@ void Runner::advance(const std::string& id) {
 
 namespace {
 
-Result<Observation> look_safely(const World& world, const VmId& vm, const CaseId& case_id, const EvidenceId& set) {
+/// What a look must know of its operation.
+struct Wanted {
+    VmId vm;
+    CaseId case_id;
+    EvidenceId set;   ///< empty: it copies no running VM
+    JobId live;       ///< empty: it scans none
+    explicit Wanted(const Operation& op)
+        : vm(op.vm()), case_id(op.case_id()), set(op.copies() ? op.set_id() : EvidenceId()), live(op.scans_live() ? op.job()->job_id : JobId()) {}
+};
+
+Result<Observation> look_safely(const World& world, const Wanted& wanted) {
     try {
-        return look(world, vm, case_id, set);
+        return look(world, wanted.vm, wanted.case_id, wanted.set, wanted.live);
     } catch (const Outage& outage) {
         return fail(Errc::unavailable, outage.what());
     }
@@ -91,9 +107,8 @@ Result<Observation> look_safely(const World& world, const VmId& vm, const CaseId
 }  // namespace
 
 void Runner::start_look(const std::string& id, const Operation& operation, int64_t look) {
-    const EvidenceId set = operation.copies() ? operation.set_id() : EvidenceId();
-    in_background(Lane::quick, [this, id, vm = operation.vm(), case_id = operation.case_id(), set, look] {
-        return [this, id, look, seen = look_safely(world_, vm, case_id, set)]() mutable {
+    in_background(Lane::quick, [this, id, wanted = Wanted(operation), look] {
+        return [this, id, look, seen = look_safely(world_, wanted)]() mutable {
             attempt(id, [&] { looked(id, look, std::move(seen)); });
         };
     });
@@ -158,6 +173,10 @@ void Runner::decide(const std::string& id) {
                                          (now - *live.waiting_since).count()});
         live.waiting_since.reset();
     }
+    if (const auto* act = std::get_if<Do>(&step); act && waits_for_live_lane(id, *act)) {
+        live.wake = now + settings_.patience.look_again;
+        return;
+    }
     if (const auto* act = std::get_if<Do>(&step)) return act->act == Act::prove_gate ? take_proof(id, *act) : perform(id, *act);
     if (const auto* why = std::get_if<GiveUp>(&step)) {
         log(LogLine::Level::warning, "event=gave_up id=" + id + " text=\"" + why->text + "\"");
@@ -196,8 +215,8 @@ void Runner::perform(const std::string& id, const Do& step) {
     live.poked = false;
     live.look = ++looks_;
     // The worker gets copies: an event or a newer order may change the operation meanwhile.
-    in_background(takes_long(step.act) ? Lane::slow : Lane::quick,
-                  [this, id, step, operation = live.operation, seen = live.last, now = clock_.now(), look = live.look] {
+    in_background(lane_of(step.act),
+                  [this, id, step, operation = live.operation, seen = live.last, now = clock_.now(), look = live.look, early_end = live.early_end] {
                       const auto began = clock_.monotonic();
                       int told = 0;
                       const auto percent = [&](int n) {
@@ -207,14 +226,14 @@ void Runner::perform(const std::string& id, const Do& step) {
                       };
                       Result<Json> result = Json::object();
                       try {
-                          result = carry_out(world_, operation, seen, step, now, percent);
+                          result = carry_out(world_, operation, seen, step, now, percent, [&] { return early_end->why(); });
                       } catch (const Outage& outage) {
                           result = fail(Errc::unavailable, outage.what());
                       }
                       const auto took = clock_.monotonic() - began;
                       post([this, id, step, result = std::move(result), took] { attempt(id, [&] { acted(id, step, result, took); }); });
                       // The next look begins while the runner writes down that the act is done.
-                      return [this, id, look, after = look_safely(world_, operation.vm(), operation.case_id(), operation.copies() ? operation.set_id() : EvidenceId())]() mutable {
+                      return [this, id, look, after = look_safely(world_, Wanted(operation))]() mutable {
                           attempt(id, [&] { looked(id, look, std::move(after)); });
                       };
                   });

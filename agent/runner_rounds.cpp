@@ -2,6 +2,8 @@
 // What the runner does for its host without being told: prove the gate, list the VMs, repair locks, forget the old.
 #include "agent/runner.hpp"
 
+#include "agent/live_acts.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -289,6 +291,47 @@ void Runner::watch_networks() {
     for (const auto& [vm, limit] : ledger_.limited()) enforce_network(vm);
 }
 
+bool Runner::serves_disks() const {
+    return std::any_of(live_.begin(), live_.end(), [](const auto& one) { return one.second.operation.scans_live() && one.second.operation.copy_begun; });
+}
+
+std::vector<std::pair<VmId, JobId>> Runner::served() const {
+    std::vector<std::pair<VmId, JobId>> out;
+    for (const auto& [id, live] : live_)
+        if (live.operation.scans_live() && live.operation.copy_begun) out.emplace_back(live.operation.vm(), live.operation.job()->job_id);
+    return out;
+}
+
+/// One scan of a running VM at a time: BEFORE a VM's disks are served, nobody else's are, so that no guest pays for a wait.
+bool Runner::waits_for_live_lane(const std::string& id, const Do& step) const {
+    if ((step.act != Act::prepare_backup && step.act != Act::begin_backup) || !live_.at(id).operation.scans_live()) return false;
+    if (live_.at(id).operation.copy_begun) return false;
+    return serves_disks();
+}
+
+/// From the moment that a VM's disks are served until they are no more, also while a scan waits or hangs.
+void Runner::watch_scratches() {
+    for (const auto& [vm, job] : served()) {
+        const std::string id = job.text();
+        if (!scratches_.insert(id).second) continue;
+        in_background(Lane::quick, [this, id, vm = vm, job = job] {
+            std::string why;
+            try {
+                why = watch_scratch(world_, vm, job);
+            } catch (const Outage&) {
+                // Nothing of the guard is asked; should that change, the next look is not far.
+            }
+            return [this, id, vm, why] {
+                scratches_.erase(id);
+                const auto live = live_.find(id);
+                if (why.empty() || live == live_.end() || !live->second.operation.cut_short.empty()) return;
+                live->second.operation.cut_short = why;
+                log(LogLine::Level::warning, "event=scan_cut_short id=" + id + " vm=" + vm.text() + " text=\"" + why + "\"");
+            };
+        });
+    }
+}
+
 namespace {
 
 /// What was found wrong, for the event; empty when the network is as it must be. Nothing means: cut.
@@ -308,7 +351,10 @@ std::string drift_of(const VmObservation& vm, const std::optional<Limit>& limite
 }  // namespace
 
 void Runner::enforce_network(const VmId& vm) {
-    if (queues_.contains(vm) || enforcing_.contains(vm)) return;
+    // An operation sees to the network itself, but for a scan of hours.
+    const auto queue = queues_.find(vm);
+    const bool scanned = queue != queues_.end() && queue->second.size() == 1 && live_.at(queue->second.front()).operation.scans_live();
+    if ((queue != queues_.end() && !scanned) || enforcing_.contains(vm)) return;
     if (const auto known = known_.find(vm); is_exempt(settings_.exempt, vm, known == known_.end() ? "" : known->second)) return;
     enforcing_.insert(vm);
     std::optional<Limit> limited;

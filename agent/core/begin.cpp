@@ -151,7 +151,14 @@ std::optional<RefusedPayload> may_begin(const Order& order, const HostFacts& hos
 std::optional<RefusedPayload> may_begin(const Job& job, const HostFacts& host, const Observation& seen, bool gate_up) {
     if (job.kind == JobKind::guard || job.kind == JobKind::unguard) return may_guard(job, host, seen, gate_up);
     if (auto why = check_fresh(job, host, seen)) return why;
-    const bool live = job.kind == JobKind::evidence && !is_off(seen.vm) && seen.vm.power != Power::unknown && !seen.vm.quarantine_running;
+    const bool runs = !is_off(seen.vm) && seen.vm.power != Power::unknown && !seen.vm.quarantine_running;
+    const bool live = (job.kind == JobKind::evidence || job.kind == JobKind::scan_live) && runs;
+    if (job.kind == JobKind::scan_live && !live)
+        return refuse(Refusal::unexpected_state, "the VM's power is '" + std::string(name(seen.vm.power)) + "'" +
+                                                     (seen.vm.quarantine_running ? " in quarantine" : "") +
+                                                     "; a scan of the running VM needs it running on its own disks; a job of kind 'scan' reads disks at rest");
+    if (job.kind == JobKind::scan_live && seen.lock)
+        return refuse(Refusal::unexpected_state, "the VM was started past its lock and is being powered off again; scan it when it is off");
     if (!is_off(seen.vm) && !live)
         return refuse(Refusal::unexpected_state, "the VM's power is '" + std::string(name(seen.vm.power)) + "'; a job of kind '" +
                                                      std::string(name(job.kind)) + "' needs it off");

@@ -61,6 +61,34 @@ Step evidence_step(const View& v) {
 
 namespace {
 
+/// Of a running VM: its process serves the disks of one instant, and they are read from there. Whatever comes in between, the
+/// job that serves them is ended: while it stands, the guest pays for it.
+Step live_scan_step(const View& v) {
+    if (v.op.scanned) {
+        if (const auto step = let_go(v)) return act(v, step->act);
+        const auto& of = v.op.scanned_of;
+        const bool frozen = of && of->consistency == Consistency::frozen;
+        std::string text = "scanned live: " + std::string(name(v.op.scanned->verdict)) + "; the disks were read as they were at one instant, " +
+                           (frozen ? "with their file systems frozen" : "as after a power cut");
+        if (of && !frozen && !of->note.empty()) text += " (" + of->note + ")";
+        if (!v.op.cut_short.empty()) text += "; ended early: " + v.op.cut_short;
+        if (v.op.thaw_unanswered) text += "; its guest agent did not confirm that it thawed: look at the guest";
+        return End{AnswerStatus::done, Refusal::none, text + "; no release rests on this"};
+    }
+    if (v.off()) return GiveUp{Refusal::unexpected_state, "the VM ended before it was scanned; a job of kind 'scan' reads its disks at rest"};
+    if (v.vm().quarantine_running) return GiveUp{Refusal::unexpected_state, "the VM runs in quarantine; order 'off', then scan it at rest"};
+    // Before it was begun anew for ever: somebody, or the want of room, ended it.
+    if (!v.op.cut_short.empty()) return GiveUp{Refusal::none, v.op.cut_short};
+    if (const auto step = begin_copy(v, false, false)) return *step;
+    // Ended by somebody else, or with an earlier run of the VM: what is left of it goes, then anew.
+    if (v.seen.backup != BackupSeen::ours) return act(v, Act::abort_backup);
+    return act(v, Act::scan_live);
+}
+
+}  // namespace
+
+namespace {
+
 /// Drops the overlays. A disk that a commit has written since the power-off is put back from the evidence set, which is
 /// read again before anything is dropped: with a broken set, a half-written disk still needs its overlay.
 Step revert_step(const View& v) {
@@ -95,6 +123,7 @@ Step job_step(const View& v) {
     if (job.kind == JobKind::clean && v.op.cleaned)
         return End{AnswerStatus::done, Refusal::none, std::to_string(v.op.cleaned->size()) + " files moved into the evidence set"};
     if (job.kind == JobKind::evidence) return evidence_step(v);
+    if (job.kind == JobKind::scan_live) return live_scan_step(v);
     if (!v.off()) return GiveUp{Refusal::unexpected_state, "the VM was started meanwhile; order 'off' again"};
     switch (job.kind) {
         case JobKind::evidence: return evidence_step(v);
@@ -108,8 +137,9 @@ Step job_step(const View& v) {
             return act(v, Act::clean);
         case JobKind::revert:
             return revert_step(v);
+        case JobKind::scan_live:
         case JobKind::guard:
-        case JobKind::unguard: break;   // above: they need no VM here
+        case JobKind::unguard: break;   // above: those need no VM here, or a running one
     }
     return gone(v);
 }

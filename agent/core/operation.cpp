@@ -18,6 +18,8 @@ bool Operation::copies() const {
     return order() ? order()->evidence == EvidenceRule::first : job()->kind == JobKind::evidence;
 }
 
+bool Operation::scans_live() const { return job() && job()->kind == JobKind::scan_live; }
+
 std::string key_of(const Do& step) {
     return std::string(name(step.act)) + (step.target.empty() ? "" : " " + step.target);
 }
@@ -37,7 +39,8 @@ void see_sign(Operation& op, HealthSign sign, Milliseconds now) {
 }
 
 bool see_copy(Operation& op, const Observation& seen, const Patience& patience, Milliseconds now) {
-    if (seen.backup != BackupSeen::ours) {
+    // What serves disks copies nothing, and stands for as long as it is read.
+    if (seen.backup != BackupSeen::ours || op.scans_live()) {
         op.copied_bytes.reset();
         return false;
     }
@@ -90,7 +93,7 @@ void apply_intent(Operation& op, const Do& step, const Json& body) {
         case Act::rescan: case Act::check_health:
         case Act::prove_gate: case Act::autostart_off: case Act::ask_agent: case Act::ask_acpi: case Act::end_gracefully:
         case Act::kill: case Act::links_down: case Act::links_up: case Act::limit_on: case Act::open_console: case Act::verify_evidence:
-        case Act::copy_nvram: case Act::start_quarantined: case Act::scan: case Act::drop:
+        case Act::copy_nvram: case Act::start_quarantined: case Act::scan: case Act::scan_live: case Act::drop:
         case Act::compare_definition: case Act::autostart_on: break;
     }
 }
@@ -135,6 +138,10 @@ void apply_done(Operation& op, const Do& step, const Json& body, Milliseconds no
             op.token.reset();   // it was for one start
             break;
         case Act::scan: op.scanned = scan_outcome_of(body.at("outcome")); break;
+        case Act::scan_live:
+            op.scanned = scan_outcome_of(body.at("outcome"));
+            op.scanned_of = op.backup;
+            break;
         case Act::clean: op.cleaned = hits_of(body.at("moved")); break;
         case Act::commit: op.committed.insert(step.target); break;
         case Act::rescan: op.rescanned = scan_outcome_of(body.at("outcome")); break;
@@ -178,6 +185,8 @@ std::optional<GiveUp> after_failure(Operation& op, const Do& step, const Error& 
     if (step.act == Act::begin_backup && error.code != Errc::unknown_outcome) op.perhaps_frozen = false;
     if (step.act == Act::store_backup && error.code == Errc::conflict && failed <= patience.repeats) return op.copy_broken = true, std::nullopt;
     if (step.act == Act::end_gracefully) return std::nullopt;   // the next rung is to kill it
+    // While it would be tried again, the guest would go on paying for it.
+    if (step.act == Act::scan_live) return give_up(key_of(step) + ": " + (op.cut_short.empty() ? error.text : op.cut_short));
     switch (error.code) {
         case Errc::unknown_outcome:
             // It may have happened: the next look decides. Only a call that never gets through ends in giving up.

@@ -38,6 +38,7 @@ enum class Act {
     compare_definition, autostart_on, unlock, start,
     prepare_backup, pause, dump_memory, begin_backup, thaw, resume, store_backup, abort_backup,
     rescan, check_health, put_back,
+    scan_live,
 };
 
 /// Do one act. `target` is the disk for acts on one overlay, else empty.
@@ -109,6 +110,7 @@ struct Operation {
     std::optional<MemoryDump> memory;
     std::optional<BackupBegun> backup;                ///< the disks' instant
     std::optional<ScanOutcome> scanned;
+    std::optional<BackupBegun> scanned_of;            ///< live: the instant that was scanned
     std::optional<ScanOutcome> rescanned;             ///< of the disks themselves, after the last commit
     std::set<std::string> put_back;                   ///< disks that an evidence set was or may have been written back to
     std::optional<std::vector<ScanHit>> cleaned;
@@ -124,6 +126,7 @@ struct Operation {
     bool copy_broken = false;                         ///< the backup job ended badly, or stands: what it left goes, then anew
     std::optional<int64_t> copied_bytes;              ///< by the backup job that runs, when it last went on
     Milliseconds copied_at{0};
+    std::string cut_short;                            ///< why a live scan was ended early; empty: it was not
     bool thaw_unanswered = false;                     ///< the guest's agent does not answer, and was asked often enough
     std::map<std::string, int> failures;
     Milliseconds not_before{0};
@@ -141,6 +144,8 @@ struct Operation {
     EvidenceId set_id() const;
     /// Whether it may copy a running VM.
     bool copies() const;
+    /// Whether it scans a running VM: its backup job serves disks and copies nothing.
+    bool scans_live() const;
 };
 
 /// Folds one entry of the operation's journal; `now` is the monotonic time at which it is read or was written.
@@ -212,5 +217,6 @@ struct bailiff::Names<bailiff::agent::Act> {
         std::pair{Act::abort_backup, std::string_view("abort_backup")},
         std::pair{Act::rescan, std::string_view("rescan")},
         std::pair{Act::check_health, std::string_view("check_health")},
-        std::pair{Act::put_back, std::string_view("put_back")}};
+        std::pair{Act::put_back, std::string_view("put_back")},
+        std::pair{Act::scan_live, std::string_view("scan_live")}};
 };

@@ -71,7 +71,7 @@ bool foresee(const Do& step, Operation& op, Observation& seen, Milliseconds now)
         case Act::revoke: case Act::compare_definition: case Act::rescan: case Act::prepare_backup: case Act::dump_memory:
         case Act::begin_backup: case Act::thaw: case Act::abort_backup: return true;
         // Of jobs, which are not planned.
-        case Act::freeze: case Act::scan: case Act::clean: return false;
+        case Act::freeze: case Act::scan: case Act::scan_live: case Act::clean: return false;
     }
     return false;
 }

@@ -84,6 +84,7 @@ Step undo_job(const View& v) {
         case JobKind::revert: return v.op.put_back.empty() ? give_back(v) : ended(v, AnswerStatus::needs_operator);
         case JobKind::evidence:
         case JobKind::scan:
+        case JobKind::scan_live:
         case JobKind::unguard: return give_back(v);
     }
     return give_back(v);

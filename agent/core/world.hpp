@@ -119,11 +119,19 @@ struct LiveDisk {
 struct LiveVm {
     std::vector<LiveDisk> disks;
     int64_t memory_bytes = 0;
+    int64_t user = 0, group = 0;   ///< that its process runs as
 };
 
 /// Where a VM's own process writes the copies of its disks, by disk target. The files exist, empty qcow2 images of the
 /// disks' sizes; nobody but that process writes to them until the job ends.
 using BackupFiles = std::map<std::string, std::string>;
+
+/// What a VM's own process serves of its disks, by disk target, and where it keeps what the guest overwrites meanwhile.
+struct DiskExport {
+    std::string socket;            ///< Unix socket, made by that process
+    BackupFiles scratch;           ///< empty qcow2 images of the disks' sizes
+    friend bool operator==(const DiskExport&, const DiskExport&) = default;
+};
 
 /// The instant of a copy, as it was reached.
 struct BackupBegun {
@@ -138,7 +146,7 @@ struct BackupBegun {
 /// The VM's backup job, whoever began it.
 struct BackupJob {
     enum class State { none, running, completed } state = State::none;   ///< completed: the last job, and successfully
-    BackupFiles files;               ///< running: what it writes
+    BackupFiles files;               ///< running: what it writes, copies or scratch
     std::string run;
     int percent = 0;
     int64_t copied_bytes = 0;        ///< running: of all disks so far

@@ -21,13 +21,17 @@ struct LiveFacts {
     std::vector<Disk> disks;       ///< the writable ones
     int64_t memory_bytes = 0;
     bool agent_connected = false;  ///< somebody in the guest has opened the guest agent's port
+    int64_t user = 0, group = 0;   ///< that the VM's process runs as; root when libvirt's DAC driver gives no label
 };
 Result<LiveFacts> read_live(std::string_view xml);
 
 /// A push backup of exactly these disks; the others are left out by name. `disks` are all targets of the VM.
 std::string backup_description(const std::vector<std::string>& disks, const BackupFiles& files);
 
-/// The files that a described job writes to, by disk; empty for a pull backup, which writes none of ours.
+/// A pull backup of exactly these disks, served on the socket, each under its target's name.
+std::string export_description(const std::vector<std::string>& disks, const DiskExport& served);
+
+/// The files that a described job writes to, by disk: the copies of a push backup, the scratch files of a pull backup.
 Result<BackupFiles> files_of_backup(std::string_view xml);
 
 /// Targets of all disks, removable and read-only ones too.

@@ -77,6 +77,17 @@ Result<std::string> running_backup(virDomainPtr domain) {
     return fail(libvirt_error("describe the VM's backup job"));
 }
 
+/// A guest whose write found our scratch files unable to grow was stopped by QEMU, and stays so when they are gone. Then it
+/// goes on, and its write is tried again. One whose own disk is full is stopped again by that.
+Result<void> go_on_after_io_error(LibvirtConnections& urgent, const VmId& vm) {
+    const auto domain = open_active(urgent, vm);
+    if (!domain) return {};
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+    if (virDomainGetState(domain->get(), &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED || reason != VIR_DOMAIN_PAUSED_IOERROR) return {};
+    if (virDomainResume(domain->get()) == 0) return {};
+    return fail(libvirt_error("let VM " + vm.text() + " go on, which an I/O error had stopped"));
+}
+
 std::string run_of(virDomainPtr domain) { return std::to_string(virDomainGetID(domain)); }
 
 }  // namespace
@@ -93,6 +104,8 @@ Result<LiveVm> LibvirtHypervisor::live(const VmId& vm) {
             if (!facts) return fail(facts.error());
             LiveVm out;
             out.memory_bytes = facts->memory_bytes;
+            out.user = facts->user;
+            out.group = facts->group;
             for (const auto& disk : facts->disks) {
                 virDomainBlockInfo info{};
                 if (virDomainGetBlockInfo(domain->get(), disk.disk.target.c_str(), &info, 0) < 0)
@@ -151,9 +164,19 @@ Result<std::string> LibvirtHypervisor::dump_memory(const VmId& vm, const std::st
 }
 
 Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const BackupFiles& files) {
+    return begin_job(vm, [files](const auto& disks) { return backup_description(disks, files); }, core_->options.agent_timeout_seconds,
+                     core_->options.backup_mib_per_s, files);
+}
+
+Result<BackupBegun> LibvirtHypervisor::begin_export(const VmId& vm, const DiskExport& served) {
+    return begin_job(vm, [served](const auto& disks) { return export_description(disks, served); }, core_->options.export_freeze_seconds, 0, {});
+}
+
+Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, std::function<std::string(const std::vector<std::string>&)> describe, int freeze_seconds,
+                                                 int64_t mib_per_s, const BackupFiles& files) {
     return watchdog_.run<BackupBegun>(
         vm, core_->options.backup_timeout, Error{Errc::unknown_outcome, "libvirt did not begin the VM's backup in time; it is looked at before the next step."},
-        [core = core_, vm, files, &clock = clock_]() -> Result<BackupBegun> {
+        [core = core_, vm, describe = std::move(describe), freeze_seconds, mib_per_s, files, &clock = clock_]() -> Result<BackupBegun> {
             const auto domain = open_active(core->operations, vm);
             if (!domain) return fail(domain.error());
             const auto running = running_backup(domain->get());
@@ -165,7 +188,7 @@ Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const Backup
             if (!facts) return fail(facts.error());
             const auto targets = disk_targets(*xml);
             if (!targets) return fail(targets.error());
-            const std::string description = backup_description(*targets, files);
+            const std::string description = describe(*targets);
 
             BackupBegun out;
             out.run = run_of(domain->get());
@@ -176,7 +199,7 @@ Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const Backup
                 out.parts.push_back({step, (clock.monotonic() - began).count()});
                 return done;
             };
-            const auto before = clock.monotonic();
+            auto before = clock.monotonic();
             bool tried = false;
             if (out.paused) {
                 out.note = "the guest was paused, so what it had not written yet is in its memory only";
@@ -185,7 +208,8 @@ Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const Backup
             } else {
                 tried = true;
                 // Bounded for certain: libvirt waits for an agent for ever unless it was told otherwise on this very run.
-                virDomainAgentSetResponseTimeout(domain->get(), core->options.agent_timeout_seconds, 0);
+                virDomainAgentSetResponseTimeout(domain->get(), freeze_seconds, 0);
+                before = clock.monotonic();
                 if (timed("freeze", [&] { return virDomainFSFreeze(domain->get(), nullptr, 0, 0) >= 0; })) out.consistency = Consistency::frozen;
                 else out.note = "the guest's file systems were not frozen: " + libvirt_error("freeze them").text;
             }
@@ -197,17 +221,27 @@ Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const Backup
             if (!begun) error = libvirt_error("begin the backup of VM " + vm.text());
             if (tried) {
                 // ALWAYS, also after a freeze that failed: the guest may have heard it and answered too late.
-                out.thawed = timed("thaw", [&] { return virDomainFSThaw(domain->get(), nullptr, 0, 0) >= 0; });
-                out.parts.push_back({"frozen", (clock.monotonic() - before).count()});
+                const auto thaw = [&] { return virDomainFSThaw(domain->get(), nullptr, 0, 0) >= 0; };
+                out.thawed = timed("thaw", thaw);
+                auto until = clock.monotonic();
+                // More patience only once it is needed: whatever is asked in between lengthens the guest's pause.
+                if (freeze_seconds != core->options.agent_timeout_seconds) {
+                    virDomainAgentSetResponseTimeout(domain->get(), core->options.agent_timeout_seconds, 0);
+                    if (!out.thawed) {
+                        out.thawed = timed("thaw", thaw);
+                        until = clock.monotonic();
+                    }
+                }
+                out.parts.push_back({"frozen", (until - before).count()});
             }
             if (!begun) {
                 // A guest that may still be frozen is told to the caller as a lost call: it is then thawed until it answers.
                 if (!out.thawed) error.code = Errc::unknown_outcome;
                 return fail(std::move(error));
             }
-            if (core->options.backup_mib_per_s > 0)
+            if (mib_per_s > 0)
                 for (const auto& [target, file] : files) {
-                    const auto share = std::max<int64_t>((core->options.backup_mib_per_s << 20) / int64_t(files.size()), 65536);
+                    const auto share = std::max<int64_t>((mib_per_s << 20) / int64_t(files.size()), 65536);
                     // A disk that is copied already has no job any more.
                     virDomainBlockJobSetSpeed(domain->get(), target.c_str(), static_cast<unsigned long>(share), VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES);
                 }
@@ -264,7 +298,7 @@ Result<void> LibvirtHypervisor::abort_backup(const VmId& vm, const std::string& 
         // It ends a moment later, and until then QEMU holds the files.
         for (int look = 0; look < 500; ++look) {
             const auto still = running_backup(domain->get());
-            if (!still || still->empty()) return {};
+            if (!still || still->empty()) return go_on_after_io_error(core.urgent, vm);
             std::this_thread::sleep_for(milliseconds{20});
         }
         return fail(Errc::unavailable, "The backup job of VM " + vm.text() + " does not end although it was told to; it is told again later.");

@@ -39,6 +39,7 @@ struct LibvirtOptions {
     std::string canary_type;  ///< "kvm" or "qemu"; empty: kvm where it can work
     int agent_timeout_seconds =
         5;  ///< given to every VM: libvirt's own default waits for a guest agent for ever
+    int export_freeze_seconds = 1;  ///< the same while a guest is frozen for a live scan; libvirt counts in whole seconds
     std::chrono::milliseconds read_timeout{10'000};
     std::chrono::milliseconds job_timeout{2'000};   ///< whether it migrates; waits for other jobs of the VM
     std::chrono::milliseconds ask_timeout{12'000};  ///< shutdown requests, autostart
@@ -75,6 +76,7 @@ class LibvirtHypervisor : public Hypervisor {
     Result<void> resume(const VmId& vm) override;
     Result<std::string> dump_memory(const VmId& vm, const std::string& path) override;
     Result<BackupBegun> begin_backup(const VmId& vm, const BackupFiles& files) override;
+    Result<BackupBegun> begin_export(const VmId& vm, const DiskExport& served) override;
     Result<BackupJob> backup(const VmId& vm) override;
     Result<void> abort_backup(const VmId& vm, const std::string& folder) override;
     Result<void> thaw(const VmId& vm) override;
@@ -107,6 +109,9 @@ class LibvirtHypervisor : public Hypervisor {
     static Result<std::string> stored_definition(Core& core, const VmId& vm);
     static Result<void> keep_transient_definition(Core& core, virDomainPtr domain, const VmId& vm);
     static Result<void> ensure_quarantine_network(Core& core, const ConnectionHandle& connection);
+    /// Freeze, begin, thaw. `files`: those whose copying is held to the speed; 0: as fast as it goes.
+    Result<BackupBegun> begin_job(const VmId& vm, std::function<std::string(const std::vector<std::string>&)> describe, int freeze_seconds,
+                                  int64_t mib_per_s, const BackupFiles& files);
     // libvirt_network.cpp
     Result<void> demand(const VmId& vm, const NetworkDemand& demand, std::chrono::milliseconds timeout, const std::string& doing);
     Result<void> cut_taps(const VmId& vm);

@@ -86,6 +86,13 @@ bool Process::running() {
     return !ended_;
 }
 
+bool Process::wait_ended(milliseconds patience) {
+    const SystemClock clock;
+    const milliseconds deadline = clock.monotonic() + patience;
+    for (milliseconds left = patience; !ended_ && left.count() > 0; left = deadline - clock.monotonic()) pump(left);
+    return ended_;
+}
+
 ProcessResult Process::wait(milliseconds timeout) {
     const SystemClock clock;
     const milliseconds deadline = clock.monotonic() + timeout;

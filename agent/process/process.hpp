@@ -82,6 +82,8 @@ class Process {
     pid_t pid() const { return pid_; }
     /// Whether the child still runs; reads its output meanwhile, so that it cannot block on a full pipe.
     bool running();
+    /// Waits for at most so long, and ends nothing; whether the child has ended.
+    bool wait_ended(std::chrono::milliseconds patience);
     /// Waits for the end; after `timeout` ends the group and says timed_out.
     ProcessResult wait(std::chrono::milliseconds timeout);
     /// SIGTERM to the group, SIGKILL after options.grace; returns when the child is reaped.

@@ -95,7 +95,8 @@ Result<Facts> on(const Situation& d, const JobAnswered& in) {
                     else facts.push_back(StageEntered{d.policy.evidence ? Stage::evidence : Stage::scan, 1, 1});
                     break;
                 case JobKind::guard:
-                case JobKind::unguard: break;   // the desk's own: no case awaits them
+                case JobKind::unguard:            // the desk's own: no case awaits them
+                case JobKind::scan_live: break;   // no stage asks for one, and what it says releases nothing
             }
             return facts;
         }

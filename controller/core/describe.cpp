@@ -43,8 +43,9 @@ std::string say(const StageEntered& f) {
 std::string say(const JobFinished& f) {
     switch (f.kind) {
         case JobKind::evidence: return "evidence frozen: " + f.evidence.text() + ", " + std::to_string(f.bytes) + " bytes, manifest " + f.manifest_sha256.substr(0, 12);
-        case JobKind::scan: {
-            std::string out = "scan: " + std::string(name(f.verdict)) + ", " + std::to_string(f.files) + " files";
+        case JobKind::scan:
+        case JobKind::scan_live: {
+            std::string out = std::string(f.kind == JobKind::scan ? "scan: " : "scan of the running VM: ") + std::string(name(f.verdict)) + ", " + std::to_string(f.files) + " files";
             if (f.skipped) out += ", " + std::to_string(f.skipped) + " not scanned";
             for (const auto& hit : f.hits) out += "; " + hit.signature + " in " + hit.path;
             if (f.suspicious) out += "; " + std::to_string(f.suspicious) + " suspicious";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An order: the state that a case demands of one VM on one host. One order, one VM: no lists, no selectors, no paths.
-// A job: a piece of work on that VM's frozen or powered-off disks. Both travel in a DSSE envelope and are read strictly.
+// A job: a piece of work on that VM's disks, mostly frozen or powered-off ones. Both travel in a DSSE envelope and are read strictly.
 #pragma once
 
 #include <bailiff/id.hpp>
@@ -49,6 +49,7 @@ enum class JobKind {
     revert,    ///< drop the overlays; the disks are as they were at power-off
     guard,     ///< hold the lock of a VM that lives on another host, so that it cannot be started on this one
     unguard,   ///< let go of it
+    scan_live, ///< scan the disks of the running VM as they are at one instant; its verdict releases nothing
 };
 
 /// Why an agent does not obey. Each check has its own word; the order of the words is the order of the checks.
@@ -119,7 +120,8 @@ struct Names<JobKind> {
     static constexpr std::array table{
         std::pair{JobKind::evidence, std::string_view("evidence")}, std::pair{JobKind::scan, std::string_view("scan")},
         std::pair{JobKind::clean, std::string_view("clean")}, std::pair{JobKind::revert, std::string_view("revert")},
-        std::pair{JobKind::guard, std::string_view("guard")}, std::pair{JobKind::unguard, std::string_view("unguard")}};
+        std::pair{JobKind::guard, std::string_view("guard")}, std::pair{JobKind::unguard, std::string_view("unguard")},
+        std::pair{JobKind::scan_live, std::string_view("scan_live")}};
 };
 template <>
 struct Names<Refusal> {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bailiff::test {
@@ -24,6 +25,26 @@ inline const VmId other_vm("33333333-3333-4333-8333-333333333333");
 
 /// What the agent's process dies of. Not an Outage: nobody catches it.
 struct Crash {};
+
+/// In line, but for the live lane on demand: a scan that lasts while other things happen.
+class HoldingExecutor : public agent::Executor {
+  public:
+    bool holds = false;
+    void run(agent::Lane lane, std::function<void()> work) override {
+        if (holds && lane == agent::Lane::live) held_.push_back(std::move(work));
+        else work();
+    }
+    bool waiting() const { return !held_.empty(); }
+    /// What was held runs now; what comes later runs in line again.
+    void release() {
+        holds = false;
+        for (auto held = std::exchange(held_, {}); auto& work : held) work();
+    }
+    void forget() { held_.clear(); }
+
+  private:
+    std::vector<std::function<void()>> held_;
+};
 
 class HostUnderTest : public agent::Link {
   public:
@@ -39,7 +60,7 @@ class HostUnderTest : public agent::Link {
     FakeHost host{clock};
     agent::MemoryJournal kept;                    ///< survives the agent
     agent::FaultyJournal journal{kept};
-    agent::InlineExecutor executor;
+    HoldingExecutor executor;
     SeededRandom random{42};
     agent::RunnerSettings settings;
     std::unique_ptr<agent::Runner> runner;

@@ -286,6 +286,25 @@ TEST_F(ScannerTest, suspicions_of_all_disks_are_counted_and_the_first_are_kept) 
     EXPECT_EQ(out->suspicions[0], (ScanSuspicion{"/etc/cron.d/0", "cron_place", "runs from /tmp"}));
 }
 
+TEST_F(ScannerTest, a_running_vm_is_read_slowly_and_as_what_its_process_serves) {
+    auto all = programs(program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0));
+    all.live_mib_per_s = 24;
+    const std::string uri = "nbd+unix:///vda?socket=/s/nbd";
+    ASSERT_TRUE(ProcessScanner(all).scan_live({{"vda", uri, "raw", "", ""}}, [](int) {}, [] { return std::string(); }));
+    EXPECT_EQ(file("scan.args"), "--json --gentle --format raw --clamd /run/clamd.sock --read-rate 24 " + uri + "\n");
+}
+
+TEST_F(ScannerTest, a_scan_ends_early_with_the_words_why) {
+    const auto endless = write("endless", "#!/bin/sh\nexec sleep 60\n", 0700);
+    int asked = 0;
+    const auto began = std::chrono::steady_clock::now();
+    const auto out = ProcessScanner(programs(endless)).scan_live({disks[0]}, [](int) {}, [&] { return ++asked > 2 ? "an order came" : std::string(); });
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().code, Errc::conflict);
+    EXPECT_EQ(out.error().text, "an order came");
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30)) << "long before the scanner would have ended";
+}
+
 TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected_disk_infected) {
     EXPECT_EQ(ProcessScanner(programs(program("scan", verdict_json(verdict(ScanVerdict::incomplete)) + "\n", 3))).scan(disks, [](int) {})->verdict,
               ScanVerdict::incomplete);

@@ -55,10 +55,32 @@ TEST(BackupXml, a_description_names_every_disk_and_reads_back) {
     EXPECT_EQ(*files_of_backup(text), files);
 }
 
-TEST(BackupXml, a_pull_backup_writes_no_files_of_ours) {
-    EXPECT_TRUE(files_of_backup(R"(<domainbackup mode='pull'><server transport='unix' socket='/s'/><disks>
-      <disk name='vda' backup='yes' type='file'><scratch file='/scratch'/></disk></disks></domainbackup>)")->empty());
+TEST(BackupXml, a_pull_backup_is_told_by_its_scratch_files) {
+    const auto targets = disk_targets(live);
+    ASSERT_TRUE(targets);
+    const DiskExport served{"/scratch/a & b/socket/nbd", {{"vda", "/scratch/a & b/vda.qcow2"}}};
+    const std::string text = export_description(*targets, served);
+    EXPECT_NE(text.find("mode=\"pull\""), std::string::npos) << text;
+    EXPECT_NE(text.find("transport=\"unix\" socket=\"/scratch/a &amp; b/socket/nbd\""), std::string::npos) << text;
+    EXPECT_NE(text.find("name=\"sda\" backup=\"no\""), std::string::npos) << text;
+    EXPECT_EQ(*files_of_backup(text), served.scratch);
+    // One whose scratch files libvirt chose is nobody's that we know.
+    EXPECT_TRUE(files_of_backup("<domainbackup mode='pull'><disks><disk name='vda' backup='yes' type='file'/></disks></domainbackup>")->empty());
     EXPECT_FALSE(files_of_backup("<domain/>"));
+}
+
+TEST(BackupXml, the_owner_of_the_process_is_libvirts_own_label) {
+    const auto owner = [](const std::string& labels) {
+        const auto facts = read_live("<domain><devices/>" + labels + "</domain>");
+        return facts ? std::pair{facts->user, facts->group} : std::pair{int64_t(-1), int64_t(-1)};
+    };
+    EXPECT_EQ(owner("<seclabel type='dynamic' model='apparmor'><label>libvirt-1</label></seclabel>"
+                    "<seclabel type='dynamic' model='dac'><label>+64055:+108</label></seclabel>"),
+              (std::pair{int64_t(64055), int64_t(108)}));
+    const std::pair<int64_t, int64_t> root{0, 0};
+    EXPECT_EQ(owner(""), root) << "without the driver QEMU is root";
+    for (const char* odd : {"qemu:qemu", "+5", "+5:", "+5:+6x", "+99999999999:+1", "-1:-1"})
+        EXPECT_EQ(owner("<seclabel model='dac'><label>" + std::string(odd) + "</label></seclabel>"), root) << odd;
 }
 
 }  // namespace
