@@ -26,10 +26,10 @@ Json json_of(const VmRecord& r) {
 Json json_of(const Hello& m) {
     return {{"host", m.host.text()}, {"version", m.version}, {"epoch", m.epoch}, {"seq", m.seq}, {"boot_id", m.boot_id}};
 }
-Json json_of(const Welcome& m) { return {{"epoch", m.epoch}, {"now", format_rfc3339(m.now)}}; }
+Json json_of(const Welcome& m) { return {{"epoch", m.epoch}, {"now", format_rfc3339(m.now)}, {"takes", m.takes}}; }
 Json json_of(const Heartbeat& m) {
     return {{"now", format_rfc3339(m.now)}, {"gate_up", m.gate_up}, {"locks", m.locks},
-            {"open_operations", m.open_operations}, {"trouble", m.trouble}};
+            {"open_operations", m.open_operations}, {"trouble", m.trouble}, {"sweep", m.sweep}};
 }
 Json json_of(const InventoryPart& m) {
     return {{"generation", m.generation}, {"last", m.last}, {"vms", list_of(m.vms)}};
@@ -51,6 +51,13 @@ Json json_of(const JobAnswer& m) {
             {"manifest_sha256", m.manifest_sha256}, {"verdict", name(m.verdict)}, {"files", m.files}, {"bytes", m.bytes},
             {"skipped", m.skipped}, {"hits", list_of(m.hits)}, {"steps", list_of(m.steps)},
             {"signatures_at", format_rfc3339(m.signatures_at)}, {"suspicious", m.suspicious}, {"suspicions", list_of(m.suspicions)}};
+}
+Json json_of(const EngineSet& e) {
+    return {{"engine", e.engine}, {"version", e.version}, {"set", e.set}, {"signatures_at", format_rfc3339(e.signatures_at)}};
+}
+Json json_of(const Discovery& m) {
+    return {{"vm", m.vm.text()}, {"at", format_rfc3339(m.at)}, {"verdict", name(m.verdict)}, {"live", m.live}, {"files", m.files},
+            {"bytes", m.bytes}, {"skipped", m.skipped}, {"hits_total", m.hits_total}, {"hits", list_of(m.hits)}, {"engines", list_of(m.engines)}};
 }
 Json json_of(const Ack& m) { return {{"ids", m.ids}}; }
 
@@ -80,6 +87,9 @@ void read(JsonReader& r, ScanHit& h) {
     h = {r.text("path", 32768), r.text("signature", 512), r.text("engine", 64), r.optional_text("sha256", 64)};
 }
 void read(JsonReader& r, ScanSuspicion& s) { s = {r.text("path", 32768), r.text("rule", 64), r.text("reason", 2048)}; }
+void read(JsonReader& r, EngineSet& e) {
+    e = {r.text("engine", 64), r.optional_text("version", 512), r.optional_text("set", 512), r.instant("signatures_at", false)};
+}
 void read(JsonReader& r, VmRecord& v, std::vector<Mistake>& mistakes) {
     v.vm = VmId(r.text("vm", 36));
     v.name = r.text("name", 256);
@@ -101,14 +111,29 @@ std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes
     return read_list<Console>(r, "consoles", 16, mistakes, [](JsonReader& one, Console& c) { read(one, c); });
 }
 
+Discovery read_discovery(JsonReader& r, std::vector<Mistake>& mistakes) {
+    Discovery m;
+    m.vm = VmId(r.text("vm", 36));
+    m.at = r.instant("at");
+    m.verdict = r.word("verdict", ScanVerdict::incomplete);
+    m.live = r.boolean("live", false);
+    m.files = r.integer("files", 0, any, false);
+    m.bytes = r.integer("bytes", 0, any, false);
+    m.skipped = r.integer("skipped", 0, any, false);
+    m.hits_total = r.integer("hits_total", 0, any, false);
+    m.hits = read_list<ScanHit>(r, "hits", 1000, mistakes, [](JsonReader& one, ScanHit& h) { read(one, h); });
+    m.engines = read_list<EngineSet>(r, "engines", 16, mistakes, [](JsonReader& one, EngineSet& e) { read(one, e); });
+    return m;
+}
+
 Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>& mistakes) {
     if (type == "hello")
         return Hello{HostId(r.text("host", 64)), r.text("version", 64), r.integer("epoch", 0, any), r.integer("seq", 0, any),
                      r.optional_text("boot_id", 64)};
-    if (type == "welcome") return Welcome{r.integer("epoch", 0, any), r.instant("now")};
+    if (type == "welcome") return Welcome{r.integer("epoch", 0, any), r.instant("now"), r.texts("takes", false, 64)};
     if (type == "heartbeat")
         return Heartbeat{r.instant("now"), r.boolean("gate_up"), r.integer("locks", 0, any), r.integer("open_operations", 0, any),
-                         r.optional_text("trouble")};
+                         r.optional_text("trouble"), r.optional_text("sweep")};
     if (type == "inventory") {
         InventoryPart m{r.integer("generation", 0, any), r.boolean("last"), {}};
         m.vms = read_list<VmRecord>(r, "vms", 1000, mistakes, [&](JsonReader& one, VmRecord& v) { read(one, v, mistakes); });
@@ -156,6 +181,7 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.suspicions = read_list<ScanSuspicion>(r, "suspicions", 100, mistakes, [](JsonReader& one, ScanSuspicion& s) { read(one, s); });
         return m;
     }
+    if (type == discovery_type) return read_discovery(r, mistakes);
     if (type == "ack") return Ack{r.texts("ids", true, 10'000)};
     mistakes.push_back({"/type", "'" + std::string(type.substr(0, 60)) + "' is no message type"});
     return Ack{};
@@ -165,7 +191,7 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
 
 std::string_view type_of(const Message& message) {
     static constexpr std::array<std::string_view, std::variant_size_v<Message>> names{
-        "hello", "welcome", "heartbeat", "inventory", "vm_event", "order", "job", "order_answer", "job_answer", "ack"};
+        "hello", "welcome", "heartbeat", "inventory", "vm_event", "order", "job", "order_answer", "job_answer", "ack", discovery_type};
     return names[message.index()];
 }
 

@@ -64,6 +64,9 @@ struct Hello {
 struct Welcome {
     int64_t epoch = 0;
     Instant now{};
+    /// Types of frames that came after 0.1.0 and that this controller takes: an older one ends the connection over a
+    /// type that it does not know, so an agent keeps back what is not named here.
+    std::vector<std::string> takes{};
     friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
@@ -74,6 +77,7 @@ struct Heartbeat {
     int64_t locks = 0;
     int64_t open_operations = 0;
     std::string trouble;       ///< "" or one sentence: libvirt unreachable, disk full
+    std::string sweep{};       ///< one sentence: how far the host's own sweep has come; "" from agents without one
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
@@ -174,13 +178,38 @@ struct JobAnswer {
     friend bool operator==(const JobAnswer&, const JobAnswer&) = default;
 };
 
+/// Exactly what an engine matched with.
+struct EngineSet {
+    std::string engine;        ///< "clamav", "yara"
+    std::string version;       ///< as the engine itself says
+    std::string set;           ///< names exactly what was loaded; "" when that was not proven
+    Instant signatures_at{};   ///< when it was made; 0 = it does not say
+    friend bool operator==(const EngineSet&, const EngineSet&) = default;
+};
+
+/// agent -> controller: the host's own sweep found something in a VM, unasked. Sent until the frame's id is acknowledged.
+/// Which host it is says the connection, not the frame.
+struct Discovery {
+    VmId vm;
+    Instant at{};                                      ///< when the scan had ended
+    ScanVerdict verdict = ScanVerdict::incomplete;
+    bool live = false;                                 ///< of a running VM
+    int64_t files = 0, bytes = 0, skipped = 0;         ///< as in a scan's answer
+    int64_t hits_total = 0;                            ///< `hits` names at most 200 of them, each content at least once if it can
+    std::vector<ScanHit> hits;
+    std::vector<EngineSet> engines;
+    friend bool operator==(const Discovery&, const Discovery&) = default;
+};
+/// The word of a discovery's frame: in `type` and in Welcome::takes.
+inline constexpr std::string_view discovery_type = "discovery";
+
 /// Either direction: these ids are stored durably and need not be sent again.
 struct Ack {
     std::vector<std::string> ids;
     friend bool operator==(const Ack&, const Ack&) = default;
 };
 
-using Message = std::variant<Hello, Welcome, Heartbeat, InventoryPart, VmEvent, OrderFrame, JobFrame, OrderAnswer, JobAnswer, Ack>;
+using Message = std::variant<Hello, Welcome, Heartbeat, InventoryPart, VmEvent, OrderFrame, JobFrame, OrderAnswer, JobAnswer, Ack, Discovery>;
 
 /// What travels: `{"id": …, "type": …, "body": {…}}`.
 struct Frame {
@@ -208,6 +237,8 @@ Json json_of(const OrderFrame& value);
 Json json_of(const JobFrame& value);
 Json json_of(const OrderAnswer& value);
 Json json_of(const JobAnswer& value);
+Json json_of(const EngineSet& value);
+Json json_of(const Discovery& value);
 Json json_of(const Ack& value);
 template <class T>
 Json list_of(const std::vector<T>& items) {
@@ -218,6 +249,8 @@ Json list_of(const std::vector<T>& items) {
 inline constexpr int64_t any = std::numeric_limits<int64_t>::max();
 /// The field `consoles` of an answer.
 std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes);
+/// The body of a discovery.
+Discovery read_discovery(JsonReader& r, std::vector<Mistake>& mistakes);
 /// A frame's body of the type `type`; what is wrong with it is added to `mistakes`.
 Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>& mistakes);
 
