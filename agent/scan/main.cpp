@@ -20,7 +20,7 @@
 namespace bailiff::agent {
 namespace {
 
-constexpr int exit_error = 2;
+constexpr int exit_error = 2, exit_in_use = 4;
 
 int complain(const std::string& text) {
     std::fprintf(stderr, "bailiff-scan: %s\n", text.c_str());
@@ -72,7 +72,7 @@ int run(int argc, char** argv) {
     if (!hashes) return complain(hashes.error().text);
     if (!hashes->empty()) options.settings.hashes = &*hashes;
     auto source = open_source(options.source);
-    if (!source) return complain(source.error().text);
+    if (!source) return complain(source.error().text), options.source.share && source.error().code == Errc::conflict ? exit_in_use : exit_error;
     for (const auto& text : source->notes) note(text);
 
     SystemClock clock;

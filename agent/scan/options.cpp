@@ -64,6 +64,7 @@ po::options_description visible() {
         ("streams", po::value<unsigned>(), "files at once with each engine (default: two per core, so that none waits for its next one)")
         ("gentle", "give way to everything else on this host, in computing and on its disks")
         ("read-rate", po::value<uint64_t>(), "read at most so many MiB of the image per second (default: as fast as it goes)")
+        ("share", "keep nobody from writing to the image meanwhile, such as a VM that is started; what is read is then worth nothing")
         ("json", "print findings as JSON lines; the last line is the verdict")
         ("progress", "with --json: print a line with files, bytes and, as far as it is known, the percentage every second")
         ("help", "print this")
@@ -76,7 +77,8 @@ std::string help() {
     out << "Usage: bailiff-scan [options] IMAGE | nbd+unix:///EXPORT?socket=PATH\n"
            "Reads the files of a disk image without mounting it and matches them with ClamAV and YARA.\n\n"
         << visible()
-        << "\nExit status: 0 clean, 1 infected, 2 error (no verdict), 3 incomplete (nothing found, but not everything was scanned).\n"
+        << "\nExit status: 0 clean, 1 infected, 2 error (no verdict), 3 incomplete (nothing found, but not everything was scanned),\n"
+           "4 in use (--share: a VM writes to the image already).\n"
            "In findings, \\xHH stands for a byte of a path that cannot be printed, and \\\\ for a backslash.\n";
     return out.str();
 }
@@ -173,6 +175,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
         const auto slowest = std::chrono::seconds(60 + 2 * (o.settings.limits.file_size >> 20) / std::max<uint64_t>(rate, 1));
         o.settings.reader_silence = std::max(o.settings.reader_silence, slowest);
     }
+    o.source.share = values.count("share") != 0;
     o.gentle = values.count("gentle") != 0;
     o.progress = values.count("progress") != 0;
     if (o.progress && !values.count("json")) mistake("--progress needs --json: on a terminal progress is shown anyway");

@@ -84,6 +84,17 @@ Result<void> gate_chain(const SourceSpec& spec, Source& source) {
     return {};
 }
 
+/// Whether any QEMU has said that it writes to the image: it then holds this byte (block/file-posix.c; its
+/// RAW_LOCK_PERM_BASE plus the number of the permission). Asking takes no lock, so nobody is kept from anything.
+bool is_written(int fd) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 101;
+    lock.l_len = 1;
+    return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 /// A folder that only we can enter, removed with what is in it.
 class PrivateFolder {
   public:
@@ -141,7 +152,7 @@ Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     std::vector<std::string> command{"/usr/bin/qemu-nbd", "--socket=" + socket, "--shared=1"};
     if (access == Access::read_only) command.push_back("--read-only");
     if (!source.dirty_bitmap.empty()) command.push_back("--bitmap=" + source.dirty_bitmap);
-    command.insert(command.end(), {"--image-opts", chain_options(formats, inside)});
+    command.insert(command.end(), {"--image-opts", chain_options(formats, inside) + (spec.share ? ",force-share=on" : "")});
     const auto argv = box.wrap(std::move(command));
     if (!box.available()) source.notes.push_back("bubblewrap is not usable here: qemu-nbd ran outside it");
     auto server = Process::start(argv, options);
@@ -233,6 +244,8 @@ Result<Source> open_source(const SourceSpec& spec) {
     if (!file) return fail(file.error());
     source.image = std::move(*file);
     source.identity = identity_of(spec);
+    if (spec.share && is_written(source.image.fd()))
+        return fail(Errc::conflict, "the image '" + escape_path(spec.image) + "' is written by a VM that runs; scan it when the VM is off");
     const bool qcow2 = begins_as_qcow2(source.image.fd());
     if (spec.format == "qcow2") return serve(spec, std::move(source), Access::read_only);
     if (spec.format.empty() && qcow2)

@@ -25,6 +25,7 @@ struct SourceSpec {
     std::vector<BackingFile> backing;    ///< nearest first
     std::optional<uint64_t> virtual_size;  ///< bytes, from the inventory
     std::string dirty_bitmap{};            ///< to be served beside the disk; "" for none
+    bool share = false;                  ///< leave the image to whoever wants to write to it meanwhile; see open_source
 };
 
 /// An opened image: a descriptor for the reader, and whatever must live as long.
@@ -39,6 +40,8 @@ struct Source {
 };
 
 /// Opens for reading only. The format is never probed: without `format` a file with a qcow2 header is refused.
+/// Without `share` qemu-nbd keeps a qcow2 image from being written: a VM on it does not start meanwhile. With it nobody is
+/// kept from anything, and what is read is worth something only if nobody wrote; `conflict` when somebody does already.
 Result<Source> open_source(const SourceSpec& spec);
 
 enum class Access { read_only, writable };

@@ -62,6 +62,62 @@ TEST(ScanSources, NbdSockets) {
     EXPECT_EQ(scan_image(with_clamd({"nbd://127.0.0.1/vda"})).exit, 2) << "no network";
 }
 
+/// The scan of `image`, stopped as soon as qemu-nbd serves it. Nothing when it was over before.
+std::optional<agent::Process> stopped_scan(const std::string& image, std::vector<std::string> more) {
+    const auto served = [] {
+        for (const auto& entry : std::filesystem::directory_iterator("/tmp"))
+            if (entry.path().filename().string().rfind("bailiff-scan-", 0) == 0 && std::filesystem::exists(entry.path() / "nbd")) return true;
+        return false;
+    };
+    std::vector<std::string> argv{BAILIFF_BIN_DIR "/bailiff-scan", "--format", "qcow2", "--clamd", shared_clamd().socket_path()};
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.push_back(image);
+    agent::ProcessOptions options;
+    options.output_cap_bytes = size_t{4} << 20;
+    auto scan = agent::Process::start(argv, options);
+    if (!scan) return std::nullopt;
+    while (scan->running() && !served()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (!scan->running()) return std::nullopt;
+    ::kill(scan->pid(), SIGSTOP);
+    return std::optional(std::move(*scan));
+}
+
+bool can_write(const std::string& image) {
+    const auto io = agent::Process::run({"qemu-io", "-f", "qcow2", "-c", "write -P 0 0 512", image});
+    return io && io->ok() && io->out.find("wrote 512/512") != std::string::npos;
+}
+
+TEST(ScanSources, SharedImagesCanBeWrittenMeanwhile) {
+    Workshop shop;
+    for (int i = 0; i < 2000; ++i) shop.file("f" + std::to_string(i), "content " + std::to_string(i));
+    const std::string image = shop.qcow2(shop.ext("a.raw"));
+    for (const bool share : {false, true}) {
+        std::optional<agent::Process> scan;
+        for (int tries = 0; !scan && tries < 20; ++tries) scan = stopped_scan(image, share ? std::vector<std::string>{"--share"} : std::vector<std::string>{});
+        ASSERT_TRUE(scan) << "every scan was over before it could be stopped";
+        EXPECT_EQ(can_write(image), share) << "as a VM that is started does";
+        ::kill(scan->pid(), SIGCONT);
+        scan->stop();
+    }
+}
+
+TEST(ScanSources, AnImageThatAVmWritesToIsNotShared) {
+    Workshop shop;
+    shop.file("eicar.com", eicar());
+    const std::string raw = shop.ext("a.raw"), image = shop.qcow2(raw), socket = shop.path("writer.sock");
+    for (const auto& [format, path] : {std::pair{"raw", raw}, std::pair{"qcow2", image}}) {
+        auto writer = agent::Process::start({"qemu-nbd", "--persistent", "--format=" + std::string(format), "--socket=" + socket, path});
+        ASSERT_TRUE(writer);
+        for (int i = 0; i < 200 && !std::filesystem::exists(socket); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const auto refused = scan_image(with_clamd({"--share", "--format", format, path}));
+        EXPECT_EQ(refused.exit, 4) << refused.err;
+        EXPECT_NE(refused.err.find("written by a VM"), std::string::npos) << refused.err;
+        writer->stop();
+        std::filesystem::remove(socket);
+        EXPECT_EQ(scan_image(with_clamd({"--share", "--format", format, path})).found(), Set{"disk /eicar.com"});
+    }
+}
+
 TEST(ScanSources, NothingIsLeftBehindAndNothingIsWritten) {
     Workshop shop;
     shop.file("eicar.com", eicar());

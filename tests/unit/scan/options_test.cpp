@@ -16,9 +16,10 @@ Result<ParsedOptions> parse(std::vector<const char*> arguments) {
 
 TEST(Options, Reads) {
     const auto o = parse({"--format", "qcow2", "--clamd", "/c", "--yara=/y", "--json", "--max-file-size", "2G", "--backing", "/b",
-                          "--backing-format", "raw", "disk.qcow2"}).value().options;
+                          "--backing-format", "raw", "--share", "disk.qcow2"}).value().options;
     EXPECT_EQ(o.source.image, "disk.qcow2");
     EXPECT_EQ(o.source.format, "qcow2");
+    EXPECT_TRUE(o.source.share);
     EXPECT_EQ(o.source.backing.at(0).path, "/b");
     EXPECT_EQ(o.clamd.socket_path, "/c");
     EXPECT_EQ(o.yara, "/y");
