@@ -18,6 +18,7 @@ struct World {
     EvidenceStore& evidence;
     Scanner& scanner;
     Scratch& scratch;
+    SweepScanner* sweeper = nullptr;   ///< none: this host sweeps nothing
 };
 
 /// Reads what is true of a VM. `history` is not filled in: it is the journal's. `set`: the one that the operation makes,

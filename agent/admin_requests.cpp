@@ -87,6 +87,29 @@ void AdminFolder::forget(const std::string& id) {
     for (const auto& end : {request_end, answer_end}) (void)remove_durably(folder_ + "/" + id + std::string(end));
 }
 
+Result<void> AdminFolder::ask_sweep(const std::vector<std::string>& vms) { return write("sweep-now.json", {{"vms", vms}}); }
+
+std::optional<std::vector<std::string>> AdminFolder::take_sweep_request() {
+    const std::string path = folder_ + "/sweep-now.json";
+    const auto json = read_json_file(path);
+    if (!json && json.error().code == Errc::not_found) return std::nullopt;
+    (void)remove_durably(path);
+    if (!json) return std::nullopt;
+    std::vector<Mistake> mistakes;
+    JsonReader read(*json, mistakes);
+    auto vms = read.texts("vms", true, 10'000);
+    if (!mistakes.empty()) return std::nullopt;
+    return vms;
+}
+
+Result<void> AdminFolder::tell_sweep(const Json& plan) { return write("sweep.json", plan); }
+
+std::optional<Json> AdminFolder::told_sweep() const {
+    auto json = read_json_file(folder_ + "/sweep.json");
+    if (!json || !json->is_object()) return std::nullopt;
+    return std::move(*json);
+}
+
 std::string calling_person() {
     const passwd* self = ::getpwuid(::getuid());
     const std::string own = self ? self->pw_name : "uid " + std::to_string(::getuid());

@@ -42,6 +42,14 @@ class AdminFolder {
     /// Takes request and answer away.
     void forget(const std::string& id);
 
+    /// UUIDs and names to be swept at once; empty: all. A second request before the agent has looked replaces the first.
+    Result<void> ask_sweep(const std::vector<std::string>& vms);
+    /// The request, which is taken away; nothing when there is none, or none that can be read.
+    std::optional<std::vector<std::string>> take_sweep_request();
+    /// What the running agent's sweep does next, in its own words.
+    Result<void> tell_sweep(const Json& plan);
+    std::optional<Json> told_sweep() const;
+
   private:
     Result<void> write(const std::string& name, const Json& body);
     std::string folder_;

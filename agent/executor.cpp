@@ -12,6 +12,7 @@ ThreadExecutor::ThreadExecutor(size_t quick, size_t slow, std::function<void(std
     for (size_t i = 0; i < quick; ++i) threads_.emplace_back([this] { serve(quick_); });
     for (size_t i = 0; i < slow; ++i) threads_.emplace_back([this] { serve(slow_); });
     threads_.emplace_back([this] { serve(live_); });
+    threads_.emplace_back([this] { serve(idle_); });
 }
 
 ThreadExecutor::~ThreadExecutor() { stop(); }
@@ -21,15 +22,23 @@ void ThreadExecutor::stop() {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    quick_.changed.notify_all();
-    slow_.changed.notify_all();
-    live_.changed.notify_all();
+    for (Pool* pool : {&quick_, &slow_, &live_, &idle_}) pool->changed.notify_all();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
 }
 
+ThreadExecutor::Pool& ThreadExecutor::pool_of(Lane lane) {
+    switch (lane) {
+        case Lane::quick: return quick_;
+        case Lane::slow: return slow_;
+        case Lane::live: return live_;
+        case Lane::idle: return idle_;
+    }
+    return slow_;
+}
+
 void ThreadExecutor::run(Lane lane, std::function<void()> work) {
-    Pool& pool = lane == Lane::quick ? quick_ : lane == Lane::slow ? slow_ : live_;
+    Pool& pool = pool_of(lane);
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;

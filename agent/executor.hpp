@@ -12,11 +12,12 @@
 
 namespace bailiff::agent {
 
-/// Hours of hashing must not keep a power-off waiting, so work comes in two lanes.
+/// Hours of hashing must not keep a power-off waiting, so work comes in lanes.
 enum class Lane {
     quick,   ///< calls with a watchdog: seconds
     slow,    ///< reading whole disks: minutes to hours
     live,    ///< reading the disks of a VM that runs: one at a time on a host
+    idle,    ///< the host's own sweep, which no order or job must ever wait behind
 };
 
 class Executor {
@@ -31,7 +32,7 @@ class InlineExecutor : public Executor {
     void run(Lane, std::function<void()> work) override { work(); }
 };
 
-/// Pools of threads; the one of the live lane has a single thread. An exception in the work is handed to `on_exception` (any thread).
+/// A pool of threads for each lane; one thread reads running VMs, one sweeps. An exception in the work is handed to `on_exception` (any thread).
 class ThreadExecutor : public Executor {
   public:
     ThreadExecutor(size_t quick, size_t slow, std::function<void(std::exception_ptr)> on_exception);
@@ -50,7 +51,8 @@ class ThreadExecutor : public Executor {
     std::function<void(std::exception_ptr)> on_exception_;
     std::mutex mutex_;
     bool stopping_ = false;
-    Pool quick_, slow_, live_;
+    Pool& pool_of(Lane lane);
+    Pool quick_, slow_, live_, idle_;
     std::vector<std::thread> threads_;
 };
 

@@ -7,6 +7,7 @@
 #include "agent/core/records.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/journal/sqlite_journal.hpp"
+#include "agent/sweep_commands.hpp"
 #include "agent/terminal.hpp"
 
 #include <bailiff/system_clock.hpp>
@@ -94,6 +95,7 @@ Json status_of(const Options& options) {
              {"forced_releases", forced_releases(ledger)}};
     out.update(held_networks_of(ledger));
     out["drained"] = out["draining"]["on"].get<bool>() && out["open"].empty();
+    out["sweep"] = sweep_status(options);
     const auto list = read_never_touch(options.never_touch);
     out["never_touch"] = list ? Json(*list) : Json::array();
     out["never_touch_mistake"] = list ? "" : list.error().text;
@@ -149,6 +151,7 @@ int print_status(const Command& command) {
     for (const auto& one : status["forced_releases"])
         print("released by force: " + one.value("vm", "") + "  " + one.value("at", "") + "  by " + one.value("by", "") + ": " + one.value("reason", "") +
               (one["controller_told"].get<bool>() ? "" : "  (the controller does not know yet)"));
+    print_sweep_lines(status["sweep"]);
     print_lock_lines(status["locks"], status);
     return 0;
 }
@@ -203,7 +206,7 @@ int inspect(const Command& command) {
             case Command::Kind::journal: return print_journal(command);
             case Command::Kind::evidence: return inspect_evidence(command);
             case Command::Kind::run: case Command::Kind::check: case Command::Kind::print:
-            case Command::Kind::drain: case Command::Kind::release: break;
+            case Command::Kind::drain: case Command::Kind::release: case Command::Kind::sweep: break;
         }
     } catch (const std::exception& error) {
         std::fprintf(stderr, "bailiff-agent: %s\n", error.what());

@@ -17,6 +17,8 @@
 #include "agent/options.hpp"
 #include "agent/process_scanner.hpp"
 #include "agent/runner.hpp"
+#include "agent/sweep_commands.hpp"
+#include "agent/sweep_scanner.hpp"
 
 #include <bailiff/system_clock.hpp>
 #include <bailiff/system_random.hpp>
@@ -24,6 +26,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <fcntl.h>
 #include <malloc.h>
@@ -68,6 +71,17 @@ void log(const LogLine& line) {
     }
 }
 
+/// By the host's own time zone, with its changes of the clock.
+Seconds local_offset(Instant at) {
+    const std::time_t seconds = at.time_since_epoch().count();
+    std::tm local{};
+    return Seconds(::localtime_r(&seconds, &local) ? local.tm_gmtoff : 0);
+}
+
+SweepRules sweep_rules(const Options& o) {
+    return {o.sweep, parse_duration(o.sweep_every).value(), parse_day_window(o.sweep_window).value(), o.sweep_budget_mib_per_hour};
+}
+
 GateOptions gate_options(const Options& o) { return {o.gate_program, o.hooks, o.locks(), o.libvirt_pid_files}; }
 
 void tell_gate(const char* doing, const Result<GateChange>& change) {
@@ -89,6 +103,8 @@ RunnerSettings runner_settings(const Options& o) {
     s.patience.agent = std::chrono::seconds(o.agent_patience);
     s.patience.acpi = std::chrono::seconds(o.acpi_patience);
     s.watch = std::chrono::seconds(o.watch_seconds);
+    s.sweep = sweep_rules(o);
+    s.local_offset = local_offset;
     if (o.install_gate) s.repair_gate = [gate = gate_options(o)] { tell_gate("repair", repair_gate(gate)); };
     if (s.keys.empty()) spdlog::warn("event=no_keys text=\"no controller's key in {}: every order will be refused\"", o.controllers);
     return s;
@@ -147,10 +163,16 @@ class Admin {
     void look() {
         if (watch_.look()) runner_.change_rules(watch_.rules());
         for (const auto& request : folder_.asked()) runner_.release(request);
+        if (const auto vms = folder_.take_sweep_request()) runner_.sweep_now(*vms);
     }
     void reload() {
         spdlog::info("event=reload");
         if (watch_.reload()) runner_.change_rules(watch_.rules());
+    }
+    void sweep_planned(const SweepPlan& plan) {
+        const auto told = folder_.tell_sweep({{"next", plan.vm ? plan.vm->text() : ""}, {"text", plan.text}, {"due", plan.due},
+                                              {"waiting_for_live", plan.waiting_for_live}, {"again", plan.again ? format_rfc3339(*plan.again) : ""}});
+        if (!told) spdlog::warn("event=admin text=\"{}\"", told.error().text);
     }
     void released(const std::string& request, const Json& outcome) {
         if (auto answered = folder_.answer(request, outcome); !answered) spdlog::error("event=admin text=\"{}\"", answered.error().text);
@@ -190,7 +212,7 @@ std::unique_ptr<SystemClock> clock_of(const Options& o) {
 struct Adapters {
     Adapters(const Options& o, const Clock& clock)
         : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
-          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}) {}
+          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}), sweeper(hypervisor, scanner) {}
 
     static LibvirtOptions libvirt_options(const Options& o) {
         LibvirtOptions libvirt;
@@ -232,7 +254,7 @@ struct Adapters {
         programs.live_mib_per_s = o.live_scan_mib_per_s;
         return programs;
     }
-    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner, scratch}; }
+    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner, scratch, &sweeper}; }
 
     LibvirtHypervisor hypervisor;
     NvramOf nvram_of = [this](const VmId& vm) { return hypervisor.nvram_path(vm); };
@@ -240,6 +262,7 @@ struct Adapters {
     FileEvidence evidence;
     ProcessScanner scanner;
     FolderScratch scratch;
+    DiskSweep sweeper;
 };
 
 /// No agent runs: the admin's release is done here. What is open on the VM is marked as given up, so that the next agent
@@ -338,6 +361,7 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
     socket.on_disconnected = [&] { runner.disconnected(); };
     Admin admin(o, *clock, runner, std::move(reread));
     runner.on_released = [&](const std::string& request, const Json& outcome) { admin.released(request, outcome); };
+    runner.on_sweep_plan = [&](const SweepPlan& plan) { admin.sweep_planned(plan); };
     socket.on_frame = [&](const Frame& frame) {
         admin.look();   // what the admin has written before an order came counts for it
         runner.on_frame(frame);
@@ -396,6 +420,7 @@ int main(int argc, char** argv) {
             case Command::Kind::status: case Command::Kind::locks: case Command::Kind::journal: case Command::Kind::evidence: return inspect(*command);
             case Command::Kind::drain: return drain(*command, *clock_of(options));
             case Command::Kind::release: return release_by_force(*command);
+            case Command::Kind::sweep: return sweep(*command);
             case Command::Kind::run:
                 return run(options, [argc, argv]() -> bailiff::Result<Options> {
                     auto again = read_command(argc, argv);

@@ -2,9 +2,11 @@
 // See options.hpp.
 #include "agent/options.hpp"
 
+#include "agent/core/sweep.hpp"
 #include "agent/keep_key.hpp"
 
 #include <bailiff/id.hpp>
+#include <bailiff/time.hpp>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -73,6 +75,10 @@ po::options_description run_options(Options& o) {
     option(out, "live-scan-scratch-mib", o.live_scan_scratch_mib, "how much that may be, for one VM; then its scan ends as incomplete");
     option(out, "live-scan-keep-percent", o.live_scan_keep_percent, "of that folder's file system, what always stays free");
     option(out, "live-scan-mib-per-s", o.live_scan_mib_per_s, "speed at which a running VM's disks are read; 0: as fast as it goes");
+    option(out, "sweep", o.sweep, "scan this host's VMs in the background, and tell the controller what is found");
+    option(out, "sweep-every", o.sweep_every, "ISO 8601 duration between two sweeps of a VM, at least");
+    option(out, "sweep-window", o.sweep_window, "hours of the local day in which sweeps begin, such as 22:00-06:00; empty: any time");
+    option(out, "sweep-budget-mib-per-hour", o.sweep_budget_mib_per_hour, "how much sweeps read on average; 0: no limit");
     option(out, "lab-clock", o.lab_clock, "laboratory only: file with the seconds by which the clock is moved");
     option(out, "log-level", o.log_level, "debug, info, warning or error");
     return out;
@@ -140,6 +146,10 @@ std::string mistakes_of(const Options& o) {
     mistake(o.live_scan_scratch_mib < 1 || o.live_scan_scratch_mib > 10'000'000, "live-scan-scratch-mib is from 1 to 10000000.");
     mistake(o.live_scan_keep_percent < 1 || o.live_scan_keep_percent > 90, "live-scan-keep-percent is from 1 to 90.");
     mistake(o.live_scan_mib_per_s < 0 || o.live_scan_mib_per_s > 100'000, "live-scan-mib-per-s is from 0 (no limit) to 100000.");
+    const auto every = parse_duration(o.sweep_every);
+    mistake(!every || *every < Seconds(3600) || *every > Seconds(366 * 86400), "sweep-every is an ISO 8601 duration from PT1H to P366D, such as P7D.");
+    if (const auto window = parse_day_window(o.sweep_window); !window) mistake(true, "sweep-window: " + window.error().text + ".");
+    mistake(o.sweep_budget_mib_per_hour < 0 || o.sweep_budget_mib_per_hour > 100'000'000, "sweep-budget-mib-per-hour is from 0 (no limit) to 100000000.");
     mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
     mistake(o.evidence_mib_per_s < 0 || o.evidence_mib_per_s > 100'000, "evidence-mib-per-s is from 0 (no limit) to 100000.");
     mistake(o.isolate_by != "link" && o.isolate_by != "network" && o.isolate_by != "filter", "isolate-by is link, network or filter.");
@@ -154,7 +164,7 @@ std::string mistakes_of(const Options& o) {
 
 std::optional<Command::Kind> kind_of(const std::string& word) {
     for (const auto& [name, kind] : {std::pair{"status", Command::Kind::status}, {"locks", Command::Kind::locks}, {"journal", Command::Kind::journal}, {"evidence", Command::Kind::evidence},
-                                     {"drain", Command::Kind::drain}, {"release", Command::Kind::release}})
+                                     {"drain", Command::Kind::drain}, {"release", Command::Kind::release}, {"sweep", Command::Kind::sweep}})
         if (word == name) return kind;
     return std::nullopt;
 }
@@ -182,11 +192,12 @@ Result<Command> read(int argc, const char* const* argv) {
     if (!word.empty()) {
         const auto kind = kind_of(word);
         if (!kind)
-            return fail(Errc::invalid, "'" + word.substr(0, 60) + "' is no command; there are status, locks, journal, evidence, drain and release.");
+            return fail(Errc::invalid, "'" + word.substr(0, 60) + "' is no command; there are status, locks, journal, evidence, sweep, drain and release.");
         out.kind = *kind;
         --argc;
         ++argv;
-        for (; out.kind == Command::Kind::evidence && argc > 1 && argv[1][0] != '-'; --argc, ++argv) out.words.push_back(argv[1]);
+        const bool has_words = out.kind == Command::Kind::evidence || out.kind == Command::Kind::sweep;
+        for (; has_words && argc > 1 && argv[1][0] != '-'; --argc, ++argv) out.words.push_back(argv[1]);
     }
     std::string config = default_config;
     po::options_description general("Flags only");
@@ -207,6 +218,7 @@ Result<Command> read(int argc, const char* const* argv) {
         "  bailiff-agent status | locks | journal      what it knows, also without a controller\n"
         "  bailiff-agent evidence list | verify SET [KEY.pub] | expire | key | unseal FILE\n"
         "                                              the evidence sets on this host\n"
+        "  bailiff-agent sweep list | now [VM...]      what the host's own sweep has found; sweep at once\n"
         "  bailiff-agent drain on | off                take nothing harmful any more, or again\n"
         "  bailiff-agent release --force VM --reason TEXT [--start]\n"
         "                                              give a VM back without the controller\n\n";

@@ -48,6 +48,9 @@ struct Options {
     int64_t live_scan_scratch_mib = 4096;               ///< what a VM may overwrite while it is scanned
     int64_t live_scan_keep_percent = 10;                ///< of the file system below it that stay free
     int64_t live_scan_mib_per_s = 24;                   ///< 0: as fast as it goes
+    bool sweep = false;
+    std::string sweep_every = "P7D", sweep_window;      ///< ISO 8601; "22:00-06:00", empty: any time
+    int64_t sweep_budget_mib_per_hour = 0;              ///< 0: no limit
     int64_t evidence_days = 180;                        ///< 0: for ever
     int64_t evidence_mib_per_s = 0;                     ///< 0: as fast as it goes
     std::string tpm_state = "/var/lib/libvirt/swtpm";
@@ -63,11 +66,11 @@ struct Options {
 
 /// What the command line asks for.
 struct Command {
-    enum class Kind { run, check, print, status, locks, journal, evidence, drain, release } kind = Kind::run;
+    enum class Kind { run, check, print, status, locks, journal, evidence, drain, release, sweep } kind = Kind::run;
     Options options;
     std::string text;   ///< print
-    std::vector<std::string> words = {};   ///< evidence: list | verify SET [KEY.pub] | expire | key | unseal FILE
-    bool json = false;  ///< status, locks, journal, drain, release: for programs
+    std::vector<std::string> words = {};   ///< evidence: list | verify SET [KEY.pub] | expire | key | unseal FILE. sweep: list | now [VM...]
+    bool json = false;  ///< status, locks, journal, drain, release, sweep: for programs
     bool on = false;    ///< drain
     std::string vm{};   ///< release: UUID, or a name that a lock knows
     std::string reason{};   ///< drain on, release

@@ -200,9 +200,31 @@ class Scanner {
     /// with `conflict`, which says them.
     virtual Result<ScanOutcome> scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
                                           const std::function<std::string()>& stop) = 0;
+    /// The same of disks that nobody holds for us: whoever wants to write to them meanwhile can, so a VM starts as ever.
+    /// Asks `go_on` about every second and ends when it says no. Errors: conflict when somebody writes to a disk already,
+    /// or `go_on` said no.
+    virtual Result<ScanOutcome> scan_unheld(const std::vector<ScanTarget>& disks, const std::function<bool()>& go_on) = 0;
     /// Moves the hits of `found` out of the overlays into `keep_folder`. Returns what was moved. Repeatable.
     virtual Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
                                                const std::string& keep_folder) = 0;
+};
+
+/// What a sweep found in a VM.
+struct SweptDisks {
+    ScanOutcome outcome;
+    bool live = false;           ///< the VM ran
+};
+
+/// Reads all disks of a VM that no case has hold of, in the background.
+class SweepScanner {
+  public:
+    virtual ~SweepScanner() = default;
+    /// Whether `scan_vm` can read a VM that runs. While it says no, running VMs wait, which is no failure.
+    virtual bool scans_running() const = 0;
+    /// Never keeps a VM from being started, stopped or worked on. Asks `go_on` about every second and ends when it says no.
+    /// Errors: conflict when what was read says nothing of the VM (it was started meanwhile, or `go_on` said no);
+    /// not_found when the VM is gone; unavailable for the rest.
+    virtual Result<SweptDisks> scan_vm(const VmId& vm, const std::function<bool()>& go_on) = 0;
 };
 
 /// The agent's memory. Losing it is an outage (exception): nothing harmful starts without it.

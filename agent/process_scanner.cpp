@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::milliseconds look_for_stop{100};
 constexpr int exit_clean = 0, exit_infected = 1, exit_incomplete = 3, exit_some_failed = 3;
+/// Of `bailiff-scan --share`: somebody writes to the disk.
+constexpr int exit_in_use = 4;
 
 void name_image(std::vector<std::string>& argv, const ScanTarget& disk) {
     argv.insert(argv.end(), {"--format", disk.format});
@@ -74,6 +76,10 @@ void add(ScanOutcome& total, const Verdict& disk) {
     total.suspicious += int64_t(disk.suspicious_total);
     for (const auto& one : disk.suspicious)
         if (total.suspicions.size() < most_suspicions) total.suspicions.push_back({one.path, std::string(name(one.rule)), one.reason});
+    for (const auto& engine : disk.engines) {
+        EngineSet one{engine.name, engine.version, engine.set, engine.signatures_at};
+        if (std::find(total.engines.begin(), total.engines.end(), one) == total.engines.end()) total.engines.push_back(std::move(one));
+    }
     const ScanVerdict verdict = partial ? ScanVerdict::incomplete : disk.verdict;
     if (verdict == ScanVerdict::infected || total.verdict == ScanVerdict::clean) total.verdict = verdict;
 }
@@ -89,6 +95,10 @@ Result<ScanOutcome> ProcessScanner::scan_live(const std::vector<ScanTarget>& exp
     std::vector<std::string> slowly;
     if (programs_.live_mib_per_s > 0) slowly = {"--read-rate", std::to_string(programs_.live_mib_per_s)};
     return scan_each(exports, slowly, percent, stop);
+}
+
+Result<ScanOutcome> ProcessScanner::scan_unheld(const std::vector<ScanTarget>& disks, const std::function<bool()>& go_on) {
+    return scan_each(disks, {"--share"}, [](int) {}, [&] { return go_on() ? std::string() : "the scan was stopped"; });
 }
 
 Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& disks, const std::vector<std::string>& more_options,
@@ -129,6 +139,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
         const auto broken = [&](const std::string& why) {
             return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);
         };
+        if (ended->exit_code == exit_in_use) return fail(Errc::conflict, "the disk " + disk.target + " is in use: " + ended->describe());
         const bool told = ended->exit_code == exit_clean || ended->exit_code == exit_infected || ended->exit_code == exit_incomplete;
         if (!told || ended->timed_out || ended->truncated) return broken(ended->describe());
         const auto verdict = parse_verdict(ended->out);

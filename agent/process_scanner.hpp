@@ -35,6 +35,7 @@ class ProcessScanner : public Scanner {
     Result<ScanOutcome> scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) override;
     Result<ScanOutcome> scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
                                   const std::function<std::string()>& stop) override;
+    Result<ScanOutcome> scan_unheld(const std::vector<ScanTarget>& disks, const std::function<bool()>& go_on) override;
     Result<std::vector<ScanHit>> clean(const std::vector<ScanTarget>& overlays, const ScanOutcome& found,
                                        const std::string& keep_folder) override;
 

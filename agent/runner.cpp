@@ -19,7 +19,10 @@ Runner::~Runner() { world_.hypervisor.watch({}); }
 
 void Runner::start() {
     run_ = random_.hex128().substr(0, 12);
-    for (const auto& entry : journal_.read_all()) ledger_.apply(entry);
+    for (const auto& entry : journal_.read_all()) {
+        ledger_.apply(entry);
+        sweeps_.apply(entry);
+    }
     for (const auto& id : ledger_.open()) open(id);
     for (const auto& forced : ledger_.forced_releases())
         if (forced.outcome.is_null()) {
@@ -29,7 +32,7 @@ void Runner::start() {
         }
     world_.hypervisor.watch([this](VmEvent event) { post([this, event = std::move(event)] { on_event(event); }); });
     const auto now = clock_.monotonic();
-    next_heartbeat_ = next_canary_ = next_inventory_ = next_watch_ = next_forget_ = now;
+    next_heartbeat_ = next_canary_ = next_inventory_ = next_watch_ = next_forget_ = next_sweep_ = now;
     log(LogLine::Level::info, "event=started operations=" + std::to_string(ledger_.operations().size()) +
                                   " open=" + std::to_string(live_.size()));
 }
@@ -86,6 +89,14 @@ void Runner::tick() {
             forget_old();
             expire_evidence();
         }
+        if (now >= next_sweep_) {
+            try {
+                plan_sweep();
+            } catch (const Outage& outage) {
+                journal_failed(outage, "");
+                next_sweep_ = now + settings_.after_outage;
+            }
+        }
         advance_all();
         advance_releases();
         const std::lock_guard lock(inbox_mutex_);
@@ -98,6 +109,7 @@ Milliseconds Runner::next_tick() const {
     if (!ledger_.isolated().empty() || !ledger_.limited().empty()) due = std::min(due, next_watch_);
     if (serves_disks()) due = std::min(due, next_scratch_);
     if (!journal_trouble_.empty()) due = std::min(due, next_journal_);
+    if (world_.sweeper) due = std::min(due, next_sweep_);
     for (const auto& [vm, queue] : queues_) {
         if (queue.empty() || enforcing_.contains(vm)) continue;
         const Live& live = live_.at(queue.front());
@@ -111,7 +123,8 @@ Milliseconds Runner::next_tick() const {
 bool Runner::idle() const { return live_.empty() && enforcing_.empty() && releases_.empty(); }
 
 void Runner::connected() {
-    welcomed_ = false;
+    welcomed_ = takes_discoveries_ = false;
+    sent_discoveries_.clear();
     sent_inventory_.clear();
     Hello hello{settings_.host, settings_.version, 0, 0, settings_.boot_id};
     HostFacts facts;
@@ -135,13 +148,14 @@ void Runner::on_frame(const Frame& frame) {
             take<Job>(job->envelope, frame.id, verify_job);
         } else if (const auto* ack = std::get_if<Ack>(&frame.message)) {
             acknowledge(*ack);
-        } else if (std::holds_alternative<Welcome>(frame.message)) {
+        } else if (const auto* welcome = std::get_if<Welcome>(&frame.message)) {
             welcomed_ = true;
+            takes_discoveries_ = std::find(welcome->takes.begin(), welcome->takes.end(), discovery_type) != welcome->takes.end();
             for (const auto& id : ledger_.unacknowledged()) send_answer(id);
             for (const auto& forced : ledger_.forced_releases()) tell_release(forced);
             tell_bypasses();
             send_inventory_if_changed(true);
-            heartbeat();
+            heartbeat();   // which tells discoveries, after the inventory: a host may report its own VMs only
             if (gate_up_ == std::optional<bool>(false)) event(VmId(), "gate_down", "the start gate does not hold on this host");
         }
         // Every other frame is one that agents send: a controller that echoes is no reason to stop.
@@ -268,6 +282,7 @@ void Runner::take(const std::string& envelope, const MessageId& frame, Verify ve
     const auto at = clock_.now();
     const auto position = append(id, "accepted", body, at);
     ledger_.apply({position, id, "accepted", body, at});
+    stop_sweep(vm, std::string(is_job ? "job " : "order ") + id + " came for it");
     log(LogLine::Level::info, "event=taken " + std::string(is_job ? "job=" : "order=") + id + " vm=" + checked->document.vm_uuid.text() +
                                   " case=" + checked->document.case_id.text());
     open(id, proof_from);
@@ -297,6 +312,10 @@ std::string Runner::event_id(const ForcedRelease& release) {
 
 void Runner::acknowledge(const Ack& ack) {
     for (const auto& frame : ack.ids) {
+        if (frame.starts_with("sweep-")) {
+            discovery_told(frame);
+            continue;
+        }
         if (frame.starts_with("released-")) {
             for (const auto& forced : ledger_.forced_releases())
                 if (!forced.told && frame == event_id(forced)) {

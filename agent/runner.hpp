@@ -8,6 +8,7 @@
 #include "agent/acts.hpp"
 #include "agent/core/ledger.hpp"
 #include "agent/core/operation.hpp"
+#include "agent/core/sweep.hpp"
 #include "agent/executor.hpp"
 #include "agent/forced_release.hpp"
 #include "agent/ports.hpp"
@@ -17,6 +18,7 @@
 #include <bailiff/random.hpp>
 #include <bailiff/time.hpp>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -48,6 +50,9 @@ struct RunnerSettings {
     Milliseconds after_outage{5'000};    ///< before a journal that failed is tried again
     Seconds remember{30 * 86400};        ///< how long ended operations are kept
     Seconds keep_evidence{0};            ///< how long sets of closed cases are kept; 0: for ever
+    SweepRules sweep;
+    UtcOffset local_offset = [](Instant) { return Seconds(0); };   ///< of the host's local time, for the sweep's window
+    Milliseconds sweep_look{300'000};    ///< between looks for a VM to sweep, when nothing calls for one
     std::function<void()> repair_gate;   ///< called on a worker when the canary started; then it is proven again
 };
 
@@ -96,12 +101,19 @@ class Runner {
     void release(const ReleaseRequest& request);
     std::function<void(const std::string& request, const Json& outcome)> on_released;
 
+    /// Sweeps these VMs, by UUID or name, at once, whatever the rules say of window, budget and interval; all of the host
+    /// when empty.
+    void sweep_now(const std::vector<std::string>& vms);
+    /// Called when what the sweep does next has changed.
+    std::function<void(const SweepPlan&)> on_sweep_plan;
+
     /// Runs `work` on the runner's thread at the next tick. Thread-safe; calls `on_wake`, on the caller's thread.
     void post(std::function<void()> work);
     std::function<void()> on_wake;
     std::function<void(LogLine)> on_log;
 
     const Ledger& ledger() const { return ledger_; }
+    const SweepBook& sweeps() const { return sweeps_; }
     bool gate_up() const { return gate_up_.value_or(false); }
     /// What the host cannot do now, in words: the journal's trouble comes first, since without it nothing is begun.
     std::string trouble() const;
@@ -171,6 +183,27 @@ class Runner {
     void forget_old();
     void expire_evidence();
     void expire(const EvidenceSet& set);
+
+    // runner_sweep.cpp: the host's own sweep.
+    struct Sweeping {
+        std::string id;               ///< of its operation in the journal
+        VmId vm;
+        std::string name;
+        std::shared_ptr<std::atomic<bool>> stop;   ///< the worker looks at it
+        std::string stopped;          ///< why; "" when it was not
+        std::optional<Result<SweptDisks>> result;  ///< there, and not yet journaled
+    };
+    void plan_sweep();
+    void begin_sweep(const VmId& vm);
+    void stop_sweep(const VmId& vm, const std::string& why);
+    void end_sweep();
+    void note_sweep(const std::string& operation, const std::string& kind, const Json& body);
+    int64_t charge(const VmId& vm) const;
+    std::vector<SweepVm> sweep_vms() const;
+    std::string sweep_stands() const;
+    void forget_sweeps();
+    void tell_discoveries();
+    void discovery_told(const std::string& id);
 
     // runner_admin.cpp: what the host's admin decides.
     struct Release {
@@ -254,9 +287,16 @@ class Runner {
     std::map<VmId, std::string> known_;                   ///< those and the locked ones, with their names
     std::map<VmId, Instant> left_;                        ///< migrated away since this process runs
     std::set<std::string> scratches_;                     ///< jobs whose scratch space is being looked at
+    SweepBook sweeps_;
+    std::optional<Sweeping> sweeping_;
+    SweepPlan sweep_plan_;                                ///< as found last
+    std::set<VmId> asked_sweeps_;                         ///< by the host's admin
+    std::map<VmId, Instant> changed_;                     ///< last start, stop or definition that this process saw
+    bool takes_discoveries_ = false;                      ///< the controller of this connection does
+    std::set<std::string> sent_discoveries_;              ///< on this connection
     bool listed_ = false, listing_ = false, list_again_ = false, proving_ = false;
     std::string sent_inventory_;                          ///< SHA-256 of what the controller has
-    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_watch_{0}, next_scratch_{0}, next_forget_{0}, next_journal_{0};
+    Milliseconds next_heartbeat_{0}, next_canary_{0}, next_inventory_{0}, next_watch_{0}, next_scratch_{0}, next_forget_{0}, next_journal_{0}, next_sweep_{0};
     std::string run_;                                     ///< makes message ids of this run unlike any other's
     int64_t sent_ = 0;
 

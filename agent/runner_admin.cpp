@@ -23,6 +23,9 @@ void Runner::change_rules(const HostRules& rules) {
         event(VmId(), rules.draining ? "draining" : "undrained",
               rules.draining ? "the host's admin drains this host: " + rules.drain_reason : "this host takes orders again");
     if (rules.dry_run != dry_before) event(VmId(), rules.dry_run ? "dry_run" : "live_run", rules.dry_run ? "this host only plans from now on" : "this host carries out orders again");
+    if (rules.draining) stop_sweep(VmId(), "the host is drained");
+    if (sweeping_ && is_exempt(settings_.exempt, sweeping_->vm, sweeping_->name)) stop_sweep(sweeping_->vm, "the host's admin lists it as never to be touched");
+    next_sweep_ = clock_.monotonic();
     // What waits looks again: the list may name its VM now. What reads a running VM's disks for hours ends now.
     for (auto& [id, live] : live_) {
         live.wake = Milliseconds(0);

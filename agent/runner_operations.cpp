@@ -387,7 +387,7 @@ void Runner::finish(const std::string& id, const End& end) {
     if (queue.empty()) queues_.erase(vm);
     live_.erase(id);
     send_answer(id);
-    next_inventory_ = clock_.monotonic();
+    next_inventory_ = next_sweep_ = clock_.monotonic();
 }
 
 }  // namespace bailiff::agent

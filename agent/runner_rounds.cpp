@@ -39,6 +39,9 @@ void Runner::on_event(const VmEvent& seen) {
         send("", seen);
         if (seen.what == "migrated") left_[seen.vm] = seen.at;
         if (seen.what == "started") left_.erase(seen.vm);
+        if (seen.what == "started" || seen.what == "defined" || seen.what == "undefined" || seen.what == "migrated")
+            stop_sweep(seen.vm, "it was " + seen.what);
+        if (!seen.vm.empty()) changed_[seen.vm] = seen.at;
         // An operation that waits for this VM looks at once.
         if (const auto queue = queues_.find(seen.vm); queue != queues_.end() && !queue->second.empty()) {
             live_.at(queue->second.front()).wake = Milliseconds(0);
@@ -116,6 +119,8 @@ void Runner::list_vms() {
                 return;
             }
             trouble_.clear();
+            // A VM that came, went or was started may be one to sweep, or none any more.
+            if (vms_.size() != vms->size() || !listed_) next_sweep_ = clock_.monotonic();
             vms_ = std::move(*vms);
             known_ = std::move(known);
             listed_ = true;
@@ -170,7 +175,9 @@ void Runner::heartbeat() {
     beat.locks = std::count_if(vms_.begin(), vms_.end(), [](const VmRecord& vm) { return vm.locked; });
     told_trouble_ = trouble();
     beat.trouble = told_trouble_.substr(0, 1000);
+    if (world_.sweeper) beat.sweep = sweep_summary(settings_.sweep, sweep_vms(), sweeps_, sweep_plan_);
     send("", beat);
+    tell_discoveries();
 }
 
 void Runner::enforce() {
@@ -380,6 +387,11 @@ void Runner::enforce_network(const VmId& vm) {
 }
 
 void Runner::forget_old() {
+    try {
+        forget_sweeps();
+    } catch (const Outage& outage) {
+        return journal_failed(outage, "");
+    }
     std::set<VmId> keep = ledger_.isolated();
     for (const auto& [vm, limit] : ledger_.limited()) keep.insert(vm);
     for (const auto& vm : vms_)

@@ -198,6 +198,7 @@ struct ScanOutcome {
     Instant signatures_at{};                         ///< of the oldest signatures used on any disk; 0 = not every disk's are dated
     int64_t suspicious = 0;                          ///< how many suspicions there are; they change no verdict
     std::vector<ScanSuspicion> suspicions{};         ///< the first `most_suspicions` of them
+    std::vector<EngineSet> engines{};                ///< what matched, each once
 };
 
 /// One line of the journal: append-only, in order, durable when `append` returns.

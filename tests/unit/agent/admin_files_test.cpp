@@ -134,6 +134,21 @@ TEST_F(AdminFiles, a_reload_takes_the_limits_over_and_a_broken_file_changes_noth
     EXPECT_FALSE(rules.rules().dry_run || rules.rules().draining);
 }
 
+TEST_F(AdminFiles, a_sweep_is_asked_for_once_and_what_it_does_is_told) {
+    AdminFolder admin(options.state);
+    EXPECT_FALSE(admin.take_sweep_request());
+    ASSERT_TRUE(admin.ask_sweep({"web1"}));
+    ASSERT_TRUE(admin.ask_sweep({"web1", "db1"}));
+    EXPECT_EQ(admin.take_sweep_request(), (std::vector<std::string>{"web1", "db1"})) << "the newest";
+    EXPECT_FALSE(admin.take_sweep_request());
+    std::ofstream(options.state + "/admin/sweep-now.json") << "{\"vms\": 5}";
+    EXPECT_FALSE(admin.take_sweep_request()) << "nonsense is taken away";
+    EXPECT_FALSE(std::filesystem::exists(options.state + "/admin/sweep-now.json"));
+    EXPECT_FALSE(admin.told_sweep());
+    ASSERT_TRUE(admin.tell_sweep({{"text", "waits"}}));
+    EXPECT_EQ(admin.told_sweep()->value("text", ""), "waits");
+}
+
 TEST_F(AdminFiles, requests_are_asked_answered_and_forgotten) {
     AdminFolder admin(options.state);
     EXPECT_TRUE(admin.asked().empty());
@@ -181,6 +196,14 @@ TEST_F(AdminWords, drain_and_release) {
     EXPECT_TRUE(release->kind == Command::Kind::release && release->start);
     EXPECT_EQ(release->vm, "web1");
     EXPECT_EQ(read({"status", "--json"})->kind, Command::Kind::status);
+}
+
+TEST_F(AdminWords, sweep) {
+    const auto now = read({"sweep", "now", "web1", "db1", "--json"});
+    ASSERT_TRUE(now) << now.error().text;
+    EXPECT_TRUE(now->kind == Command::Kind::sweep && now->json);
+    EXPECT_EQ(now->words, (std::vector<std::string>{"now", "web1", "db1"}));
+    EXPECT_EQ(read({"sweep", "list"})->words, (std::vector<std::string>{"list"}));
 }
 
 TEST_F(AdminWords, what_is_missing_is_said_with_the_remedy) {

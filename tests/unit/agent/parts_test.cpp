@@ -167,6 +167,21 @@ TEST_F(OptionsTest, every_mistake_is_named_at_once) {
     EXPECT_FALSE(read({"obey"}));
 }
 
+TEST_F(OptionsTest, the_sweep_is_off_until_it_is_said_and_its_mistakes_are_named) {
+    EXPECT_FALSE(read({"--config", write("plain.conf", "host = h1\n")})->options.sweep);
+    const auto config = write("agent.conf", "host = h1\nsweep = on\nsweep-every = P3D\nsweep-window = 22:00-06:00\nsweep-budget-mib-per-hour = 5000\n");
+    const auto command = read({"--config", config});
+    ASSERT_TRUE(command) << command.error().text;
+    EXPECT_TRUE(command->options.sweep);
+    EXPECT_EQ(command->options.sweep_every, "P3D");
+    EXPECT_EQ(command->options.sweep_window, "22:00-06:00");
+    EXPECT_EQ(command->options.sweep_budget_mib_per_hour, 5000);
+    const auto wrong = read({"--config", config, "--sweep-every", "PT1S", "--sweep-window", "at night", "--sweep-budget-mib-per-hour", "-1"});
+    ASSERT_FALSE(wrong);
+    for (const auto& word : {"sweep-every is", "sweep-window: 'at night'", "sweep-budget-mib-per-hour is"})
+        EXPECT_NE(wrong.error().text.find(word), std::string::npos) << word << " is missing in: " << wrong.error().text;
+}
+
 TEST_F(OptionsTest, the_never_touch_file_has_comments) {
     const auto list = read_never_touch(write("never-touch", "# the provider's own\nbilling  # the bank waits\n\n11111111-1111-4111-8111-111111111111\n"));
     ASSERT_TRUE(list);
@@ -362,6 +377,25 @@ TEST_F(ScannerTest, nothing_but_two_agreeing_witnesses_is_clean) {
     }
     EXPECT_FALSE(ProcessScanner(programs("/nonexistent/scan")).scan(disks, [](int) {}));
     EXPECT_FALSE(ProcessScanner(programs(program("scan", clean, 0))).scan({}, [](int) {})) << "no disk is not a clean VM";
+}
+
+TEST_F(ScannerTest, what_nobody_holds_is_shared_and_names_what_matched) {
+    const auto out = ProcessScanner(programs(program("scan", verdict_json(verdict(ScanVerdict::infected)) + "\n", 1))).scan_unheld({disks[0]}, [] { return true; });
+    ASSERT_TRUE(out) << out.error().text;
+    EXPECT_EQ(out->hits.size(), 1u);
+    EXPECT_EQ(out->engines, (std::vector<EngineSet>{{"clamav", "1", "", {}}}));
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --share --format qcow2 --clamd /run/clamd.sock /images/system\n");
+    EXPECT_EQ(ProcessScanner(programs(program("scan", "", 4))).scan_unheld(disks, [] { return true; }).error().code, Errc::conflict) << "somebody writes to it";
+    EXPECT_EQ(ProcessScanner(programs(program("scan", "", 4))).scan(disks, [](int) {}).error().code, Errc::unavailable);
+    EXPECT_EQ(ProcessScanner(programs(program("scan", "", 2))).scan_unheld(disks, [] { return true; }).error().code, Errc::unavailable);
+}
+
+TEST_F(ScannerTest, a_scan_that_may_not_go_on_is_ended) {
+    const auto slow = write("scan", "#!/bin/sh\necho begun > " + folder + "/begun\nsleep 600\n", 0700);
+    const auto out = ProcessScanner(programs(slow)).scan_unheld(disks, [&] { return file("begun").empty(); });
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().code, Errc::conflict) << out.error().text;
+    EXPECT_NE(out.error().text.find("stopped"), std::string::npos);
 }
 
 TEST_F(ScannerTest, cleaning_gets_the_scans_own_report_and_only_overlays) {
