@@ -4,6 +4,9 @@
 
 #include "controller/config/policy_rules.hpp"
 
+#include <array>
+#include <utility>
+
 namespace bailiff {
 
 namespace {
@@ -50,6 +53,13 @@ Limit read_limit(JsonReader& limit, std::vector<Mistake>& mistakes) {
     return out;
 }
 
+/// The weights by their words, to be read and written.
+template <class Rule>
+auto discovery_weights(Rule& rule) {
+    return std::array{std::pair{"clamav", &rule.clamav}, std::pair{"hashes", &rule.hashes}, std::pair{"yara", &rule.yara},
+                      std::pair{"suspicious", &rule.suspicious}};
+}
+
 void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes) {
     if (auto resolution = root.object("resolution", false)) {
         core::Resolution r;
@@ -86,6 +96,16 @@ void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes)
     if (auto lock = root.object("lock", false)) {
         policy.gate = lock->word("gate", policy.gate, false);
         lock->finish();
+    }
+    if (auto discovery = root.object("discovery", false)) {
+        core::DiscoveryRule& rule = policy.discovery;
+        if (auto weight = discovery->object("weight", false)) {
+            for (const auto& [word, value] : discovery_weights(rule)) *value = weight->integer(word, 0, 1000, false, *value);
+            weight->finish();
+        }
+        rule.opens_at = discovery->integer("opens_at", 1, 1000, false, rule.opens_at);
+        rule.cases_per_day = discovery->integer("cases_per_day", 0, 100'000, false, rule.cases_per_day);
+        discovery->finish();
     }
     policy.support_tokens = root.integer("support_tokens", 0, 1000, false, 0);
     policy.remedies = root.texts("remedies", false, 50);
@@ -151,6 +171,8 @@ std::string policy_json(const Policy& policy) {
     Json restore{{"when", name(policy.restore_when)}, {"by", name(policy.restore_by)}, {"health", name(policy.health)}};
     if (policy.health != Health::unchecked) restore["health_within"] = format_duration(policy.health_within);
     if (policy.signatures_within > Seconds(0)) restore["signatures_within"] = format_duration(policy.signatures_within);
+    Json weight = Json::object();
+    for (const auto& [word, value] : discovery_weights(policy.discovery)) weight[word] = *value;
     Json out{{"id", policy.id.text()},
              {"revision", policy.revision},
              {"title", policy.title},
@@ -170,6 +192,8 @@ std::string policy_json(const Policy& policy) {
                {"clean_rounds", policy.clean_rounds},
                {"evidence_first", policy.evidence_first},
                {"memory", policy.memory}}},
+             {"discovery",
+              {{"weight", std::move(weight)}, {"opens_at", policy.discovery.opens_at}, {"cases_per_day", policy.discovery.cases_per_day}}},
              {"support_tokens", policy.support_tokens},
              {"remedies", policy.remedies}};
     if (policy.resolution)

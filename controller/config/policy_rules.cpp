@@ -148,6 +148,10 @@ class Rules {
         if (policy_.restore_when == RestoreWhen::confirmed && policy_.needs.empty())
             mistake("/answer", "\"restore\" waits for a confirmation, so say in \"needs\" what it must contain: " +
                                    all_names<core::Need>());
+        const core::DiscoveryRule& found = policy_.discovery;
+        if (std::max({found.clamav, found.hashes, found.yara, found.suspicious}) == 0)
+            mistake("/discovery/weight", "weighs nothing, so no finding would ever open a case; give an engine a weight, or set "
+                                         "\"cases_per_day\" to 0 to leave every finding to a person");
         for (size_t i = 0; i < policy_.remedies.size(); ++i)
             if (policy_.remedies[i].empty() || policy_.remedies[i].size() > 2000)
                 mistake("/remedies/" + std::to_string(i), "must be a text of 1 to 2000 bytes");

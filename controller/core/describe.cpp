@@ -3,13 +3,15 @@
 
 #include "controller/core/history.hpp"
 
+#include "controller/core/discovery.hpp"
+
 namespace bailiff::core {
 namespace {
 
 std::string with(const std::string& text) { return text.empty() ? "" : ": " + text; }
 std::string say(const CaseOpened& f) {
     return "case opened: " + f.report.type + " on " + f.vm_name + ", customer " + f.customer_name + ", policy " + f.policy.text() +
-           " revision " + std::to_string(f.policy_revision);
+           " revision " + std::to_string(f.policy_revision) + (is_own_scan(f.report.reporter) ? ", found by " + f.report.reporter : "");
 }
 std::string say(const ReportAdded& f) { return "report " + f.report.id.text() + " added: " + f.report.type + " from " + f.report.reporter; }
 std::string say(const RungStarted& f) { return "step '" + f.step + "' began, " + spoken_duration(f.left) + (f.call ? ", staff to phone" : ""); }

@@ -53,6 +53,15 @@ struct Resolution {
     friend bool operator==(const Resolution&, const Resolution&) = default;
 };
 
+/// What the provider's own scans must have found before a case opens without a complaint.
+struct DiscoveryRule {
+    int64_t clamav = 10, hashes = 10, yara = 5;  ///< weight of a signature of that engine
+    int64_t suspicious = 2;             ///< of one that only suspects: heuristics, unwanted programs, an engine not named here
+    int64_t opens_at = 10;              ///< the weight from which a case opens; below it, a person looks first
+    int64_t cases_per_day = 20;         ///< a brake on false positives: what comes beyond waits for a person; 0 = none opens
+    friend bool operator==(const DiscoveryRule&, const DiscoveryRule&) = default;
+};
+
 /// A policy file, validated. `id` and `revision` are what a case pins.
 struct Policy {
     PolicyId id;
@@ -80,6 +89,7 @@ struct Policy {
     DecidedBy clean_by = DecidedBy::staff;      ///< whether an infected disk is cleaned without a person's act
     int64_t clean_rounds = 3;           ///< after so many cleanings that still scan infected, a person reviews
     int64_t support_tokens = 0;         ///< charged when the customer asks the provider to fix it; 0 = not offered
+    DiscoveryRule discovery;
     std::vector<std::string> remedies;  ///< texts for the notice: what the customer can do
     friend bool operator==(const Policy&, const Policy&) = default;
 };

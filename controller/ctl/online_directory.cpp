@@ -51,7 +51,7 @@ constexpr Column customer_columns[] = {{"CUSTOMER", "id"}, {"NAME", "name"}, {"C
                                        {"PHONE", "contact", "phone"}, {"LANGUAGE", "contact", "language"}, {"ZONE", "contact", "zone"},
                                        {"TOKENS", "tokens_charged"}};
 constexpr Column host_columns[] = {{"HOST", "id"}, {"CONNECTED", "connected"}, {"GATE", "gate_up"}, {"CLUSTER", "cluster"}, {"BANNED", "banned"},
-                                   {"VERSION", "version"}, {"SEEN", "seen_at"}, {"TROUBLE", "trouble"}};
+                                   {"VERSION", "version"}, {"SEEN", "seen_at"}, {"TROUBLE", "trouble"}, {"SWEEP", "sweep"}};
 constexpr Column order_columns[] = {{"ORDER", "order_id"}, {"CASE", "case"}, {"HOST", "host"}, {"VM", "vm_uuid"}, {"DESIRED", "desired"},
                                     {"DISPATCH", "dispatch"}, {"ISSUED", "issued_at"}, {"ANSWER", "answer", "status"}, {"TEXT", "answer", "text"}};
 constexpr Column job_columns[] = {{"JOB", "job_id"}, {"CASE", "case"}, {"HOST", "host"}, {"VM", "vm_uuid"}, {"KIND", "kind"},

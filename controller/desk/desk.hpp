@@ -148,6 +148,12 @@ class Desk {
     void runs_twice(const Vm& vm, const HostId& also);
     void ask_again(const HostId& host);
     void on_event(const HostId& host, const VmEvent& event);
+    // desk_discoveries.cpp: what the hosts' own sweeps find.
+    Result<void> on_discovery(const HostId& host, const Discovery& discovery);
+    bool known_discovery(const std::string& fingerprint);
+    std::string why_a_person_first(const Vm& vm, const Discovery& discovery, const std::string& fingerprint);
+    int64_t discovered_since(Instant since);
+    Message welcome();
     void on_order_answer(const HostId& host, const OrderAnswer& answer);
     void on_job_answer(const HostId& host, const JobAnswer& answer);
     void give_up_search();

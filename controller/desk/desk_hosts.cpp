@@ -4,6 +4,8 @@
 
 #include "controller/desk/desk.hpp"
 
+#include <bailiff/clean_text.hpp>
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
@@ -22,7 +24,7 @@ void Desk::host_disconnected(const HostId& id) { spdlog::warn("host={} disconnec
 void Desk::on_frame(const HostId& host, const Frame& frame) {
     // Answers and events change cases and may come twice; the rest is state that the newest frame simply replaces.
     const bool answer = std::holds_alternative<OrderAnswer>(frame.message) || std::holds_alternative<JobAnswer>(frame.message) ||
-                        std::holds_alternative<VmEvent>(frame.message);
+                        std::holds_alternative<VmEvent>(frame.message) || std::holds_alternative<Discovery>(frame.message);
     const auto handled = ports_.storage.transaction([&]() -> Result<void> {
         if (answer && !ports_.storage.first_time(host, frame.id, now())) return {};
         if (const auto* m = std::get_if<Hello>(&frame.message)) {
@@ -33,7 +35,7 @@ void Desk::on_frame(const HostId& host, const Frame& frame) {
             note_epoch(known, *m);
             ports_.storage.put_host(known);
             leaving_.push_back([this, host] {
-                ports_.hosts.send(host, Frame{MessageId(ports_.random.hex128()), Welcome{ports_.storage.epoch(), now()}});
+                ports_.hosts.send(host, Frame{MessageId(ports_.random.hex128()), welcome()});
                 resend(host);
             });
             host_may_hold(host);
@@ -44,6 +46,7 @@ void Desk::on_frame(const HostId& host, const Frame& frame) {
             known.gate_up = beat->gate_up;
             const auto ahead = ahead_.find(host);
             known.trouble = ahead != ahead_.end() ? ahead->second : beat->trouble;
+            known.sweep = clean_line(beat->sweep, 300);
             known.seen_at = now();
             ports_.storage.put_host(known);
             if (mended) host_may_hold(host);
@@ -55,6 +58,8 @@ void Desk::on_frame(const HostId& host, const Frame& frame) {
             on_order_answer(host, *order);
         } else if (const auto* job = std::get_if<JobAnswer>(&frame.message)) {
             on_job_answer(host, *job);
+        } else if (const auto* discovery = std::get_if<Discovery>(&frame.message)) {
+            return on_discovery(host, *discovery);
         } else {
             spdlog::debug("host={} sent a {} frame, which only a controller sends", host.text(), type_of(frame.message));
         }
@@ -95,7 +100,7 @@ void Desk::resend(const HostId& host) {
 /// Makes a host say again all that it has: a Welcome is answered with the whole inventory.
 void Desk::ask_again(const HostId& host) {
     leaving_.push_back([this, host] {
-        ports_.hosts.send(host, Frame{MessageId(ports_.random.hex128()), Welcome{ports_.storage.epoch(), now()}});
+        ports_.hosts.send(host, Frame{MessageId(ports_.random.hex128()), welcome()});
     });
 }
 

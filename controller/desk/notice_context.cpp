@@ -4,6 +4,8 @@
 
 #include "controller/desk/desk.hpp"
 
+#include "controller/core/discovery.hpp"
+
 #include <algorithm>
 
 namespace bailiff {
@@ -107,10 +109,11 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["type"] = report.type;
     instant("reported_at", report.observed_at);
     out["evidence"] = report.summary;
+    if (core::is_own_scan(report.reporter)) out["own_scan"] = true;
     Json reports = Json::array();
     for (const auto& r : c.reports)
         reports.push_back({{"report_id", r.id.text()}, {"type", r.type}, {"reporter", due.audience == core::Audience::customer ? "" : r.reporter},
-                           {"observed_at", format_rfc3339(r.observed_at)}, {"summary", r.summary}});
+                           {"observed_at", format_rfc3339(r.observed_at)}, {"summary", core::in_one_line(r)}});
     out["reports"] = std::move(reports);
     if (c.phase != core::Phase::closed) out["remedies"] = texts(policy.remedies);
 
@@ -142,7 +145,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["attempts"] = std::move(attempts);
 
     std::vector<std::string> facts;
-    for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + r.summary + " (report " + r.id.text() + ").");
+    for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + core::in_one_line(r) + " (report " + r.id.text() + ").");
     for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + outcome_words(call.log.outcome) + ".");
     for (const auto& hit : c.hits) facts.push_back("Scan: " + hit.signature + " in " + hit.path + ".");
     out["facts"] = texts(facts);

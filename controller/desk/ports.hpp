@@ -55,6 +55,7 @@ struct Host {
     std::string version, trouble;
     Instant seen_at{};
     std::string cluster{};                ///< hosts that can run each other's VMs share a word; empty: it stands alone
+    std::string sweep{};                  ///< how far its own sweep has come, in its words; "" from an agent without one
     friend bool operator==(const Host&, const Host&) = default;
 };
 
@@ -86,6 +87,7 @@ struct StoredReport {
     std::string address, vm_hint;         ///< as reported
     std::string raw;                      ///< the body as it came
     Instant received_at{};
+    std::string fingerprint{};            ///< of what our own scans found, so that it is filed once; "" of all other reports
     friend bool operator==(const StoredReport&, const StoredReport&) = default;
 };
 
@@ -146,6 +148,8 @@ class Cases {
     virtual std::optional<Instant> next_deadline() = 0;
     virtual void put_report(const StoredReport& report) = 0;
     virtual std::optional<StoredReport> find_report(const ReportId& id) = 0;
+    /// The newest with this fingerprint, which is not empty.
+    virtual std::optional<StoredReport> report_by_fingerprint(const std::string& fingerprint) = 0;
     virtual std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) = 0;  ///< newest first
     virtual std::vector<ChainedItem> chain(int64_t after_position, size_t limit) = 0;
     virtual void put_checkpoint(const Checkpoint& checkpoint) = 0;

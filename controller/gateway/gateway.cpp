@@ -28,7 +28,7 @@ using SessionPointer = std::shared_ptr<Session>;
 bool comes_from_agents(const Message& message) {
     return std::holds_alternative<Hello>(message) || std::holds_alternative<Heartbeat>(message) || std::holds_alternative<InventoryPart>(message) ||
            std::holds_alternative<VmEvent>(message) || std::holds_alternative<OrderAnswer>(message) ||
-           std::holds_alternative<JobAnswer>(message) || std::holds_alternative<Ack>(message);
+           std::holds_alternative<JobAnswer>(message) || std::holds_alternative<Ack>(message) || std::holds_alternative<Discovery>(message);
 }
 
 int status_of(Errc code) {

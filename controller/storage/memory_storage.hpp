@@ -54,6 +54,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::optional<Instant> next_deadline() override;
     void put_report(const StoredReport& report) override;
     std::optional<StoredReport> find_report(const ReportId& id) override;
+    std::optional<StoredReport> report_by_fingerprint(const std::string& fingerprint) override;
     std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) override;
     std::vector<ChainedItem> chain(int64_t after_position, size_t limit) override;
     void put_checkpoint(const Checkpoint& checkpoint) override;

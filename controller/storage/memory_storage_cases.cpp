@@ -118,6 +118,12 @@ std::optional<StoredReport> MemoryStorage::find_report(const ReportId& id) {
     return found->second;
 }
 
+std::optional<StoredReport> MemoryStorage::report_by_fingerprint(const std::string& fingerprint) {
+    for (auto it = reports_.rbegin(); it != reports_.rend() && !fingerprint.empty(); ++it)
+        if (it->second.fingerprint == fingerprint) return it->second;
+    return std::nullopt;
+}
+
 std::vector<StoredReport> MemoryStorage::reports(bool triage_only, const ReportId& before, size_t limit) {
     std::vector<StoredReport> out;
     const int64_t below = before.empty() ? std::numeric_limits<int64_t>::max() : number_of(before, 'R').value_or(0);

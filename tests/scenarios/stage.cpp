@@ -229,6 +229,7 @@ void Stage::host(const Command& c, Lines& out) {
         return;
     }
     const MessageId id("m" + std::to_string(++answers_));
+    if (word == "found") return found(c, id);
     if (word == "event") return desk_->on_frame(h1, Frame{id, VmEvent{web1, second, clock_.now(), c.text}});
     AnswerStatus status = AnswerStatus::done;
     Refusal refusal = Refusal::none;
@@ -266,6 +267,21 @@ void Stage::host(const Command& c, Lines& out) {
     }
     if (job.kind == JobKind::clean) answer.files = 1;
     desk_->on_frame(h1, Frame{id, answer});
+    desk_->tick();
+}
+
+/// "host found Win.Worm engine=clamav path=/x content=a [vm=db1]": its own sweep tells of it.
+void Stage::found(const Command& c, const MessageId& id) {
+    Discovery discovery;
+    discovery.vm = value(c, "vm", "web1") == "db1" ? db1 : web1;
+    discovery.at = clock_.now();
+    discovery.verdict = ScanVerdict::infected;
+    discovery.files = 1234;
+    discovery.hits_total = 1;
+    discovery.hits = {{value(c, "path", "/var/www/invoice.exe"), c.words.size() > 1 ? c.words[1] : "Eicar-Test-Signature", value(c, "engine", "clamav"),
+                       sha256_hex(value(c, "content", "eicar"))}};
+    desk_->on_frame(HostId(value(c, "on", "h1")), Frame{id, discovery});
+    if (const auto newest = storage_->list_cases({std::nullopt, true, VmId(), CustomerId(), CaseId(), 1}); !newest.empty()) last_case_ = newest.front().id;
     desk_->tick();
 }
 
@@ -326,6 +342,11 @@ void Stage::show(const Command& c, Lines& out) {
 void Stage::tell(Lines& out) {
     desk_->flush();
     desk_->flush();
+    // Of what staff hands in the command itself says so.
+    const auto waiting = storage_->reports(true, ReportId(), 100);
+    for (size_t i = waiting.size(); i-- > 0;)
+        if (!waiting[i].fingerprint.empty() && told_triage_.insert(waiting[i].id).second)
+            out.push_back(waiting[i].id.text() + " waits in triage: " + waiting[i].triage);
     for (; told_history_ < watchers_.seen.size(); ++told_history_) {
         const auto& [id, item] = watchers_.seen[told_history_];
         if (std::holds_alternative<core::NoticeSent>(item.fact)) continue;  // the mail itself is told below

@@ -8,6 +8,7 @@
 #include "tests/fixtures/fake_desk.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class Stage {
     void reply(const Command& c, Lines& out);
     void act(const Command& c, Lines& out, const core::Input& input, const std::string& actor);
     void host(const Command& c, Lines& out);
+    void found(const Command& c, const MessageId& id);
     void cluster(const Command& c);
     void lock(const Command& c, Lines& out);
     void evidence(const Command& c, Lines& out);
@@ -65,6 +67,7 @@ class Stage {
     std::unique_ptr<Desk> desk_;
     std::unique_ptr<core::Calendar> shown_;       ///< the zone in which times are read and shown
     size_t told_history_ = 0, told_mails_ = 0, told_frames_ = 0;
+    std::set<ReportId> told_triage_;
     std::map<CaseId, std::string> told_due_;
     CaseId last_case_;
     int64_t answers_ = 0;

@@ -197,6 +197,17 @@ TEST_P(TheReports, wait_for_triage_until_they_have_a_case) {
     EXPECT_EQ(storage().reports(true, {}, 100).size(), 4u);
 }
 
+TEST_P(TheReports, are_found_by_their_fingerprint_the_newest_first) {
+    auto one = report(storage(), "C-1"), two = report(storage(), ""), other = report(storage(), "");
+    one.fingerprint = two.fingerprint = sha256_hex("found");
+    for (const auto& each : {one, two, other}) storage().put_report(each);
+    EXPECT_EQ(storage().report_by_fingerprint(sha256_hex("found")), two);
+    EXPECT_FALSE(storage().report_by_fingerprint(sha256_hex("else")));
+    EXPECT_FALSE(storage().report_by_fingerprint("")) << "a report without one is like no other";
+    EXPECT_EQ(storage().find_report(one.id), one);
+    EXPECT_EQ(storage().reports(false, {}, 10)[1], two);
+}
+
 TEST_P(TheReports, with_no_id_of_ours_are_a_bug) {
     StoredReport nameless;
     nameless.id = ReportId("mine");

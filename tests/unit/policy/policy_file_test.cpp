@@ -56,6 +56,21 @@ TEST(PolicyFile, CanonicalJsonIsReadBackEqual) {
     }
 }
 
+TEST(PolicyFile, WhatADiscoveryWeighs) {
+    Json policy = shipped_json(virus);
+    std::vector<Mistake> mistakes;
+    EXPECT_EQ(parse_policy(dump_json(policy), mistakes)->discovery, core::DiscoveryRule()) << "what is shipped is the default";
+    policy.erase("discovery");
+    EXPECT_EQ(parse_policy(dump_json(policy), mistakes)->discovery, core::DiscoveryRule());
+    policy["discovery"] = {{"weight", {{"clamav", 3}, {"suspicious", 0}}}, {"opens_at", 6}, {"cases_per_day", 0}};
+    const auto read = parse_policy(dump_json(policy), mistakes);
+    ASSERT_TRUE(read) << describe(mistakes);
+    EXPECT_EQ(read->discovery, (core::DiscoveryRule{3, 10, 5, 0, 6, 0}));
+    EXPECT_EQ(*parse_policy(policy_json(*read), mistakes), *read);
+    EXPECT_NE(after("/discovery/weight/clamv", 1).find("/discovery/weight/clamv"), std::string::npos);
+    EXPECT_NE(after("/discovery/weight", Json{{"clamav", 0}, {"hashes", 0}, {"yara", 0}, {"suspicious", 0}}).find("weighs nothing"), std::string::npos);
+}
+
 TEST(PolicyFile, WhatHostsAreToldBesides) {
     Json policy = shipped_json("high-bandwidth.json");
     policy["limit"] = {{"closed_ports", {465, 25, 587}}, {"rate_kbit", 512}};

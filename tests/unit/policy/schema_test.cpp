@@ -70,6 +70,10 @@ TEST(Schema, PoliciesAgree) {
         {"/lock", R"({"gate":"perhaps"})", false}, {"/restore/health", R"("fine")", false}, {"/restore/signatures_within", R"("P2D")", true},
         {"/support_tokens", "0", true}, {"/support_tokens", "-1", false}, {"/support_tokens", "1001", false},
         {"/remedies", "[]", true}, {"/remedies", "", true}, {"/remedies/0", R"("")", false}, {"/remedies/0", "1", false},
+        {"/discovery", "", true}, {"/discovery", "{}", true}, {"/discovery/weight", "", true}, {"/discovery/weight", R"({"yara":7})", true},
+        {"/discovery/weight/clamav", "1001", false}, {"/discovery/weight/clamav", "-1", false}, {"/discovery/weight/clamv", "1", false},
+        {"/discovery/opens_at", "0", false}, {"/discovery/opens_at", R"("10")", false}, {"/discovery/cases_per_day", "0", true},
+        {"/discovery/cases_per_day", "-1", false}, {"/discovery/extra", "1", false},
         {"/$schema", "", true}, {"/$schema", "1", false}, {"/extra", "1", false}};
     for (const auto& change : changes) {
         const Json document = with("virus-content.json", change);
