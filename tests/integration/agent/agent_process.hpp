@@ -132,6 +132,7 @@ class AgentProcess {
         return has();
     }
     void acknowledge(const std::string& id) { send({MessageId("ack"), Ack{{answers.at(id).id.text()}}}); }
+    void acknowledge(const MessageId& frame) { send({MessageId("ack"), Ack{{frame.text()}}}); }
 
     template <class Document>
     std::string sealed(const Document& document, std::string_view type) const {
@@ -142,6 +143,7 @@ class AgentProcess {
     std::map<std::string, std::chrono::steady_clock::time_point> accepted_at, answered_at;
     std::vector<std::pair<MessageId, VmEvent>> events;   ///< all that it told, in order
     std::vector<VmRecord> listed;           ///< of its last inventory
+    std::vector<std::pair<MessageId, Discovery>> discoveries;   ///< all that it told, in order
     Heartbeat beat;                         ///< the last one
     int kills = 0;
     bool stopped_cleanly = false;
@@ -174,7 +176,7 @@ class AgentProcess {
         fd_ = fd;
         reader_ = {};
         sent_on_this_connection_.clear();
-        return send({MessageId("w"), Welcome{1, clock_.now()}});
+        return send({MessageId("w"), Welcome{1, clock_.now(), {std::string(discovery_type)}}});
     }
     void disconnect() {
         if (fd_ >= 0) ::close(fd_);
@@ -208,6 +210,7 @@ class AgentProcess {
                 answers.insert_or_assign(job->job_id.text(), *frame);
             if (const auto* heartbeat = std::get_if<Heartbeat>(&frame->message)) beat = *heartbeat;
             if (const auto* part = std::get_if<InventoryPart>(&frame->message)) listed = part->vms;
+            if (const auto* discovery = std::get_if<Discovery>(&frame->message)) discoveries.emplace_back(frame->id, *discovery);
         }
     }
 
