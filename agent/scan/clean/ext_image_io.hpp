@@ -12,6 +12,8 @@ extern "C" {  // this header has no guard of its own
 #include <ext2fs/ext2fs.h>
 
 #include <cstdint>
+#include <map>
+#include <vector>
 
 namespace bailiff::agent {
 
@@ -19,6 +21,9 @@ namespace bailiff::agent {
 struct ExtTarget {
     Image* image;
     uint64_t start, size;
+    /// Single blocks that were written and are not yet on the image, by their offset: libext2fs writes a map of blocks again for
+    /// each block that it adds, and each write would be a round trip to qemu-nbd. io_channel_flush writes them.
+    std::map<uint64_t, std::vector<uint8_t>> held{};
 };
 
 errcode_t open_ext(ExtTarget& target, ext2_filsys* out);

@@ -74,8 +74,11 @@ class ExtVolume : public CleanableVolume {
     }
 
     Result<void> close() override {
-        const errcode_t code = ext2fs_close2(fs_, 0);
+        // To close writes and flushes only what the library itself calls changed.
+        errcode_t code = io_channel_flush(fs_->io);
+        if (const errcode_t closed = ext2fs_close2(fs_, 0); !code) code = closed;
         fs_ = nullptr;
+        if (!code && !target_.held.empty()) code = EXT2_ET_SHORT_WRITE;
         if (code) return ext_failure("the ext filesystem cannot be written back", code);
         return {};
     }

@@ -42,7 +42,7 @@ struct Made {
 TEST(CleanReplace, AKnownGoodFileTakesTheHitsPlaceAndTheGuestsModeAndOwnerStay) {
     for (const Made& made : {Made{"ext2", "", 128}, Made{"ext3", "", 256}, Made{"ext4", "", 256}, Made{"ext4", "^metadata_csum,^64bit", 128}}) {
         Workshop shop;
-        for (int i = 0; i < 400; ++i) shop.file("usr/bin/program-with-a-long-name-" + std::to_string(i), "program " + std::to_string(i));
+        for (int i = 0; i < 100; ++i) shop.file("usr/bin/program-with-a-long-name-" + std::to_string(i), "program " + std::to_string(i));
         for (const char* name : {"usr/bin/tool", "usr/bin/program-with-a-long-name-77x", "etc/empty", "etc/large", "var/gone"}) shop.file(name, eicar());
         std::filesystem::permissions(shop.tree() + "/usr/bin/tool", std::filesystem::perms(04751));
         if (::geteuid() == 0) ASSERT_EQ(::chown((shop.tree() + "/usr/bin/tool").c_str(), 1000, 1001), 0);
@@ -59,6 +59,7 @@ TEST(CleanReplace, AKnownGoodFileTakesTheHitsPlaceAndTheGuestsModeAndOwnerStay) 
         Workshop::run({"debugfs", "-w", "-R", "ea_set -f " + shop.path("value") + " /usr/bin/tool user.long", base});
         agent::Process::run({"e2fsck", "-fyD", base}, {});
         Workshop::run({"e2fsck", "-fn", base});
+        EXPECT_NE(debugfs(base, "htree_dump /usr/bin").find("Root node dump"), std::string::npos);
         // Beyond what one indirect block maps; with extents much more costs little more.
         const std::string large = long_content(made.type == std::string("ext4") ? 20U << 20 : 3U << 20);
         golden(shop, "usr/bin/tool", "#!/bin/sh\nthe good tool\n");
@@ -97,7 +98,7 @@ TEST(CleanReplace, AKnownGoodFileTakesTheHitsPlaceAndTheGuestsModeAndOwnerStay) 
         EXPECT_NE(debugfs(flat, "ea_get /usr/bin/tool user.long").find("vvvv"), std::string::npos);
         const auto again = scan_image(with_clamd(overlay.arguments));
         EXPECT_EQ(again.exit, 0) << again.out << again.err;
-        EXPECT_EQ(again.verdict.files, 403U) << "the empty one has nothing to scan";
+        EXPECT_EQ(again.verdict.files, 103U) << "the empty one has nothing to scan";
         const auto lines = changes(shop, 1);
         const auto begun = std::find_if(lines.begin(), lines.end(), [](const Json& line) { return line.value("path", "") == "/etc/large"; });
         ASSERT_NE(begun, lines.end());
@@ -157,6 +158,8 @@ TEST(CleanReplace, WhereItCannotBeDoneTheReasonIsTold) {
     shop.file("evil", eicar());
     shop.file("twin", eicar());
     const std::string quota = shop.ext("quota.raw", "ext4", 16U << 20, 0, "quota"), dirty = shop.ext("dirty.raw", "ext4", 16U << 20);
+    agent::Process::run({"e2fsck", "-fy", quota}, {});   // mke2fs does not count what it copies in
+    Workshop::run({"e2fsck", "-fn", quota});
     Workshop::run({"debugfs", "-w", "-R", "feature needs_recovery", dirty});
     const std::string fat = shop.fat("fat.raw", {"evil"}), plain = shop.ext("plain.raw", "ext4", 16U << 20);
     golden(shop, "evil", "good");
