@@ -10,6 +10,7 @@
 #include "agent/process/process.hpp"
 #include "agent/process_scanner.hpp"
 #include "agent/runner.hpp"
+#include "agent/scan/clean/sealed_file.hpp"
 #include "tests/integration/agent/numbers.hpp"
 #include "tests/integration/hypervisor/host_fixture.hpp"
 
@@ -17,6 +18,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -67,6 +69,8 @@ class KindsFixture : public HostFixture, public agent::Link {
         programs.scan = BAILIFF_BIN_DIR "/bailiff-scan";
         programs.clean = BAILIFF_BIN_DIR "/bailiff-clean";
         programs.yara = folder_ + "/rules";
+        programs.keep_key = folder_ + "/keep.pub";
+        std::ofstream(programs.keep_key) << agent::UnsealingKey::make().public_half().public_pem();
         scanner_ = std::make_unique<agent::ProcessScanner>(programs);
         scratch_ = std::make_unique<agent::FolderScratch>(folder_ + "/live-scan", agent::ScratchBounds{});
         agent::RunnerSettings settings;
