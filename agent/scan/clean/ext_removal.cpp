@@ -105,6 +105,7 @@ class ExtVolume : public CleanableVolume {
         if (inode.i_links_count == 0) {
             // Any time but zero marks a deleted inode; the last mount's own is as true as ours.
             inode.i_dtime = std::max<uint32_t>(fs_->super->s_wtime, 1);
+            if (const errcode_t code = blank(number, *plain)) return failed("the content cannot be overwritten", code);
             if (ext2fs_inode_has_valid_blocks2(fs_, plain))
                 if (const errcode_t code = ext2fs_punch(fs_, number, plain, nullptr, 0, ~0ULL)) return failed("the blocks cannot be freed", code);
             if (inode.i_file_acl || inode.osd2.linux2.l_i_file_acl_high)
@@ -113,6 +114,22 @@ class ExtVolume : public CleanableVolume {
         }
         if (const errcode_t code = ext2fs_write_inode_full(fs_, number, plain, sizeof inode)) return failed("the inode cannot be written", code);
         return {};
+    }
+
+    /// Freed blocks keep what was in them, and a scan of what no file holds would find it again.
+    errcode_t blank(ext2_ino_t number, ext2_inode& inode) {
+        struct Blanking {
+            std::vector<char> zeros;
+            errcode_t code = 0;
+        } blanking{std::vector<char>(fs_->blocksize)};
+        if (!ext2fs_inode_has_valid_blocks2(fs_, &inode)) return 0;
+        const auto each = [](ext2_filsys fs, blk64_t* block, e2_blkcnt_t, blk64_t, int, void* data) {
+            auto& to = *static_cast<Blanking*>(data);
+            to.code = io_channel_write_blk64(fs->io, *block, 1, to.zeros.data());
+            return to.code ? BLOCK_ABORT : 0;
+        };
+        const errcode_t code = ext2fs_block_iterate3(fs_, number, BLOCK_FLAG_DATA_ONLY | BLOCK_FLAG_READ_ONLY, nullptr, each, &blanking);
+        return code ? code : blanking.code;
     }
 
     Result<MemoryFile> content_of(ext2_ino_t number) {

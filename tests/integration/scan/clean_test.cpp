@@ -30,6 +30,9 @@ TEST(Clean, ExtFilesAreRemovedAndKept) {
         EXPECT_EQ(again.verdict.files, 300U);
         Workshop::run({"e2fsck", "-fn", flattened(shop, overlay)});
         EXPECT_EQ(Workshop::run({"sha256sum", base}), before) << "the base is never written";
+        std::ifstream flat(shop.path("flat.raw"), std::ios::binary);
+        const std::string disk{std::istreambuf_iterator<char>(flat), {}};
+        EXPECT_EQ(disk.find(eicar()), disk.npos) << "free blocks do not keep it either";
         for (const auto& hit : found.verdict.hits) {
             const std::string sealed = shop.path("kept") + "/" + hit.sha256 + ".sealed";
             struct stat status {};
