@@ -46,6 +46,7 @@ uint64_t claimed(Image& image, const Volume& volume) {
         }
         case VolumeKind::fat: return fat_used(image, volume, at(0, 512));
         case VolumeKind::ntfs:
+        case VolumeKind::iso9660:
         case VolumeKind::boot_code:
         case VolumeKind::swap:
         case VolumeKind::empty:
@@ -69,6 +70,7 @@ uint64_t used_bytes(Image& image, const Volume& volume) {
         case VolumeKind::exfat:
         case VolumeKind::xfs:
         case VolumeKind::btrfs:
+        case VolumeKind::iso9660:
         case VolumeKind::boot_code: break;
     }
     const uint64_t used = claimed(image, volume);
