@@ -4,6 +4,8 @@
 
 #include "agent/scan/box/memory_file.hpp"
 #include "agent/scan/box/packet_socket.hpp"
+#include "agent/scan/digest_pool.hpp"
+#include "agent/scan/engine_room.hpp"
 #include "agent/scan/path_text.hpp"
 #include "agent/scan/reader_message.hpp"
 #include "agent/scan/suspicions/suspicions.hpp"
@@ -11,64 +13,27 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <deque>
 #include <list>
+#include <map>
+#include <thread>
 #include <utility>
 
 namespace bailiff::agent {
 namespace {
 
-constexpr int most_time_outs = 8, most_attempts = 4;
 constexpr uint64_t most_volumes = 2000;
 constexpr std::chrono::milliseconds progress_every{500};
-/// What is remembered is written in batches of so many contents.
-constexpr size_t remembered_at_once = 4096;
+/// Smaller contents are digested at once: to hand them to another thread would take as long.
+constexpr uint64_t large_content = 256U << 10;
+constexpr unsigned most_digest_threads = 4;
 
-/// One content on its way through the engines.
-struct FileInScan {
-    std::string path, volume;
-    uint64_t size = 0;
-    Descriptor content;
-    size_t engines_left = 0;
-    std::optional<ContentDigest> digest;
-    int broken_off = 0;  ///< how often an engine went away with it
-    Fingerprint told_by{};
-    bool silent = true;  ///< nothing of it is to be told: only such a content may be passed over next time
-};
-using FileRef = std::list<FileInScan>::iterator;
-
-struct LaneState {
-    std::unique_ptr<Lane> lane;
-    std::optional<FileRef> file;
-    ScanTime deadline;
-};
-
-struct EngineState {
-    Engine* engine;
-    ScanEngine facts;
-    std::deque<FileRef> waiting;
-    std::vector<LaneState> lanes;
-    int time_outs_in_a_row = 0;
-    int64_t set = 0;  ///< its number in the cache; 0 = what it says is not remembered
-    int64_t older_set = 0;           ///< contents of this one need to be matched with what is new only; 0 = none
-    EngineState* newer = nullptr;    ///< has what is new; null when nothing is
-    EngineState* whole = nullptr;    ///< set for that one: the engine that it spares work, and that has the last word
-};
-
-class Scan {
+class Scan : EngineListener {
   public:
     Scan(RoleProcess reader, const Source& source, const std::vector<std::unique_ptr<Engine>>& engines, const ScanSettings& settings, ScanListener& listener)
-        : reader_(std::move(reader)), source_(source), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_) {
-        for (const auto& engine : engines) {
-            EngineState& state = add(*engine);
-            if (settings.cache && !engine->signature_set().empty()) state.set = settings.cache->number_of(engine->signature_set());
-            verdict_.engines.push_back(state.facts);
-            if (!settings.new_signatures || state.set == 0 || state.facts.name != "clamav") continue;
-            state.older_set = settings.new_signatures->older;
-            if (!settings.new_signatures->engine) continue;
-            state.newer = &add(*settings.new_signatures->engine);
-            state.newer->whole = &state;
-        }
+        : reader_(std::move(reader)), source_(source), settings_(settings), listener_(listener), started_(settings.now()), heard_(started_),
+          engines_(engines, settings, *this), digesting_(settings.hashes || engines_.remembers()),
+          digests_(digesting_ ? std::clamp(std::thread::hardware_concurrency(), 1U, most_digest_threads) : 0) {
+        verdict_.engines = engines_.facts();
         if (settings.hashes)
             for (auto& facts : settings.hashes->facts()) verdict_.engines.push_back(std::move(facts));
     }
@@ -79,7 +44,7 @@ class Scan {
                 abort(SkipReason::cancelled, "the scan was ended before its time; what is not listed was not scanned");
                 break;
             }
-            feed();
+            engines_.feed();
             if (aborted_ || (reader_done_ && files_.empty())) break;
             wait();
         }
@@ -89,12 +54,6 @@ class Scan {
     }
 
   private:
-    EngineState& add(Engine& engine) {
-        EngineState& state = engines_.emplace_back(EngineState{&engine, engine.facts(), {}, {}});
-        for (unsigned i = 0; i < settings_.lanes; ++i) state.lanes.push_back({engine.new_lane(), std::nullopt, {}});
-        return state;
-    }
-
     void skip(SkippedItem item) {
         ++verdict_.skipped_total;
         listener_.skipped(item);
@@ -192,45 +151,41 @@ class Scan {
     void take_file(ReaderMessage message, Descriptor content) {
         const auto size = sealed_size(content.fd());
         if (!size || *size != message.size || message.size == 0) return reader_lost("the sandboxed reader broke the protocol");
-        files_.push_back({escape_path(message.path), volume_name(), *size, std::move(content), 0, std::nullopt, 0, message.fingerprint, true});
-        const FileRef file = std::prev(files_.end());
+        const FileRef file = files_.insert(files_.end(), FileInScan{escape_path(message.path), verdict_.volumes.size() - 1, volume_name(), *size, std::move(content), message.fingerprint,
+                                                                    std::exchange(suspicions_, {})});
+        if (!digesting_ && file->suspicions.empty()) return match(file);
         // The reader's word for a digest would count for nothing: it may be in the hands of what it reads.
-        if (settings_.hashes || !suspicions_.empty() || std::any_of(engines_.begin(), engines_.end(), [](const EngineState& engine) { return engine.set != 0; }))
+        if (*size < large_content || !digesting_) {
             if (const auto digest = digest_of(file->content.fd(), *size)) file->digest = *digest;
-        for (const auto& suspicion : std::exchange(suspicions_, {})) suspect(suspicion, *file);
+            return match(file);
+        }
+        in_digestion_.emplace(++tickets_, file);
+        digests_.give(tickets_, file->content.fd(), *size);
+    }
+
+    void take_digests() {
+        for (auto& [ticket, digest] : digests_.collect()) {
+            const auto found = in_digestion_.find(ticket);
+            const FileRef file = found->second;
+            in_digestion_.erase(found);
+            file->digest = digest;
+            match(file);
+        }
+    }
+
+    void match(FileRef file) {
+        for (const auto& suspicion : std::exchange(file->suspicions, {})) suspect(suspicion, *file);
         const Listed listed = look_up(*file);
         if (listed == Listed::good) {
             count(*file);
             ++verdict_.known_good;
-            return release(file);
+            return matched(file);
         }
-        bool anyone = false, known = listed == Listed::bad;
-        for (auto& engine : engines_) {
-            if (engine.whole) continue;
-            if (*size > engine.engine->largest_file()) {
-                file->silent = false;
-                skip({file->path, file->volume, SkipReason::size,
-                      "larger than the " + std::to_string(engine.engine->largest_file()) + " bytes that " + engine.facts.name + " is given", *size});
-                continue;
-            }
-            if (file->digest && settings_.cache && settings_.cache->knows(engine.set, *file->digest)) {
-                known = true;
-                continue;
-            }
-            const bool known_before = file->digest && settings_.cache && settings_.cache->knows(engine.older_set, *file->digest);
-            if (known_before && !engine.newer) {
-                known = true;
-                remember(engine, *file->digest);
-                continue;
-            }
-            anyone = true;
-            ++file->engines_left;
-            (known_before ? *engine.newer : engine).waiting.push_back(file);
-        }
-        if (anyone || known) count(*file);
-        if (anyone) return;
-        if (known && listed == Listed::no) ++verdict_.known;
-        release(file);
+        const auto admitted = engines_.admit(file);
+        if (admitted.matching || admitted.known || listed == Listed::bad) count(*file);
+        if (admitted.matching) return;
+        if (admitted.known && listed == Listed::no) ++verdict_.known;
+        matched(file);
     }
 
     /// The reader waits until it knows what it need not read.
@@ -241,13 +196,7 @@ class Scan {
         const auto known_to_all = [&](const ContentDigest& digest) {
             if (settings_.hashes && !settings_.hashes->bad(digest).empty()) return false;
             if (settings_.hashes && settings_.hashes->good(digest)) return true;
-            return settings_.cache && std::all_of(engines_.begin(), engines_.end(), [&](const EngineState& engine) {
-                if (engine.whole || settings_.cache->knows(engine.set, digest)) return true;
-                // What only new signatures have not seen is read, for them.
-                if (engine.newer || !settings_.cache->knows(engine.older_set, digest)) return false;
-                remember(engine, digest);
-                return true;
-            });
+            return engines_.known_to_all(digest);
         };
         const auto offer = settings_.rescan->offer({message.start, message.size, told, source_.bitmap_problem + escape_path(message.text)}, known_to_all);
         for (const auto& note : settings_.rescan->notes()) listener_.note(note);
@@ -267,8 +216,9 @@ class Scan {
     }
 
     void count(const FileInScan& file) {
-        ++verdict_.files, ++verdict_.volumes.back().files;
-        verdict_.bytes += file.size, verdict_.volumes.back().bytes += file.size;
+        ScannedVolume& volume = verdict_.volumes[file.volume];
+        ++verdict_.files, ++volume.files;
+        verdict_.bytes += file.size, volume.bytes += file.size;
     }
 
     enum class Listed { no, good, bad };
@@ -278,7 +228,7 @@ class Scan {
         if (!settings_.hashes) return Listed::no;
         if (!file.digest) {
             file.silent = false;
-            skip({file.path, file.volume, SkipReason::error, "its digest could not be taken, so the hash lists were not asked", file.size});
+            skip({file.path, file.volume_name, SkipReason::error, "its digest could not be taken, so the hash lists were not asked", file.size});
             return Listed::no;
         }
         const auto names = settings_.hashes->bad(*file.digest);
@@ -292,12 +242,14 @@ class Scan {
         file.silent = false;
         ++verdict_.suspicious_total;
         if (verdict_.suspicious.size() == most_suspicious_listed) return;
-        verdict_.suspicious.push_back({file.path, file.volume, said.rule, escape_path(said.text.substr(0, longest_reason)), hex_of(file.digest.value_or(ContentDigest{})), file.size});
+        verdict_.suspicious.push_back({file.path, file.volume_name, said.rule, escape_path(said.text.substr(0, longest_reason)), hex_of(file.digest.value_or(ContentDigest{})), file.size});
         listener_.suspicious(verdict_.suspicious.back());
     }
 
-    /// Forgets a file and lets the reader send another.
-    void release(FileRef file) {
+    // --- the engines' side ---
+
+    /// Forgets the file and lets the reader send another.
+    void matched(FileRef file) override {
         uint8_t credit[8];
         for (int i = 0; i < 8; ++i) credit[i] = static_cast<uint8_t>(file->size >> (8 * i));
         if (settings_.rescan && file->silent && file->digest) settings_.rescan->keep(file->told_by, *file->digest);
@@ -305,125 +257,36 @@ class Scan {
         if (!reader_done_) send_packet(reader_.channel.fd(), credit);
     }
 
-    // --- the engines' side ---
-
-    void feed() {
-        for (auto& engine : engines_)
-            for (auto& lane : engine.lanes) {
-                if (aborted_ || lane.file || engine.waiting.empty()) continue;
-                const FileRef file = engine.waiting.front();
-                const bool begun = lane.lane->begin(file->content.fd(), file->size);
-                if (!begun && engine.whole) return retire(engine);
-                if (!begun)
-                    return abort(SkipReason::engine_failed, engine.facts.name + " does not answer any more; what is not listed was not scanned");
-                engine.waiting.pop_front();
-                lane.file = file;
-                lane.deadline = settings_.now() + settings_.per_file;
-            }
+    void answered(FileInScan& file, const std::string& engine, const EngineAnswer& answer) override {
+        file.silent = false;
+        if (!answer.signatures.empty() && !file.digest) file.digest = digest_of(file.content.fd(), file.size).value_or(ContentDigest{});
+        for (const auto& signature : answer.signatures) hit(file, signature, engine);
+        if (answer.not_scanned) skip({file.path, file.volume_name, *answer.not_scanned, answer.detail, file.size});
     }
 
-    /// Its files go to the engine with all signatures, which it only spared work.
-    void retire(EngineState& newer) {
-        EngineState& whole = *newer.whole;
-        whole.older_set = 0;
-        for (auto& lane : newer.lanes) {
-            if (lane.file) newer.waiting.push_back(*lane.file);
-            lane.file.reset();
-            lane.lane->abandon();
-        }
-        whole.waiting.insert(whole.waiting.end(), newer.waiting.begin(), newer.waiting.end());
-        newer.waiting.clear();
-    }
-
-    void settle(EngineState& engine, FileRef file, const EngineAnswer& answer) {
-        if (engine.whole) {
-            // Whatever the new signatures find or cannot scan, the whole set finds or names: it has the last word.
-            if (answer.signatures.empty() && !answer.not_scanned) settle(*engine.whole, file, answer);
-            else engine.whole->waiting.push_back(file);
-            return;
-        }
-        if (!answer.signatures.empty() && !file->digest) file->digest = digest_of(file->content.fd(), file->size).value_or(ContentDigest{});
-        if (answer.signatures.empty() && !answer.not_scanned && file->digest) remember(engine, *file->digest);
-        if (!answer.signatures.empty() || answer.not_scanned) file->silent = false;
-        for (const auto& signature : answer.signatures) hit(*file, signature, engine.facts.name);
-        if (answer.not_scanned) skip({file->path, file->volume, *answer.not_scanned, answer.detail, file->size});
-        if (--file->engines_left == 0) release(file);
-    }
+    void engine_lost(const std::string& why) override { abort(SkipReason::engine_failed, why); }
 
     void hit(const FileInScan& file, const std::string& signature, const std::string& engine) {
-        Finding found{file.path, file.volume, signature, engine, hex_of(*file.digest), file.size};
+        Finding found{file.path, file.volume_name, signature, engine, hex_of(*file.digest), file.size};
         ++verdict_.hits_total;
         listener_.hit(found);
         if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(found));
     }
 
-    void remember(const EngineState& engine, const ContentDigest& digest) {
-        if (engine.set == 0) return;
-        settings_.cache->add(engine.set, digest);
-        if (settings_.cache->unwritten() >= remembered_at_once) write_down();
-    }
-
-    /// Signatures that are replaced while the scan runs end the remembering: nobody knows which ones gave the last answers.
-    void write_down() {
-        for (auto& engine : engines_)
-            if (engine.set != 0 && !engine.engine->set_holds()) {
-                engine.set = 0;
-                settings_.cache->forget_unwritten();
-            }
-        settings_.cache->flush();
-    }
-
-    void look(EngineState& engine, LaneState& lane) {
-        LaneStep step = lane.lane->look();
-        const FileRef file = *lane.file;
-        if (step.lost) {
-            lane.file.reset();
-            if (++file->broken_off < most_attempts) {
-                engine.waiting.push_front(file);
-                return;
-            }
-            settle(engine, file, {{}, SkipReason::error, engine.facts.name + " broke off again and again on this file"});
-        } else if (step.answer) {
-            lane.file.reset();
-            engine.time_outs_in_a_row = 0;
-            settle(engine, file, *step.answer);
-        }
-    }
-
     void wait() {
         std::vector<pollfd> polled;
-        std::vector<std::pair<EngineState*, LaneState*>> whose;
         ScanTime until = settings_.now() + progress_every;
-        for (auto& engine : engines_)
-            for (auto& lane : engine.lanes)
-                if (lane.file) {
-                    polled.push_back({lane.lane->fd(), POLLIN, 0});
-                    whose.emplace_back(&engine, &lane);
-                    until = std::min(until, lane.deadline);
-                }
-        const bool listening = !reader_done_ && files_.size() < 2 * most_files_ahead;
+        engines_.poll_for(polled, until);
+        const bool listening = !reader_done_ && files_.size() < 2 * most_files_ahead, digesting = !in_digestion_.empty();
+        if (digesting) polled.push_back({digests_.fd(), POLLIN, 0});
         if (listening) polled.push_back({reader_.channel.fd(), POLLIN, 0});
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - settings_.now()).count();
         ::poll(polled.data(), polled.size(), static_cast<int>(std::max<int64_t>(left + 1, 0)));
 
         const ScanTime now = settings_.now();
-        for (size_t i = 0; i < whose.size(); ++i) {
-            auto [engine, lane] = whose[i];
-            if (!lane->file) continue;   // its engine was retired meanwhile
-            if (polled[i].revents) {
-                look(*engine, *lane);
-            } else if (lane->deadline <= now) {
-                const FileRef file = *lane->file;
-                lane->file.reset();
-                lane->lane->abandon();
-                settle(*engine, file, {{}, SkipReason::timeout, engine->facts.name + " took too long"});
-                // A slow file is that file's matter; an engine that answers nothing at all would take days to give up on each.
-                if (++engine->time_outs_in_a_row < most_time_outs) continue;
-                if (engine->whole) retire(*engine);
-                else
-                    return abort(SkipReason::engine_failed, engine->facts.name + " answers nothing any more; what is not listed was not scanned");
-            }
-        }
+        engines_.look(polled);
+        if (aborted_) return;
+        if (digesting) take_digests();
         if (listening && polled.back().revents) read_packet();
         else if (listening && files_.empty() && now - heard_ > settings_.reader_silence) reader_lost("the sandboxed reader did nothing for too long");
         if (!files_.empty()) heard_ = now;
@@ -432,7 +295,7 @@ class Scan {
 
     void finish() {
         if (settings_.cache) {
-            write_down();
+            engines_.write_down();
             settings_.cache->trim();
         }
         if (settings_.rescan && offered_)
@@ -456,7 +319,11 @@ class Scan {
     ScanTime started_, heard_;
     Verdict verdict_;
     std::list<FileInScan> files_;
-    std::list<EngineState> engines_;
+    EngineRoom engines_;
+    bool digesting_;                               // each content's digest is wanted
+    std::map<uint64_t, FileRef> in_digestion_;     // by ticket
+    uint64_t tickets_ = 0;
+    DigestPool digests_;                           // last of these: its threads read the files
     std::string cannot_open_;
     std::vector<ReaderMessage> suspicions_;  // of the file that comes next
     uint64_t total_bytes_ = 0, skipped_bytes_ = 0;
