@@ -9,11 +9,6 @@
 namespace bailiff::agent {
 namespace {
 
-bool serves_from(const BackupJob& job, const std::string& folder) {
-    return !job.files.empty() &&
-           std::all_of(job.files.begin(), job.files.end(), [&](const auto& one) { return one.second.starts_with(folder + "/"); });
-}
-
 /// nbd+unix:///EXPORT?socket=PATH, with everything but plain letters escaped.
 std::string export_uri(const std::string& target, const std::string& socket) {
     const auto escaped = [](const std::string& text) {
@@ -35,6 +30,17 @@ Error busy_with_another() {
 }
 
 }  // namespace
+
+bool serves_from(const BackupJob& job, const std::string& folder) {
+    return !job.files.empty() &&
+           std::all_of(job.files.begin(), job.files.end(), [&](const auto& one) { return one.second.starts_with(folder + "/"); });
+}
+
+std::vector<ScanTarget> targets_of(const DiskExport& served) {
+    std::vector<ScanTarget> out;
+    for (const auto& [target, file] : served.scratch) out.push_back({target, export_uri(target, served.socket), "raw", "", ""});
+    return out;
+}
 
 Result<void> look_at_export(const World& world, const VmId& vm, const JobId& job, Observation& into) {
     if (!into.vm.exists || into.vm.power == Power::off || into.vm.power == Power::crashed) return {};
@@ -80,10 +86,7 @@ Result<Json> begin_export(const World& world, const Operation& op) {
 }
 
 Result<Json> scan_export(const World& world, const Operation& op, const std::function<void(int)>& percent, const std::function<std::string()>& stop) {
-    const DiskExport served = world.scratch.made(op.job()->job_id);
-    std::vector<ScanTarget> disks;
-    for (const auto& [target, file] : served.scratch) disks.push_back({target, export_uri(target, served.socket), "raw", "", ""});
-    auto outcome = world.scanner.scan_live(disks, percent, stop);
+    auto outcome = world.scanner.scan_live(targets_of(world.scratch.made(op.job()->job_id)), percent, stop);
     if (!outcome) return fail(outcome.error());
     // What was read last may have come from a job that had ended: the verdict is of the disks only if it still stands.
     const auto running = world.hypervisor.backup(op.vm());

@@ -6,6 +6,11 @@
 
 namespace bailiff::agent {
 
+/// Whether a backup job writes below this folder, and nowhere else.
+bool serves_from(const BackupJob& job, const std::string& folder);
+/// What is served, as a scanner is told to read it.
+std::vector<ScanTarget> targets_of(const DiskExport& served);
+
 /// Whose backup job runs on the VM, for an operation that scans it.
 Result<void> look_at_export(const World& world, const VmId& vm, const JobId& job, Observation& into);
 

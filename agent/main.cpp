@@ -212,7 +212,7 @@ std::unique_ptr<SystemClock> clock_of(const Options& o) {
 struct Adapters {
     Adapters(const Options& o, const Clock& clock)
         : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
-          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}), sweeper(hypervisor, scanner) {}
+          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}), sweeper(hypervisor, scanner, scratch, o.sweep_running) {}
 
     static LibvirtOptions libvirt_options(const Options& o) {
         LibvirtOptions libvirt;

@@ -76,6 +76,7 @@ po::options_description run_options(Options& o) {
     option(out, "live-scan-keep-percent", o.live_scan_keep_percent, "of that folder's file system, what always stays free");
     option(out, "live-scan-mib-per-s", o.live_scan_mib_per_s, "speed at which a running VM's disks are read; 0: as fast as it goes");
     option(out, "sweep", o.sweep, "scan this host's VMs in the background, and tell the controller what is found");
+    option(out, "sweep-running", o.sweep_running, "also VMs that run: their own process serves their disks as a backup job of libvirt's");
     option(out, "sweep-every", o.sweep_every, "ISO 8601 duration between two sweeps of a VM, at least");
     option(out, "sweep-window", o.sweep_window, "hours of the local day in which sweeps begin, such as 22:00-06:00; empty: any time");
     option(out, "sweep-budget-mib-per-hour", o.sweep_budget_mib_per_hour, "how much sweeps read on average; 0: no limit");

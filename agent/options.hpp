@@ -49,6 +49,7 @@ struct Options {
     int64_t live_scan_keep_percent = 10;                ///< of the file system below it that stay free
     int64_t live_scan_mib_per_s = 24;                   ///< 0: as fast as it goes
     bool sweep = false;
+    bool sweep_running = true;                          ///< also VMs that run, through a backup job of libvirt's
     std::string sweep_every = "P7D", sweep_window;      ///< ISO 8601; "22:00-06:00", empty: any time
     int64_t sweep_budget_mib_per_hour = 0;              ///< 0: no limit
     int64_t evidence_days = 180;                        ///< 0: for ever

@@ -225,6 +225,8 @@ class SweepScanner {
     /// Errors: conflict when what was read says nothing of the VM (it was started meanwhile, or `go_on` said no);
     /// not_found when the VM is gone; unavailable for the rest.
     virtual Result<SweptDisks> scan_vm(const VmId& vm, const std::function<bool()>& go_on) = 0;
+    /// Ends what a scan of an agent that was killed left on the VM; success when there is nothing.
+    virtual Result<void> end_leftover(const VmId& vm) = 0;
 };
 
 /// The agent's memory. Losing it is an outage (exception): nothing harmful starts without it.

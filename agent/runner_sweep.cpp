@@ -56,6 +56,10 @@ void Runner::plan_sweep() {
         // Begun, and this process knows nothing of it: the agent ended meanwhile.
         if (const auto begun = sweeps_.begun()) {
             const auto& record = sweeps_.vms().at(begun->second);
+            executor_.run(Lane::idle, [this, vm = begun->second] {
+                const auto ended = world_.sweeper->end_leftover(vm);
+                if (!ended) post([this, vm, why = ended.error().text] { log(LogLine::Level::warning, "event=sweep vm=" + vm.text() + " text=\"what it left is still there: " + why + "\""); });
+            });
             note_sweep(begun->first, "sweep_failed",
                        sweep_ended_body(begun->second, record.name, "the agent ended while the VM was scanned", record.failures + 1, charge(begun->second)));
         }

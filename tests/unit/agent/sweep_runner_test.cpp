@@ -12,9 +12,9 @@ namespace {
 
 struct SweepingHost : HostUnderTest {
     agent::World all = host.world();
-    agent::DiskSweep disks{all.hypervisor, all.scanner};
+    agent::DiskSweep disks;
 
-    SweepingHost() {
+    explicit SweepingHost(bool running_too = true) : disks(all.hypervisor, all.scanner, all.scratch, running_too) {
         host.sweeper = &disks;
         settings.sweep.on = true;
         vm().power = Power::off;
@@ -100,11 +100,73 @@ TEST(Sweep, off_it_does_nothing_until_the_admin_asks) {
     EXPECT_EQ(test.scans(), 1);
 }
 
-TEST(Sweep, leaves_out_running_locked_and_exempt_vms_and_a_host_that_is_drained) {
-    SweepingHost running;
+/// A host whose VM runs.
+struct RunningHost : SweepingHost {
+    RunningHost() {
+        vm().power = Power::running;
+        definition = vm().definition;
+    }
+    void expect_nothing_left() {
+        EXPECT_FALSE(vm().frozen);
+        EXPECT_TRUE(!vm().backup || vm().backup->foreign) << "a backup job is still there";
+        EXPECT_TRUE(host.backup_files.empty() && host.sockets.empty() && host.exports.empty());
+        EXPECT_EQ(vm().definition, definition);
+        EXPECT_EQ(vm().power, Power::running);
+    }
+    std::string definition;
+};
+
+TEST(Sweep, reads_a_running_vm_through_its_own_process_and_leaves_nothing) {
+    RunningHost test;
+    test.host.plant(table_vm(), "/var/www/evil.php", "EICAR");
+    test.up();
+    ASSERT_EQ(test.discoveries().size(), 1u);
+    const auto found = std::get<Discovery>(test.discoveries()[0].message);
+    EXPECT_TRUE(found.live);
+    EXPECT_EQ(found.verdict, ScanVerdict::infected);
+    ASSERT_EQ(found.hits.size(), 1u);
+    EXPECT_EQ(test.host.count["scan_live"], 1);
+    EXPECT_EQ(test.scans(), 0);
+    test.expect_nothing_left();
+}
+
+TEST(Sweep, of_a_running_vm_ends_when_its_scratch_space_runs_short) {
+    RunningHost test;
+    test.host.scratch_short = "the guest overwrote more than is kept for it";
+    test.up();
+    EXPECT_EQ(test.discoveries().size(), 0u);
+    EXPECT_FALSE(test.record().last.has_value());
+    test.expect_nothing_left();
+}
+
+TEST(Sweep, waits_for_a_backup_of_the_owners) {
+    RunningHost test;
+    test.host.back_up_by_hand(table_vm(), Milliseconds(3'600'000));
+    test.up();
+    EXPECT_EQ(test.host.count["scan_live"], 0);
+    EXPECT_TRUE(test.vm().backup) << "it is not ours to end";
+    EXPECT_TRUE(test.journal_says("sweep_stopped")) << "no failure of the VM's";
+}
+
+TEST(Sweep, what_a_killed_agent_left_on_a_running_vm_is_ended_by_the_next_one) {
+    RunningHost test;
+    int scans = 0;
+    test.host.while_scanning = [&] {
+        ++scans;
+        throw Crash{};
+    };
+    test.up();
+    EXPECT_EQ(test.restarts, 1);
+    EXPECT_EQ(scans, 1);
+    EXPECT_EQ(test.record().failures, 1);
+    test.expect_nothing_left();
+}
+
+TEST(Sweep, leaves_out_locked_and_exempt_vms_and_a_host_that_is_drained) {
+    SweepingHost running(false);
     running.vm().power = Power::running;
     running.up();
-    EXPECT_EQ(running.scans(), 0);
+    EXPECT_EQ(running.host.count["scan_live"], 0) << "the admin wants only VMs that are off to be swept";
 
     SweepingHost locked;
     locked.settings.sweep.on = false;
