@@ -260,14 +260,16 @@ class Scan : EngineListener {
     void answered(FileInScan& file, const std::string& engine, const EngineAnswer& answer) override {
         file.silent = false;
         if (!answer.signatures.empty() && !file.digest) file.digest = digest_of(file.content.fd(), file.size).value_or(ContentDigest{});
-        for (const auto& signature : answer.signatures) hit(file, signature, engine);
+        for (size_t i = 0; i < answer.signatures.size(); ++i)
+            hit(file, answer.signatures[i], engine, i < answer.offsets.size() ? answer.offsets[i] : std::nullopt);
         if (answer.not_scanned) skip({file.path, file.volume_name, *answer.not_scanned, answer.detail, file.size});
     }
 
     void engine_lost(const std::string& why) override { abort(SkipReason::engine_failed, why); }
 
-    void hit(const FileInScan& file, const std::string& signature, const std::string& engine) {
+    void hit(const FileInScan& file, const std::string& signature, const std::string& engine, std::optional<uint64_t> offset = std::nullopt) {
         Finding found{file.path, file.volume_name, signature, engine, hex_of(*file.digest), file.size};
+        found.offset = offset;
         ++verdict_.hits_total;
         listener_.hit(found);
         if (verdict_.hits.size() < most_listed) verdict_.hits.push_back(std::move(found));

@@ -22,8 +22,10 @@ Json to_json(const SkippedItem& item) {
     return out;
 }
 Json to_json(const Finding& hit) {
-    return {{"path", hit.path},     {"volume", hit.volume}, {"signature", hit.signature},
-            {"engine", hit.engine}, {"sha256", hit.sha256}, {"size", hit.size}};
+    Json out{{"path", hit.path},     {"volume", hit.volume}, {"signature", hit.signature},
+             {"engine", hit.engine}, {"sha256", hit.sha256}, {"size", hit.size}};
+    if (hit.offset) out["offset"] = *hit.offset;
+    return out;
 }
 Json to_json(const SuspiciousFile& file) {
     return {{"path", file.path},     {"volume", file.volume}, {"rule", name(file.rule)},
@@ -72,6 +74,7 @@ SkippedItem read_skipped(JsonReader& in) {
 Finding read_hit(JsonReader& in) {
     Finding hit{in.text("path", 65536), in.text("volume", longest_volume_name), in.text("signature"),
                 in.text("engine", 64),  in.text("sha256", 64), count(in, "size")};
+    if (in.has("offset")) hit.offset = count(in, "offset");
     if (!is_hex(hit.sha256, 64)) in.mistake("sha256", "must be 64 lower-case hex digits");
     return hit;
 }

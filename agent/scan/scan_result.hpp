@@ -63,6 +63,7 @@ struct Finding {
     std::string engine;  ///< "clamav", "yara" or "hashes"
     std::string sha256;  ///< of the content that matched, hex
     uint64_t size = 0;   ///< bytes
+    std::optional<uint64_t> offset{};   ///< of the first match in the content; clamd says of none, nor does a YARA rule without strings
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 

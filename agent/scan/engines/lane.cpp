@@ -112,7 +112,7 @@ class YaraLane : public Lane {
             worker_.reset();
             return {EngineAnswer{{}, SkipReason::error, "the YARA worker died on this file"}, false};
         }
-        EngineAnswer out{answer->rules, std::nullopt, answer->problem};
+        EngineAnswer out{answer->rules, std::nullopt, answer->problem, answer->offsets};
         if (!answer->scanned) out.not_scanned = answer->timed_out ? SkipReason::timeout : SkipReason::error;
         return {std::move(out), false};
     }

@@ -22,6 +22,7 @@ struct EngineAnswer {
     std::vector<std::string> signatures;  ///< empty: nothing found
     std::optional<SkipReason> not_scanned;
     std::string detail;
+    std::vector<std::optional<uint64_t>> offsets{};   ///< for each signature, when the engine says where it matched; else empty
 };
 
 /// How a lane stands after it was looked at.

@@ -14,6 +14,7 @@
 #include <yara.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -74,10 +75,27 @@ YR_RULES* compile_folder(const std::string& folder, std::string& version, std::s
     return rules;
 }
 
-int collect_match(YR_SCAN_CONTEXT*, int message, void* data, void* user) {
+/// Where the first of the rule's strings lies; nothing for a rule whose condition needs none.
+std::optional<int64_t> first_match(YR_SCAN_CONTEXT* context, const YR_RULE* rule) {
+    std::optional<int64_t> out;
+    const YR_STRING* string;
+    const YR_MATCH* match;
+    yr_rule_strings_foreach(rule, string) {
+        yr_string_matches_foreach(context, string, match) {
+            const int64_t at = match->base + match->offset;
+            if (!out || at < *out) out = at;
+        }
+    }
+    return out;
+}
+
+/// "rule" or "rule offset": a rule's name holds no blank.
+int collect_match(YR_SCAN_CONTEXT* context, int message, void* data, void* user) {
     if (message != CALLBACK_MSG_RULE_MATCHING) return CALLBACK_CONTINUE;
     auto& names = *static_cast<std::vector<std::string>*>(user);
-    names.emplace_back(static_cast<const YR_RULE*>(data)->identifier);
+    const auto* rule = static_cast<const YR_RULE*>(data);
+    const auto at = first_match(context, rule);
+    names.push_back(rule->identifier + (at ? " " + std::to_string(*at) : ""));
     return names.size() < most_rules_named ? CALLBACK_CONTINUE : CALLBACK_ABORT;
 }
 
@@ -179,7 +197,13 @@ Result<YaraAnswer> parse_yara_answer(Bytes packet) {
     else if (!out.scanned) out.problem = escape_path(text);
     for (size_t at = 0; out.scanned && at < text.size();) {
         const size_t end = std::min(text.find('\n', at), text.size());
-        out.rules.push_back(escape_path(text.substr(at, end - at)));
+        const std::string line = text.substr(at, end - at);
+        const size_t blank = std::min(line.find(' '), line.size());
+        uint64_t offset = 0;
+        const auto [rest, error] = std::from_chars(line.data() + std::min(blank + 1, line.size()), line.data() + line.size(), offset);
+        const bool told = error == std::errc{} && rest == line.data() + line.size();
+        out.rules.push_back(escape_path(line.substr(0, blank)));
+        out.offsets.push_back(told ? std::optional(offset) : std::nullopt);
         at = end + 1;
     }
     return out;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ struct YaraAnswer {
     std::string problem;             ///< when not scanned
     bool timed_out = false;
     std::vector<std::string> rules;  ///< names of the rules that matched
+    std::vector<std::optional<uint64_t>> offsets;   ///< for each of them, where its first string lies in the content
 };
 
 /// One packet: the content beside it. Answered by one packet, see `parse_yara_answer`.

@@ -4,6 +4,9 @@
 
 #include <signal.h>
 
+#include <map>
+#include <optional>
+
 namespace bailiff::test {
 namespace {
 
@@ -114,10 +117,17 @@ TEST(ScanFailures, YaraFindsAndItsBadRulesAreErrors) {
     EXPECT_EQ(run.found(), Set{"disk /web/shell.php"});
     ASSERT_EQ(run.verdict.hits.size(), 2U) << "two rules, two hits";
     EXPECT_EQ(run.verdict.hits[0].engine, "yara");
+    std::map<std::string, std::optional<uint64_t>> offsets;
+    for (const auto& hit : run.verdict.hits) offsets[hit.signature] = hit.offset;
+    EXPECT_EQ(offsets["eval_post"], 6U) << "where the first string of the rule lies";
+    EXPECT_EQ(offsets["php"], 0U);
     EXPECT_EQ(run.verdict.engines.at(0).version.size(), 7U + 64);
     const auto both = scan_image(with_clamd({"--yara", rules, image}));
     EXPECT_EQ(both.verdict.engines.size(), 2U);
     EXPECT_EQ(both.verdict.hits.size(), 2U);
+    std::ofstream(rules + "/b.yara") << "rule small { condition: filesize < 20 }\n";
+    const auto stringless = scan_image({"--yara", rules, image});
+    for (const auto& hit : stringless.verdict.hits) EXPECT_EQ(hit.offset.has_value(), hit.signature == "eval_post") << hit.signature;
     std::ofstream(rules + "/c.yar") << "rule broken {\n  condition: nonsense\n}\n";
     const auto broken = scan_image({"--yara", rules, image});
     EXPECT_EQ(broken.exit, 2);

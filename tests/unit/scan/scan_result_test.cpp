@@ -19,6 +19,7 @@ Verdict example() {
     v.skipped = {{"/big.tar", "gpt2", SkipReason::size, "larger than 100", 101}, {"", "gpt3", SkipReason::unsupported, "xfs", 0}};
     v.skipped_total = 2;
     v.hits = {{"/a\\xff", "gpt2", "Test.Eicar", "clamav", std::string(64, 'a'), 68}};
+    v.hits[0].offset = 12;
     v.hits_total = 1;
     v.suspicious = {{"/etc/cron.d/\\x0a", "gpt2", SuspicionRule::cron_download, "pipes a download into sh", std::string(64, 'b'), 40}};
     v.suspicious_total = 1;
