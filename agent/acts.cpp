@@ -62,10 +62,21 @@ Result<Json> freeze(const World& world, const Operation& op, const Observation& 
     return Json{{"set", to_json(*set)}};
 }
 
-Result<Json> scan(const World& world, const Observation& seen, const std::function<void(int)>& percent) {
+/// The verdict stands also when its report cannot be kept: a scan takes hours, and a full state folder says so by itself.
+Result<Json> scan(const World& world, const HostId& host, const Operation& op, const Observation& seen, Instant now,
+                  const std::function<void(int)>& percent) {
     auto outcome = world.scanner.scan(scan_targets(seen), percent);
     if (!outcome) return fail(outcome.error());
-    return Json{{"of_overlays", !seen.overlays.empty()}, {"outcome", to_json(*outcome)}};
+    ScanReport report{host, op.vm(), op.case_id(), op.id(), op.order() != nullptr, now, now, outcome->verdict, outcome->skipped_sha256};
+    for (const auto& [target, text] : outcome->reports) {
+        auto verdict = parse_json(text, JsonLimits{size_t{64} << 20, 16});
+        report.disks[target] = verdict ? std::move(*verdict) : Json::object();
+    }
+    const auto kept = world.reports.keep(std::move(report));
+    if (kept) outcome->report_sha256 = *kept;
+    Json out{{"of_overlays", !seen.overlays.empty()}, {"outcome", to_json(*outcome)}};
+    if (!kept) out["no_report"] = kept.error().text;
+    return out;
 }
 
 Result<Json> clean(const World& world, const Operation& op, const Observation& seen) {
@@ -156,7 +167,7 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
         case Act::revoke: return nothing_more(world.guard.revoke(vm));
         case Act::start_quarantined: return nothing_more(world.hypervisor.start_quarantined(vm, quarantine_boot(op, seen)));
         case Act::scan:
-        case Act::rescan: return scan(world, seen, percent);
+        case Act::rescan: return scan(world, op.order() ? op.order()->host : op.job()->host, op, seen, now, percent);
         case Act::check_health: {
             const auto sign = world.hypervisor.sign_of_health(vm, op.order()->health);
             if (!sign) return fail(sign.error());

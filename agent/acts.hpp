@@ -18,6 +18,7 @@ struct World {
     EvidenceStore& evidence;
     Scanner& scanner;
     Scratch& scratch;
+    ScanReports& reports;
     SweepScanner* sweeper = nullptr;   ///< none: this host sweeps nothing
 };
 

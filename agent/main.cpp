@@ -4,6 +4,7 @@
 #include "agent/evidence/file_evidence.hpp"
 #include "agent/evidence/host_key.hpp"
 #include "agent/evidence/qemu_overlays.hpp"
+#include "agent/evidence/scan_reports.hpp"
 #include "agent/evidence/scan_scratch.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/guard/file_guard.hpp"
@@ -212,7 +213,8 @@ std::unique_ptr<SystemClock> clock_of(const Options& o) {
 struct Adapters {
     Adapters(const Options& o, const Clock& clock)
         : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
-          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}), sweeper(hypervisor, scanner, scratch, o.sweep_running) {}
+          scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}),
+          reports(o.state + "/scans", host_key(o), clock), sweeper(hypervisor, scanner, scratch, o.sweep_running) {}
 
     static LibvirtOptions libvirt_options(const Options& o) {
         LibvirtOptions libvirt;
@@ -254,7 +256,7 @@ struct Adapters {
         programs.live_mib_per_s = o.live_scan_mib_per_s;
         return programs;
     }
-    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner, scratch, &sweeper}; }
+    World world(Guard& guard) { return {hypervisor, guard, overlays, evidence, scanner, scratch, reports, &sweeper}; }
 
     LibvirtHypervisor hypervisor;
     NvramOf nvram_of = [this](const VmId& vm) { return hypervisor.nvram_path(vm); };
@@ -262,6 +264,7 @@ struct Adapters {
     FileEvidence evidence;
     ProcessScanner scanner;
     FolderScratch scratch;
+    FileScanReports reports;
     DiskSweep sweeper;
 };
 
@@ -351,7 +354,9 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
         deaths.note(std::move(death));
         wakers.wake();
     });
-    Runner runner(adapters.world(guard), journal, socket, executor, *clock, random, runner_settings(o));
+    RunnerSettings settings = runner_settings(o);
+    settings.host_key = Adapters::host_key(o).public_pem();
+    Runner runner(adapters.world(guard), journal, socket, executor, *clock, random, std::move(settings));
     runner.on_wake = [&] { wakers.wake(); };
     runner.on_log = log;
     socket.on_connected = [&] {

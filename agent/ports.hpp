@@ -10,6 +10,7 @@
 #include <bailiff/id.hpp>
 #include <bailiff/message.hpp>
 #include <bailiff/result.hpp>
+#include <bailiff/scan_report.hpp>
 #include <bailiff/time.hpp>
 #include <bailiff/vm.hpp>
 
@@ -227,6 +228,20 @@ class SweepScanner {
     virtual Result<SweptDisks> scan_vm(const VmId& vm, const std::function<bool()>& go_on) = 0;
     /// Ends what a scan of an agent that was killed left on the VM; success when there is nothing.
     virtual Result<void> end_leftover(const VmId& vm) = 0;
+};
+
+/// The signed reports of scans, kept on this host.
+class ScanReports {
+  public:
+    virtual ~ScanReports() = default;
+    /// Sets `ended` to now, signs and keeps it durably; an earlier one of the same job is replaced. Returns the SHA-256 of
+    /// the whole report's payload. Errors: unavailable.
+    virtual Result<std::string> keep(ScanReport report) = 0;
+    /// The envelope that travels to the controller: the whole report, or its short form when that is too large. "" when there
+    /// is none (any more).
+    virtual std::string travelling(const std::string& job) = 0;
+    /// Deletes those of scans that began before `before`, save for VMs of which `needed` says so; returns how many.
+    virtual int64_t expire(Instant before, const std::function<bool(const VmId&)>& needed) = 0;
 };
 
 /// The agent's memory. Losing it is an outage (exception): nothing harmful starts without it.

@@ -5,6 +5,7 @@
 #include "agent/process/process.hpp"
 #include "agent/scan/scan_result.hpp"
 
+#include <bailiff/dsse.hpp>
 #include <bailiff/json.hpp>
 #include <bailiff/system_clock.hpp>
 
@@ -64,6 +65,23 @@ Instant newest_signatures(const Verdict& disk) {
     return out;
 }
 
+/// What a person accepts of an incomplete scan is exactly this: which things on which disk were not looked at, and why.
+/// Lines of JSON, since paths hold any byte; sorted, since two scans meet the same things in any order. Nothing when a list
+/// was cut short, or not everything was read anew: then nobody knows all of them.
+std::string digest_of_skipped(const std::map<std::string, Verdict>& disks) {
+    std::vector<std::string> lines;
+    for (const auto& [target, disk] : disks) {
+        if (disk.skipped.size() != disk.skipped_total || disk.read != ScanScope::full) return "";
+        for (const auto& item : disk.skipped) lines.push_back(dump_json(Json::array({target, item.volume, item.path, name(item.reason)})));
+        for (const auto& volume : disk.volumes)
+            if (volume.state == VolumeState::unreadable) lines.push_back(dump_json(Json::array({target, volume.name, "", "volume: " + volume.reason})));
+    }
+    std::sort(lines.begin(), lines.end());
+    std::string all;
+    for (const auto& line : lines) all += line + "\n";
+    return sha256_hex(all);
+}
+
 /// Infected if any is, else incomplete if any is, else clean. What is passed over as unchanged is good enough to watch a disk by;
 /// a VM is given back only when everything was read: such a verdict counts as incomplete.
 void add(ScanOutcome& total, const Verdict& disk) {
@@ -106,6 +124,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
     if (disks.empty()) return fail(Errc::invalid, "the VM has no disk that could be scanned");
     ScanOutcome out;
     out.verdict = ScanVerdict::clean;
+    std::map<std::string, Verdict> verdicts;
     for (size_t i = 0; i < disks.size(); ++i) {
         const ScanTarget& disk = disks[i];
         // A host is there for its VMs: a scan takes what they leave.
@@ -149,11 +168,13 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
                            (ended->exit_code == exit_infected) == (verdict->verdict == ScanVerdict::infected);
         if (!agree) return broken("its exit status and its verdict contradict each other");
         add(out, *verdict);
+        verdicts.emplace(disk.target, *verdict);
         const Instant signatures = newest_signatures(*verdict);
         out.signatures_at = i == 0 ? signatures : std::min(out.signatures_at, signatures);
         out.reports[disk.target] = last_line(ended->out);
         percent(int(100 * (i + 1) / disks.size()));
     }
+    out.skipped_sha256 = digest_of_skipped(verdicts);
     return out;
 }
 

@@ -126,7 +126,7 @@ void Runner::connected() {
     welcomed_ = takes_discoveries_ = false;
     sent_discoveries_.clear();
     sent_inventory_.clear();
-    Hello hello{settings_.host, settings_.version, 0, 0, settings_.boot_id};
+    Hello hello{settings_.host, settings_.version, 0, 0, settings_.boot_id, settings_.host_key};
     HostFacts facts;
     ledger_.describe(facts);
     hello.epoch = facts.epoch;
@@ -348,6 +348,15 @@ void Runner::send(std::string id, Message message) {
     link_.send(Frame{MessageId(std::move(id)), std::move(message)});
 }
 
+/// The report lies beside the journal, not in it. One that is gone by now (too old) leaves the answer as it is.
+void Runner::attach_report(const std::string& id, Message& answer) {
+    const auto attach = [&](auto& to) {
+        if (!to.scan_report_sha256.empty()) to.scan_report = world_.reports.travelling(id);
+    };
+    if (auto* order = std::get_if<OrderAnswer>(&answer)) attach(*order);
+    if (auto* job = std::get_if<JobAnswer>(&answer)) attach(*job);
+}
+
 void Runner::send_answer(const std::string& id) {
     const auto* known = ledger_.find(id);
     if (!known) return;
@@ -358,6 +367,7 @@ void Runner::send_answer(const std::string& id) {
         Message answer = codec::read_message(known->is_job ? "job_answer" : "order_answer", read, mistakes);
         // Save for the passwords of consoles, which the journal does not hold: a restart loses them, and a further order
         // gives new ones.
+        attach_report(id, answer);
         if (auto* order = std::get_if<OrderAnswer>(&answer))
             if (const auto consoles = consoles_.find(id); consoles != consoles_.end()) order->consoles = consoles->second;
         return send("answer-" + id, std::move(answer));

@@ -36,6 +36,7 @@ struct RunnerSettings {
     HostId host;
     std::string version = BAILIFF_VERSION;
     std::string boot_id;
+    std::string host_key;                ///< PEM of the public half of the key that signs evidence and reports
     TrustedKeys keys;
     std::set<std::string> exempt;        ///< UUIDs and names that are never touched
     int64_t budget_per_hour = 10;
@@ -164,6 +165,7 @@ class Runner {
     void acknowledge(const Ack& ack);
     void send(std::string id, Message message);
     void send_answer(const std::string& id);
+    void attach_report(const std::string& id, Message& answer);
     void send_inventory_if_changed(bool anyway);
     void heartbeat();
     void prove_gate();

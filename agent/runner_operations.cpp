@@ -16,7 +16,7 @@ void Runner::open(const std::string& id, int64_t proof_from) {
     assert(known && !known->ended);
     Live live;
     if (known->is_job) live.operation.demand = *parse_job(known->payload);
-    else live.operation.demand = *parse_order(known->payload);
+    else live.operation.demand = *parse_journaled_order(known->payload);
     for (const auto& entry : known->entries) apply(live.operation, entry, clock_.monotonic());
     live.checked = live.operation.begun;
     live.proof_from = proof_from ? proof_from : proofs_ + 1;
@@ -263,6 +263,8 @@ void Runner::acted(const std::string& id, const Do& step, const Result<Json>& re
         return see_sign(live.operation, {done.at("shows").get<bool>(), done.at("text").get<std::string>(), done.at("run").get<int64_t>()},
                         clock_.monotonic());
     note(id, "done", done);
+    if (done.contains("no_report"))
+        log(LogLine::Level::error, "event=no_report id=" + id + " text=\"the signed report of the scan is not kept: " + done.at("no_report").get<std::string>() + "\"");
     log(LogLine::Level::info, "event=done id=" + id + " act=\"" + key_of(step) + "\" ms=" + std::to_string(took.count()));
 }
 
@@ -326,6 +328,7 @@ OrderAnswer order_answer(const Operation& op, const Observation& last, const std
         answer.manifest_sha256 = last.own_set->manifest_sha256;
     }
     answer.was_running = last.lock && last.lock->was_running;
+    if (op.rescanned) answer.scan_report_sha256 = op.rescanned->report_sha256;
     return answer;
 }
 
@@ -355,6 +358,7 @@ JobAnswer job_answer(const Operation& op, const Observation& last, const End& en
         answer.signatures_at = op.scanned->signatures_at;
         answer.suspicious = op.scanned->suspicious;
         answer.suspicions = presentable(op.scanned->suspicions);
+        answer.scan_report_sha256 = op.scanned->report_sha256;
     }
     if (op.cleaned) {
         answer.files = int64_t(op.cleaned->size());

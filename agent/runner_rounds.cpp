@@ -423,6 +423,7 @@ void Runner::expire_evidence() {
                 const auto overlays = world_.overlays.find(set.vm, set.case_id);
                 if (overlays && overlays->empty()) out.push_back(std::move(set));
             }
+            world_.reports.expire(before, [&](const VmId& vm) { return busy.contains(vm) || world_.guard.find(vm); });
             return out;
         });
         return [this, due = std::move(due)] {

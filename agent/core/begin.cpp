@@ -37,6 +37,20 @@ Why check_signatures(const Order& order, const ScanFact& scan, Instant now) {
     return std::nullopt;
 }
 
+/// Two people accepted the incomplete scan that the order names. It must be the very last one that this host made of what
+/// would be put back, so that nothing else is accepted along with it.
+Why check_accepted(const Order& order, const Observation& seen, Instant now) {
+    const auto& scan = seen.history.last_scan;
+    const std::string named = "the order puts the VM back on the word of scan " + order.accepted_scan.text() + ", ";
+    if (!scan || scan->position < seen.history.last_write)
+        return refuse(Refusal::not_verified_clean, named + "but the disks were written since their last scan; scan them again");
+    if (scan->job != order.accepted_scan)
+        return refuse(Refusal::not_verified_clean, named + "but the last scan here is " + scan->job.text() + "; look at that one");
+    if (scan->outcome.verdict != ScanVerdict::incomplete || !scan->outcome.hits.empty())
+        return refuse(Refusal::not_verified_clean, named + "but that scan says '" + std::string(name(scan->outcome.verdict)) + "', and only an incomplete one is accepted");
+    return check_signatures(order, *scan, now);
+}
+
 /// The rule that lets a VM come back: a complete clean verdict on exactly what would be put back.
 Why check_clean(const Order& order, const Observation& seen, Instant now) {
     const auto& scan = seen.history.last_scan;
@@ -50,18 +64,21 @@ Why check_clean(const Order& order, const Observation& seen, Instant now) {
             return refuse(Refusal::not_verified_clean, "the quarantine run still writes; order 'off', then scan again");
         if (!scan || !scan->of_overlays || scan->position < seen.history.last_write)
             return refuse(Refusal::not_verified_clean, "the overlays were not scanned since the last write to them; scan them");
-        if (scan->outcome.verdict != ScanVerdict::clean)
+        if (order.accepted_scan.empty() && scan->outcome.verdict != ScanVerdict::clean)
             return refuse(Refusal::not_verified_clean, "the last scan of the overlays says '" +
                                                            std::string(name(scan->outcome.verdict)) + "'; only 'clean' is put back");
         // Memory that was saved beside the disks as they were would be resumed over disks that it does not know.
         if (seen.vm.managed_save)
             return refuse(Refusal::unsupported, "the VM has saved memory, which does not fit cleaned disks; remove it (virsh managedsave-remove) or revert them");
         if (const auto mixed = mixed_disks(seen); !mixed.empty()) return refuse(Refusal::unexpected_state, mixed);
-        return check_signatures(order, *scan, now);
+        return order.accepted_scan.empty() ? check_signatures(order, *scan, now) : check_accepted(order, seen, now);
     }
+    if (!order.accepted_scan.empty()) return check_accepted(order, seen, now);
     // Without overlays nothing was changed. A policy that demands evidence demands a clean VM too.
     if (order.evidence == EvidenceRule::required && scan && scan->outcome.verdict == ScanVerdict::infected)
         return refuse(Refusal::not_verified_clean, "the last scan of the VM's disks says 'infected', and nothing was cleaned since");
+    if (order.evidence == EvidenceRule::required && scan && scan->outcome.verdict == ScanVerdict::incomplete)
+        return refuse(Refusal::not_verified_clean, "the last scan of the VM's disks is incomplete, and the order names no scan that two people accepted");
     if (order.evidence != EvidenceRule::required || order.signatures_seconds == 0) return std::nullopt;
     if (!scan || scan->outcome.verdict != ScanVerdict::clean)
         return refuse(Refusal::not_verified_clean, "the VM's disks were not found clean by a scan of this case, and the order asks for one with new signatures; scan them");

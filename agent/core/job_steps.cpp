@@ -119,7 +119,9 @@ Step job_step(const View& v) {
     }
     const Job& job = *v.op.job();
     if (job.kind == JobKind::scan && v.op.scanned)
-        return End{AnswerStatus::done, Refusal::none, "scanned: " + std::string(name(v.op.scanned->verdict))};
+        return End{AnswerStatus::done, Refusal::none,
+                   "scanned: " + std::string(name(v.op.scanned->verdict)) +
+                       (v.op.scanned->report_sha256.empty() ? "; its signed report could not be kept on the host, see the agent's log" : "")};
     if (job.kind == JobKind::clean && v.op.cleaned)
         return End{AnswerStatus::done, Refusal::none, std::to_string(v.op.cleaned->size()) + " files moved into the evidence set"};
     if (job.kind == JobKind::evidence) return evidence_step(v);

@@ -99,7 +99,7 @@ void Ledger::accept(const JournalEntry& entry, bool refused) {
         shared(*job);
         known.kind = job->kind;
     } else {
-        const auto order = parse_order(known.payload);
+        const auto order = parse_journaled_order(known.payload);
         if (!order) throw std::runtime_error("the journal holds an order that cannot be read; restore the state folder");
         shared(*order);
         known.desired = order->desired;

@@ -179,13 +179,22 @@ Step accept_overlays(const View& v) {
     return act(v, Act::drop, v.seen.overlays.front().target);
 }
 
+/// What two people accepted holds for exactly the things that were not scanned then: not one more, not another one.
+bool as_accepted(const View& v) {
+    const auto accepted = v.seen.history.scans.find(v.op.order()->accepted_scan.text());
+    if (v.op.order()->accepted_scan.empty() || accepted == v.seen.history.scans.end()) return false;
+    const auto& now = *v.op.rescanned;
+    return now.verdict == ScanVerdict::incomplete && now.hits.empty() && !now.skipped_sha256.empty() &&
+           now.skipped_sha256 == accepted->second.outcome.skipped_sha256;
+}
+
 Step running_step(const View& v) {
     if (v.vm().quarantine_running) return power_down(v);
     if (!v.seen.overlays.empty()) return accept_overlays(v);
     if (!v.seen.history.committed.empty() && v.seen.lock) {
         // The disks as they now are, before anybody can start them; also when another order has committed them.
         if (!v.op.rescanned) return act(v, Act::rescan);
-        if (v.op.rescanned->verdict != ScanVerdict::clean)
+        if (v.op.rescanned->verdict != ScanVerdict::clean && !as_accepted(v))
             return GiveUp{Refusal::not_verified_clean, "the scan of the disks after the commit says '" + std::string(name(v.op.rescanned->verdict)) +
                                                            "', so the VM stays locked; revert puts the disks back from the evidence set"};
         if (v.seen.evidence && v.times({Act::compare_definition, ""}) < (v.op.commit_begun ? 2 : 1)) return act(v, Act::compare_definition);

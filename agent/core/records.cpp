@@ -43,7 +43,8 @@ Json to_json(const std::vector<ScanSuspicion>& suspicions) {
 Json to_json(const ScanOutcome& o) {
     return {{"verdict", name(o.verdict)}, {"files", o.files}, {"bytes", o.bytes}, {"skipped", o.skipped},
             {"hits", to_json(o.hits)}, {"reports", o.reports}, {"signatures_at", format_rfc3339(o.signatures_at)},
-            {"suspicious", o.suspicious}, {"suspicions", to_json(o.suspicions)}};
+            {"suspicious", o.suspicious}, {"suspicions", to_json(o.suspicions)},
+            {"skipped_sha256", o.skipped_sha256}, {"report_sha256", o.report_sha256}};
 }
 
 ScanOutcome scan_outcome_of(const Json& json) {
@@ -61,6 +62,8 @@ ScanOutcome scan_outcome_of(const Json& json) {
     if (json.contains("suspicious")) out.suspicious = number(json, "suspicious");
     if (json.contains("suspicions"))
         for (const auto& s : json.at("suspicions")) out.suspicions.push_back({text(s, "path"), text(s, "rule"), text(s, "reason")});
+    out.skipped_sha256 = json.value("skipped_sha256", "");
+    out.report_sha256 = json.value("report_sha256", "");
     return out;
 }
 

@@ -199,6 +199,8 @@ struct ScanOutcome {
     int64_t suspicious = 0;                          ///< how many suspicions there are; they change no verdict
     std::vector<ScanSuspicion> suspicions{};         ///< the first `most_suspicions` of them
     std::vector<EngineSet> engines{};                ///< what matched, each once
+    std::string skipped_sha256{};                    ///< see ScanReport::skipped_sha256; "" also of a journal from before this field
+    std::string report_sha256{};                     ///< of the signed report's payload; "" when it could not be kept
 };
 
 /// One line of the journal: append-only, in order, durable when `append` returns.

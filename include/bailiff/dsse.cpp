@@ -126,37 +126,59 @@ std::string seal(const SignatureKey& key, std::string_view type, std::string_vie
                           {"signatures", Json::array({Json{{"keyid", key.key_id()}, {"sig", base64(key.sign(dsse_pae(type, payload)))}}})}});
 }
 
-tl::expected<Opened, EnvelopeFault> open_envelope(std::string_view text, const TrustedKeys& trusted) {
-    const auto json = read_json(text, JsonLimits{32 * 1024, 4});
+namespace {
+
+struct Envelope {
+    struct Signature { std::string key_id, bytes; };
+    Opened content;
+    std::vector<Signature> signatures;
+};
+
+tl::expected<Envelope, EnvelopeFault> read_envelope(std::string_view text, size_t largest) {
+    const auto json = read_json(text, JsonLimits{largest, 4});
     if (!json)
         return tl::unexpected(json.error().kind == JsonFault::Kind::too_large ? EnvelopeFault::too_large : EnvelopeFault::malformed);
     std::vector<Mistake> mistakes;
     JsonReader read(*json, mistakes);
-    Opened out;
-    out.type = read.text("payloadType", 200);
-    const auto payload = unbase64(read.text("payload", 32 * 1024));
-    struct Signature { std::string key_id, bytes; };
-    std::vector<Signature> signatures;
+    Envelope out;
+    out.content.type = read.text("payloadType", 200);
+    auto payload = unbase64(read.text("payload", largest));
     read.each("signatures", true, 8, [&](const Json& item, const std::string& at) {
         JsonReader one(item, mistakes, at);
         auto bytes = unbase64(one.text("sig", 200));
-        if (bytes) signatures.push_back({one.text("keyid", 64, false), std::move(*bytes)});
+        if (bytes) out.signatures.push_back({one.text("keyid", 64, false), std::move(*bytes)});
         else one.mistake("sig", "is no base64");
     });
     read.finish();
-    if (!mistakes.empty() || !payload || signatures.empty()) return tl::unexpected(EnvelopeFault::malformed);
-    const std::string signed_bytes = dsse_pae(out.type, *payload);
+    if (!mistakes.empty() || !payload || out.signatures.empty()) return tl::unexpected(EnvelopeFault::malformed);
+    out.content.payload = std::move(*payload);
+    out.content.key_id = out.signatures.front().key_id;
+    return out;
+}
+
+}  // namespace
+
+tl::expected<Opened, EnvelopeFault> open_envelope(std::string_view text, const TrustedKeys& trusted, size_t largest) {
+    auto envelope = read_envelope(text, largest);
+    if (!envelope) return tl::unexpected(envelope.error());
+    Opened& out = envelope->content;
+    const std::string signed_bytes = dsse_pae(out.type, out.payload);
     bool known = false;
-    for (const auto& signature : signatures) {
+    for (const auto& signature : envelope->signatures) {
         const auto key = trusted.find(signature.key_id);
         if (key == trusted.end()) continue;
         known = true;
         if (!key->second.verify(signed_bytes, signature.bytes)) continue;
-        out.payload = *payload;
         out.key_id = signature.key_id;
-        return out;
+        return std::move(out);
     }
     return tl::unexpected(known ? EnvelopeFault::bad_signature : EnvelopeFault::unknown_key);
+}
+
+tl::expected<Opened, EnvelopeFault> look_into_envelope(std::string_view text, size_t largest) {
+    auto envelope = read_envelope(text, largest);
+    if (!envelope) return tl::unexpected(envelope.error());
+    return std::move(envelope->content);
 }
 
 }  // namespace bailiff

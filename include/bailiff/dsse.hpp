@@ -64,7 +64,12 @@ enum class EnvelopeFault { too_large, malformed, unknown_key, bad_signature };
 
 std::string seal(const SignatureKey& key, std::string_view type, std::string_view payload);
 
+/// The largest envelope of an order, a job or a statement, in bytes.
+inline constexpr size_t usual_envelope = 32 * 1024;
+
 /// Opens an envelope when at least one signature by a trusted key fits. The key id only selects which key to try.
-tl::expected<Opened, EnvelopeFault> open_envelope(std::string_view text, const TrustedKeys& trusted);
+tl::expected<Opened, EnvelopeFault> open_envelope(std::string_view text, const TrustedKeys& trusted, size_t largest = usual_envelope);
+/// What an envelope holds, with NO signature looked at: to show what nobody here can vouch for. `key_id` is its first one.
+tl::expected<Opened, EnvelopeFault> look_into_envelope(std::string_view text, size_t largest = usual_envelope);
 
 }  // namespace bailiff

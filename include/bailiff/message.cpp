@@ -2,6 +2,8 @@
 // See message.hpp: the frames' bodies as JSON, and back.
 #include <bailiff/message.hpp>
 
+#include <bailiff/scan_report.hpp>
+
 namespace bailiff {
 
 namespace codec {
@@ -24,7 +26,8 @@ Json json_of(const VmRecord& r) {
             {"disks", list_of(r.disks)}, {"nics", list_of(r.nics)}};
 }
 Json json_of(const Hello& m) {
-    return {{"host", m.host.text()}, {"version", m.version}, {"epoch", m.epoch}, {"seq", m.seq}, {"boot_id", m.boot_id}};
+    return {{"host", m.host.text()}, {"version", m.version}, {"epoch", m.epoch}, {"seq", m.seq}, {"boot_id", m.boot_id},
+            {"host_key", m.host_key}};
 }
 Json json_of(const Welcome& m) { return {{"epoch", m.epoch}, {"now", format_rfc3339(m.now)}, {"takes", m.takes}}; }
 Json json_of(const Heartbeat& m) {
@@ -43,14 +46,16 @@ Json json_of(const OrderAnswer& m) {
     return {{"order_id", m.order_id.text()}, {"status", name(m.status)}, {"refusal", name(m.refusal)}, {"text", m.text},
             {"state", name(m.state)}, {"power", name(m.power)}, {"at", format_rfc3339(m.at)}, {"steps", list_of(m.steps)},
             {"consoles", list_of(m.consoles)}, {"plan", m.plan}, {"evidence", m.evidence.text()},
-            {"manifest_sha256", m.manifest_sha256}, {"was_running", m.was_running}};
+            {"manifest_sha256", m.manifest_sha256}, {"was_running", m.was_running},
+            {"scan_report", m.scan_report}, {"scan_report_sha256", m.scan_report_sha256}};
 }
 Json json_of(const JobAnswer& m) {
     return {{"job_id", m.job_id.text()}, {"kind", name(m.kind)}, {"status", name(m.status)}, {"refusal", name(m.refusal)},
             {"text", m.text}, {"at", format_rfc3339(m.at)}, {"percent", m.percent}, {"evidence", m.evidence.text()},
             {"manifest_sha256", m.manifest_sha256}, {"verdict", name(m.verdict)}, {"files", m.files}, {"bytes", m.bytes},
             {"skipped", m.skipped}, {"hits", list_of(m.hits)}, {"steps", list_of(m.steps)},
-            {"signatures_at", format_rfc3339(m.signatures_at)}, {"suspicious", m.suspicious}, {"suspicions", list_of(m.suspicions)}};
+            {"signatures_at", format_rfc3339(m.signatures_at)}, {"suspicious", m.suspicious}, {"suspicions", list_of(m.suspicions)},
+            {"scan_report", m.scan_report}, {"scan_report_sha256", m.scan_report_sha256}};
 }
 Json json_of(const EngineSet& e) {
     return {{"engine", e.engine}, {"version", e.version}, {"set", e.set}, {"signatures_at", format_rfc3339(e.signatures_at)}};
@@ -129,7 +134,7 @@ Discovery read_discovery(JsonReader& r, std::vector<Mistake>& mistakes) {
 Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>& mistakes) {
     if (type == "hello")
         return Hello{HostId(r.text("host", 64)), r.text("version", 64), r.integer("epoch", 0, any), r.integer("seq", 0, any),
-                     r.optional_text("boot_id", 64)};
+                     r.optional_text("boot_id", 64), r.optional_text("host_key", 1024)};
     if (type == "welcome") return Welcome{r.integer("epoch", 0, any), r.instant("now"), r.texts("takes", false, 64)};
     if (type == "heartbeat")
         return Heartbeat{r.instant("now"), r.boolean("gate_up"), r.integer("locks", 0, any), r.integer("open_operations", 0, any),
@@ -157,6 +162,8 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.evidence = EvidenceId(r.optional_text("evidence", 128));
         m.manifest_sha256 = r.optional_text("manifest_sha256", 64);
         m.was_running = r.boolean("was_running", false);
+        m.scan_report = r.optional_text("scan_report", largest_scan_report);
+        m.scan_report_sha256 = r.optional_text("scan_report_sha256", 64);
         return m;
     }
     if (type == "job_answer") {
@@ -179,6 +186,8 @@ Message read_message(std::string_view type, JsonReader& r, std::vector<Mistake>&
         m.signatures_at = r.instant("signatures_at", false);
         m.suspicious = r.integer("suspicious", 0, any, false);
         m.suspicions = read_list<ScanSuspicion>(r, "suspicions", 100, mistakes, [](JsonReader& one, ScanSuspicion& s) { read(one, s); });
+        m.scan_report = r.optional_text("scan_report", largest_scan_report);
+        m.scan_report_sha256 = r.optional_text("scan_report_sha256", 64);
         return m;
     }
     if (type == discovery_type) return read_discovery(r, mistakes);

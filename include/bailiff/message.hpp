@@ -57,6 +57,7 @@ struct Hello {
     int64_t epoch = 0;         ///< highest seen
     int64_t seq = 0;           ///< highest seen in that epoch
     std::string boot_id;
+    std::string host_key{};    ///< PEM of the public key that the host signs evidence and scan reports with
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -139,6 +140,8 @@ struct OrderAnswer {
     EvidenceId evidence{};             ///< evidence first: the set that this order froze
     std::string manifest_sha256{};     ///< of that set's manifest
     bool was_running = false;          ///< off: a release by this host would start it
+    std::string scan_report{};         ///< running: of the scan after a commit, as in JobAnswer
+    std::string scan_report_sha256{};
     friend bool operator==(const OrderAnswer&, const OrderAnswer&) = default;
 };
 
@@ -175,6 +178,8 @@ struct JobAnswer {
     Instant signatures_at{};                           ///< scan: when the engine's signatures were made; 0 = it does not say
     int64_t suspicious = 0;                            ///< scan: how many suspicions there are
     std::vector<ScanSuspicion> suspicions{};           ///< scan: the first 20 of them
+    std::string scan_report{};                         ///< scan: the signed report, at most `largest_scan_report`; see scan_report.hpp
+    std::string scan_report_sha256{};                  ///< scan: of the whole report's payload
     friend bool operator==(const JobAnswer&, const JobAnswer&) = default;
 };
 

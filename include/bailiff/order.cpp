@@ -77,7 +77,7 @@ Json to_json(const Order& o) {
                 {"reason", o.reason}, {"closed_ports", o.limit.closed_ports}, {"rate_kbit", o.limit.rate_kbit},
                 {"gate", name(o.gate)}, {"memory", o.memory}, {"health", name(o.health)},
                 {"health_seconds", o.health_seconds}, {"signatures_seconds", o.signatures_seconds},
-                {"was_running", o.was_running}};
+                {"was_running", o.was_running}, {"accepted_scan", o.accepted_scan.text()}};
 }
 
 Json to_json(const Job& j) {
@@ -91,7 +91,7 @@ tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     static constexpr std::array fields{"order_id", "epoch", "host", "seq", "vm_uuid", "vm_generation", "case",
                                        "desired", "evidence", "expect", "policy", "issued_at", "not_after", "reason",
                                        "closed_ports", "rate_kbit", "gate", "memory", "health", "health_seconds", "signatures_seconds",
-                                       "was_running"};
+                                       "was_running", "accepted_scan"};
     const auto json = read_exactly(text, fields);
     if (!json) return tl::unexpected(json.error());
     std::vector<Mistake> mistakes;
@@ -119,9 +119,19 @@ tl::expected<Order, RefusedPayload> parse_order(std::string_view text) {
     if (out.evidence == EvidenceRule::first && (out.desired == VmState::running || out.desired == VmState::quarantined))
         read.mistake("evidence", "'first' goes with a state that cuts or ends a running VM");
     if (out.was_running && out.desired != VmState::off) read.mistake("was_running", "goes with 'off' only");
+    out.accepted_scan = JobId(read.text("accepted_scan", 32, false));
+    if (!out.accepted_scan.empty() && (!is_hex(out.accepted_scan.text(), 32) || out.desired != VmState::running))
+        read.mistake("accepted_scan", "must be 32 hex digits in an order for 'running', and empty in any other");
     if ((out.health == Health::unchecked) != (out.health_seconds == 0)) read.mistake("health_seconds", "must be given with a health check, and only then");
     if (!mistakes.empty()) return tl::unexpected(RefusedPayload{Refusal::bad_field, describe(mistakes)});
     return out;
+}
+
+tl::expected<Order, RefusedPayload> parse_journaled_order(std::string_view text) {
+    auto json = read_json(text, order_limits);
+    if (!json || !json->is_object() || json->contains("accepted_scan")) return parse_order(text);
+    (*json)["accepted_scan"] = "";
+    return parse_order(dump_json(*json));
 }
 
 tl::expected<Job, RefusedPayload> parse_job(std::string_view text) {

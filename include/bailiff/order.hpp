@@ -201,6 +201,7 @@ struct Order {
     int64_t health_seconds = 0;
     int64_t signatures_seconds = 0;         ///< running: how old the clean scan's signatures may be; 0 = any age
     bool was_running = false;               ///< off: the VM ran when its case first switched it off, maybe on another host; what a release restores
+    JobId accepted_scan{};                  ///< running: the incomplete scan that two people accepted in place of a clean one; empty otherwise
     friend bool operator==(const Order&, const Order&) = default;
 };
 
@@ -233,6 +234,8 @@ Json to_json(const Job& j);
 
 /// Every field present, known, typed and in range; anything else is refused with its own code.
 tl::expected<Order, RefusedPayload> parse_order(std::string_view text);
+/// An order that this host accepted and journaled, maybe under an earlier version: a field that came later has its nothing.
+tl::expected<Order, RefusedPayload> parse_journaled_order(std::string_view text);
 tl::expected<Job, RefusedPayload> parse_job(std::string_view text);
 
 }  // namespace bailiff

@@ -4,6 +4,7 @@
 
 #include "agent/evidence/file_evidence.hpp"
 #include "agent/evidence/qemu_overlays.hpp"
+#include "agent/evidence/scan_reports.hpp"
 #include "agent/evidence/scan_scratch.hpp"
 #include "agent/files/durable_file.hpp"
 #include "agent/journal/memory_journal.hpp"
@@ -73,6 +74,7 @@ class KindsFixture : public HostFixture, public agent::Link {
         std::ofstream(programs.keep_key) << agent::UnsealingKey::make().public_half().public_pem();
         scanner_ = std::make_unique<agent::ProcessScanner>(programs);
         scratch_ = std::make_unique<agent::FolderScratch>(folder_ + "/live-scan", agent::ScratchBounds{});
+        reports_ = std::make_unique<agent::FileScanReports>(folder_ + "/scans", SignatureKey::from_seed(std::string(32, 'h')), clock_);
         agent::RunnerSettings settings;
         settings.host = HostId("h1");
         settings.keys = {{key_.key_id(), key_}};
@@ -83,7 +85,7 @@ class KindsFixture : public HostFixture, public agent::Link {
         settings.inventory = inventory;
         settings.repair_gate = [this] { (void)agent::repair_gate(gate_options()); };
         adjust(settings);
-        runner_ = std::make_unique<agent::Runner>(agent::World{*hypervisor_, *guard_, *overlays_, *evidence_, *scanner_, *scratch_}, journal_, *this, executor_,
+        runner_ = std::make_unique<agent::Runner>(agent::World{*hypervisor_, *guard_, *overlays_, *evidence_, *scanner_, *scratch_, *reports_}, journal_, *this, executor_,
                                                   clock_, random_, settings);
         runner_->on_log = [this](const agent::LogLine& line) { log_ += line.text + "\n"; };
         ASSERT_TRUE(gate_up());
@@ -261,6 +263,7 @@ class KindsFixture : public HostFixture, public agent::Link {
     std::unique_ptr<agent::FileEvidence> evidence_;
     std::unique_ptr<agent::ProcessScanner> scanner_;
     std::unique_ptr<agent::FolderScratch> scratch_;
+    std::unique_ptr<agent::FileScanReports> reports_;
     std::unique_ptr<agent::Runner> runner_;
     std::vector<KindVm> vms_;
 

@@ -101,7 +101,8 @@ inline Json other_value(const Json& value) {
 }
 /// Fields that may be empty or zero in the table's good documents.
 inline bool may_be_nothing(const std::string& field) {
-    return field == "scan_job" || field == "closed_ports" || field == "rate_kbit" || field == "health_seconds" || field == "signatures_seconds";
+    return field == "scan_job" || field == "closed_ports" || field == "rate_kbit" || field == "health_seconds" || field == "signatures_seconds" ||
+           field == "accepted_scan";
 }
 
 inline void every_field(TableMaker& t) {
@@ -249,6 +250,14 @@ inline std::vector<OrderRow> order_table() {
                   running["desired"] = "running";
                   running["evidence"] = "not_required";
                   running["was_running"] = true;
+                  return running;
+              }()),
+              Refusal::bad_field);
+    t.with("accepted_scan", "for another state", id_number(9), Refusal::bad_field);
+    t.payload("accepted_scan no id", dump_json([&] {
+                  Json running = t.good;
+                  running["desired"] = "running";
+                  running["accepted_scan"] = "x";
                   return running;
               }()),
               Refusal::bad_field);

@@ -328,6 +328,29 @@ TEST_F(ScannerTest, one_incomplete_disk_makes_the_vm_incomplete_and_one_infected
     EXPECT_EQ(out->hits.size(), 2u);
 }
 
+TEST_F(ScannerTest, what_was_not_scanned_has_one_digest_in_whatever_order_it_was_met) {
+    const auto digest_of = [&](std::vector<SkippedItem> skipped, uint64_t total) {
+        auto v = verdict(ScanVerdict::incomplete);
+        v.skipped = std::move(skipped);
+        v.skipped_total = total;
+        return ProcessScanner(programs(program("scan", verdict_json(v) + "\n", 3))).scan(disks, [](int) {})->skipped_sha256;
+    };
+    const SkippedItem big{"/big", "gpt1", SkipReason::size, "over 100 MiB", 5}, locked{"/locked", "gpt1", SkipReason::encrypted, "", 9};
+    const auto both = digest_of({big, locked}, 2);
+    EXPECT_EQ(both.size(), 64u);
+    EXPECT_EQ(digest_of({locked, big}, 2), both);
+    EXPECT_NE(digest_of({big}, 1), both);
+    auto reworded = big, elsewhere = big, otherwise = big;
+    reworded.detail = "over 200 MiB";
+    EXPECT_EQ(digest_of({reworded, locked}, 2), both) << "a sentence for people says nothing new";
+    elsewhere.volume = "gpt2";
+    EXPECT_NE(digest_of({elsewhere, locked}, 2), both);
+    otherwise.reason = SkipReason::error;
+    EXPECT_NE(digest_of({otherwise, locked}, 2), both);
+    std::vector<SkippedItem> many(most_listed, big);
+    EXPECT_EQ(digest_of(many, most_listed + 1), "") << "what is not listed cannot be compared";
+}
+
 TEST_F(ScannerTest, the_oldest_signatures_of_any_disk_count_and_an_undated_disk_makes_them_undated) {
     const Instant young(Seconds(1795507200)), old(Seconds(1795000000));
     /// A scanner that answers for /images/system with one date and for the other disk with another; 0 = none.
