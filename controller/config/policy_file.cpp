@@ -75,6 +75,7 @@ void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes)
     if (auto restore = root.object("restore")) {
         policy.restore_when = restore->word("when", policy.restore_when);
         policy.restore_by = restore->word("by", policy.restore_by);
+        policy.incomplete = restore->word("incomplete", policy.incomplete, false);
         policy.health = restore->word("health", policy.health, false);
         policy.health_within = restore->duration("health_within", false);
         policy.signatures_within = restore->duration("signatures_within", false);
@@ -168,7 +169,8 @@ std::string policy_json(const Policy& policy) {
     }
     Json needs = Json::array();
     for (const auto need : policy.needs) needs.push_back(name(need));
-    Json restore{{"when", name(policy.restore_when)}, {"by", name(policy.restore_by)}, {"health", name(policy.health)}};
+    Json restore{{"when", name(policy.restore_when)}, {"by", name(policy.restore_by)}, {"incomplete", name(policy.incomplete)},
+                 {"health", name(policy.health)}};
     if (policy.health != Health::unchecked) restore["health_within"] = format_duration(policy.health_within);
     if (policy.signatures_within > Seconds(0)) restore["signatures_within"] = format_duration(policy.signatures_within);
     Json weight = Json::object();

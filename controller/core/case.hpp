@@ -43,6 +43,13 @@ struct Call {
     friend bool operator==(const Call&, const Call&) = default;
 };
 
+/// One person who accepted an incomplete scan.
+struct Acceptance {
+    Instant at{};
+    std::string actor, reason;
+    friend bool operator==(const Acceptance&, const Acceptance&) = default;
+};
+
 /// A clock that can stand still: `left` of its time remains, counted from `since` while it runs.
 struct Countdown {
     bool running = false;
@@ -103,6 +110,9 @@ struct Case {
     std::vector<ScanHit> hits;         ///< of the last scan
     int64_t suspicious = 0;            ///< of the last scan: odd things, for a person to look at; the verdict knows nothing of them
     std::vector<ScanSuspicion> suspicions{};   ///< the first of them
+    JobId incomplete_scan;             ///< the case is in review since this scan was incomplete; empty otherwise
+    std::vector<Acceptance> acceptances;   ///< of that scan
+    JobId accepted_scan;               ///< the last scan, when it was incomplete and two people accepted it
     int64_t cleaned = 0;               ///< files moved away
     std::vector<NoticeDue> notices;    ///< owed and not yet sent
     std::optional<Outcome> outcome;

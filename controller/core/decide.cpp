@@ -202,7 +202,7 @@ Result<Facts> on(const Situation& d, const Decide& in) {
         case Decision::accept:
             if (!touched(c)) {
                 facts.push_back(CaseClosed{Outcome::accepted, in.reason});
-            } else if (d.policy.restore_when == RestoreWhen::verified_clean && c.verdict != ScanVerdict::clean) {
+            } else if (d.policy.restore_when == RestoreWhen::verified_clean && !vouched(c)) {
                 return fail(Errc::forbidden, "The policy " + d.policy.id.text() + " restores a VM only when it is verified clean; "
                                              "resume the treatment, or dismiss the case if the report was false.");
             } else {
@@ -223,8 +223,33 @@ Result<Facts> on(const Situation& d, const Approve& in) {
         return conflict(d.c, std::string(name(in.stage)) + " is not what it waits for");
     Facts facts;
     if (in.stage == Stage::clean_decision) approve_clean(d, facts, in.reason);
-    else if (in.stage == Stage::restore_decision) approve_restore(d, facts, in.reason);
+    else if (in.stage == Stage::restore_decision) approve_restore(d, facts, in.reason, d.c.accepted_scan.empty() ? "verified clean" : "an incomplete scan was accepted by two people");
     else return fail(Errc::invalid, "Only clean_decision and restore_decision wait for a person.");
+    return facts;
+}
+
+/// "Incomplete" is not "clean". Two people may take the difference upon themselves, for one scan that they looked at; what
+/// they cannot take upon themselves is malware that was found.
+Result<Facts> on(const Situation& d, const AcceptIncomplete& in) {
+    const Case& c = d.c;
+    if (in.reason.empty()) return fail(Errc::invalid, "To accept an incomplete scan takes a reason.");
+    if (!in.by.starts_with("staff:")) return fail(Errc::forbidden, "Only staff can accept an incomplete scan.");
+    if (c.phase == Phase::closed) return conflict(c, "there is no scan to accept any more");
+    if (d.policy.incomplete == AcceptsIncomplete::never)
+        return fail(Errc::forbidden, "The policy " + d.policy.id.text() + " accepts no incomplete scan (restore.incomplete: never); make what was "
+                                     "not scanned readable and decide resume, which scans again.");
+    if (c.verdict == ScanVerdict::infected || !c.hits.empty())
+        return fail(Errc::forbidden, "The last scan says infected, which nobody can accept; let it be cleaned, or dismiss the case if the report was false.");
+    if (c.phase != Phase::review || c.incomplete_scan.empty())
+        return conflict(c, "no incomplete scan waits to be accepted");
+    if (c.held) return conflict(c, "it is on hold: " + c.hold_reason);
+    if (in.scan_job != c.incomplete_scan)
+        return conflict(c, "scan " + in.scan_job.text() + " is not the one that waits to be accepted; look at scan " + c.incomplete_scan.text() + " and accept that");
+    for (const auto& before : c.acceptances)
+        if (before.actor == in.by) return conflict(c, in.by + " has accepted the scan already; it takes a second person");
+    Facts facts{IncompleteAccepted{in.scan_job, in.reason, !c.acceptances.empty()}};
+    if (!c.acceptances.empty())
+        scan_suffices(d, facts, "the policy restores what two people accept", "an incomplete scan was accepted by two people");
     return facts;
 }
 

@@ -23,8 +23,7 @@ void after_scan(const Situation& d, Facts& facts, const JobAnswer& a) {
     const bool second = d.c.stage == Stage::rescan;
     switch (a.verdict) {
         case ScanVerdict::clean:
-            facts.push_back(StageEntered{Stage::restore_decision, d.c.round, 1});
-            if (d.policy.restore_by == DecidedBy::policy) approve_restore(d, facts, "the policy restores what is verified clean");
+            scan_suffices(d, facts, "the policy restores what is verified clean", "verified clean");
             return;
         case ScanVerdict::infected: infected(d, facts, second ? d.c.round + 1 : std::max<int64_t>(1, d.c.round)); return;
         case ScanVerdict::incomplete:
@@ -46,7 +45,8 @@ Result<Facts> on(const Situation& d, const OrderAnswered& in) {
         case AnswerStatus::progress: return facts;
         case AnswerStatus::done:
         case AnswerStatus::already:
-            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps, a.evidence, a.manifest_sha256, a.was_running});
+            facts.push_back(StateReached{a.order_id, a.state, a.status == AnswerStatus::already, a.steps, a.evidence, a.manifest_sha256, a.was_running,
+                                         a.scan_report_sha256});
             after_state(d, facts, d.c.phase);
             return facts;
         case AnswerStatus::refused:
@@ -55,11 +55,11 @@ Result<Facts> on(const Situation& d, const OrderAnswered& in) {
             if (a.refusal == Refusal::unhealthy) {
                 // The VM is given back, which no further order changes: what is left is for a person, before the case closes.
                 facts.push_back(StateReached{a.order_id, a.state, false, a.steps});
-                facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
+                facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text, a.scan_report_sha256});
                 if (d.c.phase != Phase::review) review(d, facts, "the VM was given back and is not well: " + a.text);
                 return facts;
             }
-            facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text});
+            facts.push_back(OrderFailed{a.order_id, a.status, a.refusal, a.text, a.scan_report_sha256});
             if (d.c.phase != Phase::review)
                 review(d, facts, "host " + d.c.host.text() + " did not bring the VM to " + std::string(name(d.c.desired)) + ": " + a.text);
             return facts;
@@ -79,7 +79,7 @@ Result<Facts> on(const Situation& d, const JobAnswered& in) {
         case AnswerStatus::done:
         case AnswerStatus::already: {
             facts.push_back(JobFinished{a.job_id, a.kind, a.verdict, a.evidence, a.manifest_sha256, a.files, a.bytes, a.skipped, a.hits,
-                                        a.suspicious, a.suspicions});
+                                        a.suspicious, a.suspicions, a.scan_report_sha256});
             switch (a.kind) {
                 case JobKind::evidence:
                     if (d.policy.scan) facts.push_back(StageEntered{Stage::scan, 1, 1});

@@ -72,6 +72,10 @@ std::string say(const CaseClosed& f) { return "case closed: " + std::string(name
 
 std::string say(const LockIncomplete& f) { return "lock incomplete" + with(f.text) + (f.goes_on ? "; the policy lets the VM go off all the same" : ""); }
 
+std::string say(const IncompleteAccepted& f) {
+    return "incomplete scan " + f.scan_job.text().substr(0, 8) + " accepted" + with(f.reason) + (f.second ? "" : "; waiting for a second person");
+}
+
 }  // namespace
 
 std::string describe(const Fact& fact) {

@@ -40,6 +40,7 @@ struct OrderDue {
     EvidenceRule evidence = EvidenceRule::not_required;
     Expect expect = Expect::any;
     std::string reason;
+    JobId accepted_scan{};         ///< running: see Order::accepted_scan
     friend bool operator==(const OrderDue&, const OrderDue&) = default;
 };
 

@@ -93,7 +93,18 @@ void fold(Case& c, const HistoryItem&, const ReviewOpened& f) {
     ++c.reviews;
     owe(c, Notice::review_needed, Audience::staff, std::to_string(c.reviews));
 }
+/// Whatever changes what lies on the disks, or is known of it, ends what was accepted of an earlier scan.
+void forget_acceptance(Case& c) {
+    c.incomplete_scan = c.accepted_scan = JobId();
+    c.acceptances.clear();
+}
+void unknown_again(Case& c) {
+    c.verdict.reset();
+    forget_acceptance(c);
+}
 void fold(Case& c, const HistoryItem&, const ReviewDecided& f) {
+    // Who decides otherwise has not accepted it; `accepted_scan`, once two people have, stands until the next scan.
+    c.incomplete_scan = JobId();
     owe_no_more(c, {Notice::review_needed});
     c.review_reason.clear();
     if (f.decision == Decision::resume) c.phase = c.before_review;
@@ -127,7 +138,7 @@ void fold(Case& c, const HistoryItem&, const StateReached& f) {
 }
 void fold(Case& c, const HistoryItem& item, const OrderFailed& f) {
     // The host knows better than the last scan: it scans again after a commit, and asks for new signatures.
-    if (f.refusal == Refusal::not_verified_clean) c.verdict.reset();
+    if (f.refusal == Refusal::not_verified_clean) unknown_again(c);
     owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
 }
 void fold(Case& c, const HistoryItem&, const StageEntered& f) {
@@ -141,6 +152,8 @@ void fold(Case& c, const HistoryItem&, const StageEntered& f) {
 void fold(Case& c, const HistoryItem&, const JobFinished& f) {
     if (f.kind == JobKind::evidence) c.evidence = f.evidence;
     if (f.kind == JobKind::scan) {
+        forget_acceptance(c);
+        if (f.verdict == ScanVerdict::incomplete) c.incomplete_scan = f.job_id;
         c.verdict = f.verdict;
         c.scan_job = f.job_id;
         c.hits = f.hits;
@@ -149,11 +162,11 @@ void fold(Case& c, const HistoryItem&, const JobFinished& f) {
     }
     if (f.kind == JobKind::revert) {
         c.overlays = false;
-        c.verdict.reset();
+        unknown_again(c);
     }
     if (f.kind == JobKind::clean) {
         c.cleaned += f.files;
-        c.verdict.reset();  // what was scanned is no longer what lies there
+        unknown_again(c);  // what was scanned is no longer what lies there
     }
 }
 void fold(Case&, const HistoryItem&, const JobFailed&) {}
@@ -188,6 +201,17 @@ void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
     owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
 }
 
+void fold(Case& c, const HistoryItem& item, const IncompleteAccepted& f) {
+    c.acceptances.push_back({item.at, item.actor, f.reason});
+    if (!f.second) {
+        c.review_reason += "; " + item.actor + " accepts that: waiting for a second person";
+        return;
+    }
+    c.incomplete_scan = JobId();
+    c.accepted_scan = f.scan_job;
+    c.review_reason.clear();
+    owe_no_more(c, {Notice::review_needed});
+}
 void fold(Case& c, const HistoryItem&, const LockIncomplete& f) {
     if (f.goes_on) c.lock_waived = c.demand;
 }

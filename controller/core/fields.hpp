@@ -46,13 +46,17 @@ template <class A> void fields(A& a, StateDemanded& f) {
 template <class A> void fields(A& a, StateReached& f) {
     a("order", f.order_id), a("state", f.state), a("already", f.already), a("steps", f.steps);
     a("evidence", f.evidence), a("manifest_sha256", f.manifest_sha256), a("was_running", f.was_running);
+    a("report_sha256", f.report_sha256);
 }
-template <class A> void fields(A& a, OrderFailed& f) { a("order", f.order_id), a("status", f.status), a("refusal", f.refusal), a("text", f.text); }
+template <class A> void fields(A& a, OrderFailed& f) {
+    a("order", f.order_id), a("status", f.status), a("refusal", f.refusal), a("text", f.text), a("report_sha256", f.report_sha256);
+}
 template <class A> void fields(A& a, StageEntered& f) { a("stage", f.stage), a("round", f.round), a("attempt", f.attempt); }
 template <class A> void fields(A& a, JobFinished& f) {
     a("job", f.job_id), a("kind", f.kind), a("verdict", f.verdict), a("evidence", f.evidence), a("manifest_sha256", f.manifest_sha256);
     a("files", f.files), a("bytes", f.bytes), a("skipped", f.skipped), a("hits", f.hits);
     a("suspicious", f.suspicious), a("suspicions", f.suspicions);
+    a("report_sha256", f.report_sha256);
 }
 template <class A> void fields(A& a, JobFailed& f) { a("job", f.job_id), a("kind", f.kind), a("refusal", f.refusal), a("text", f.text); }
 template <class A> void fields(A& a, StageApproved& f) { a("stage", f.stage), a("reason", f.reason); }
@@ -64,6 +68,9 @@ template <class A> void fields(A& a, NoteAdded& f) { a("text", f.text); }
 template <class A> void fields(A& a, CaseClosed& f) { a("outcome", f.outcome), a("reason", f.reason); }
 
 template <class A> void fields(A& a, LockIncomplete& f) { a("text", f.text), a("goes_on", f.goes_on); }
+
+template <class A> void fields(A& a, IncompleteAccepted& f) { a("scan_job", f.scan_job), a("reason", f.reason), a("second", f.second); }
+template <class A> void fields(A& a, Acceptance& f) { a("at", f.at), a("actor", f.actor), a("reason", f.reason); }
 
 template <class A> void fields(A& a, Case& f) {
     a("case", f.id), a("revision", f.revision), a("phase", f.phase), a("vm", f.vm), a("vm_name", f.vm_name), a("vm_address", f.vm_address);
@@ -77,6 +84,7 @@ template <class A> void fields(A& a, Case& f) {
     a("jobs", f.jobs), a("overlays", f.overlays), a("giving_back", f.giving_back), a("lock_waived", f.lock_waived);
     a("verdict", f.verdict), a("scan_job", f.scan_job), a("hits", f.hits), a("cleaned", f.cleaned), a("notices", f.notices);
     a("suspicious", f.suspicious), a("suspicions", f.suspicions);
+    a("incomplete_scan", f.incomplete_scan), a("acceptances", f.acceptances), a("accepted_scan", f.accepted_scan);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
 }
 

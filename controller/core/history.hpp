@@ -162,6 +162,7 @@ struct StateReached {
     EvidenceId evidence{};         ///< the set that the order itself froze
     std::string manifest_sha256{};
     bool was_running = false;      ///< off: what a release restores
+    std::string report_sha256{};   ///< running: of the signed report of the scan after a commit
     friend bool operator==(const StateReached&, const StateReached&) = default;
 };
 struct OrderFailed {
@@ -169,6 +170,7 @@ struct OrderFailed {
     AnswerStatus status = AnswerStatus::failed;
     Refusal refusal = Refusal::none;
     std::string text;
+    std::string report_sha256{};   ///< running: of the signed report of the scan after a commit, which may be why
     friend bool operator==(const OrderFailed&, const OrderFailed&) = default;
 };
 struct StageEntered { Stage stage = Stage::none; int64_t round = 1; int64_t attempt = 1;
@@ -183,6 +185,7 @@ struct JobFinished {
     std::vector<ScanHit> hits;                      ///< scan: found. clean: moved away
     int64_t suspicious = 0;                         ///< scan: odd things that a person should look at
     std::vector<ScanSuspicion> suspicions{};        ///< scan: the first of them
+    std::string report_sha256{};                    ///< scan: of the whole signed report's payload
     friend bool operator==(const JobFinished&, const JobFinished&) = default;
 };
 struct JobFailed { JobId job_id; JobKind kind = JobKind::scan; Refusal refusal = Refusal::none; std::string text;
@@ -201,6 +204,10 @@ struct NoteAdded { std::string text; friend bool operator==(const NoteAdded&, co
 struct CaseClosed { Outcome outcome = Outcome::closed_by_staff; std::string reason;
     friend bool operator==(const CaseClosed&, const CaseClosed&) = default; };
 
+/// A person accepts that the scan `scan_job` did not look at everything. The second one of two lets the treatment go on.
+struct IncompleteAccepted { JobId scan_job; std::string reason; bool second = false;
+    friend bool operator==(const IncompleteAccepted&, const IncompleteAccepted&) = default; };
+
 /// Hosts that could run the VM do not hold its lock: `text` names them with their reasons. `goes_on`: the policy lets the
 /// VM go off all the same.
 struct LockIncomplete { std::string text; bool goes_on = false; friend bool operator==(const LockIncomplete&, const LockIncomplete&) = default; };
@@ -208,7 +215,7 @@ struct LockIncomplete { std::string text; bool goes_on = false; friend bool oper
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
-                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete>;
+                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {

@@ -48,8 +48,12 @@ struct VmSeenOn { HostId host; };
 /// whose order waits for them.
 struct HostsWithoutLock { int64_t demand = 0; std::string text; };
 
+/// One of the two people who must accept that a scan did not look at everything. `by` is the actor: the desk fills it in,
+/// no body can choose it. `scan_job` names the scan, so that nobody accepts another one than was looked at.
+struct AcceptIncomplete { JobId scan_job; std::string reason; std::string by; };
+
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
-                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock>;
+                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

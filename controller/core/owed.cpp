@@ -67,7 +67,8 @@ Dues owed(const Case& c, const Policy& policy, const Calendar& calendar) {
                                        policy.ladder[size_t(c.rung)].waits_for == WaitsFor::call;
     if (ladder_stands_on_call) dues.call = CallDue{c.ladder.since, int64_t(c.calls.size())};
     if (!c.demand_met && !c.held && c.phase != Phase::review && c.phase != Phase::closed)
-        dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason};
+        dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason,
+                              c.desired == VmState::running ? c.accepted_scan : JobId()};
     if (!c.held) dues.job = awaited_job(c);
     return dues;
 }

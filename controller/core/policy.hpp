@@ -31,6 +31,11 @@ enum class RestoreWhen {
     verified_clean,  ///< a complete scan says clean (the seed)
     confirmed,       ///< the customer confirmed in writing what `needs` asks, and a person accepted it
 };
+/// Whether an incomplete scan without a hit can ever count as a clean one.
+enum class AcceptsIncomplete {
+    never,
+    two_people,   ///< two people accept it, each with a reason
+};
 /// Who may let a treatment's next harmful or irreversible act happen.
 enum class DecidedBy { policy, staff };
 
@@ -77,6 +82,7 @@ struct Policy {
     std::set<Need> needs;               ///< what a customer's own fix must contain
     RestoreWhen restore_when = RestoreWhen::verified_clean;
     DecidedBy restore_by = DecidedBy::policy;   ///< who accepts a cleaned overlay
+    AcceptsIncomplete incomplete = AcceptsIncomplete::two_people;
     Health health = Health::unchecked;  ///< what must hold after the VM was given back
     Seconds health_within{0};
     Seconds signatures_within{0};       ///< how old the signatures of the clean scan may be; 0 = any age
@@ -138,6 +144,12 @@ struct Names<core::RestoreWhen> {
     static constexpr std::string_view what = "restore condition";
     static constexpr std::array table{std::pair{core::RestoreWhen::verified_clean, std::string_view("verified_clean")},
                                       std::pair{core::RestoreWhen::confirmed, std::string_view("confirmed")}};
+};
+template <>
+struct Names<core::AcceptsIncomplete> {
+    static constexpr std::string_view what = "rule for incomplete scans";
+    static constexpr std::array table{std::pair{core::AcceptsIncomplete::never, std::string_view("never")},
+                                      std::pair{core::AcceptsIncomplete::two_people, std::string_view("two_people")}};
 };
 template <>
 struct Names<core::DecidedBy> {

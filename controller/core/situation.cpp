@@ -65,7 +65,7 @@ void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std:
 }
 
 void give_back(const Situation& d, Facts& facts, const std::string& reason) {
-    const bool verified = d.c.verdict == ScanVerdict::clean;
+    const bool verified = vouched(d.c);
     if (!d.c.overlays || verified) return restore(d, facts, verified && d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, reason);
     if (d.c.desired == VmState::off && d.c.demand_met) {
         facts.push_back(StageEntered{Stage::revert, d.c.round, 1});
@@ -75,11 +75,21 @@ void give_back(const Situation& d, Facts& facts, const std::string& reason) {
     facts.push_back(StageEntered{Stage::revert_off, d.c.round, 1});
 }
 
+bool vouched(const Case& c) {
+    if (c.verdict == ScanVerdict::incomplete) return !c.accepted_scan.empty() && c.accepted_scan == c.scan_job;
+    return c.verdict == ScanVerdict::clean;
+}
+
 bool touched(const Case& c) { return c.demand > 0 && !(c.desired == VmState::running && c.demand_met); }
 
-void approve_restore(const Situation& d, Facts& facts, const std::string& reason) {
+void approve_restore(const Situation& d, Facts& facts, const std::string& reason, const std::string& why) {
     facts.push_back(StageApproved{Stage::restore_decision, reason});
-    restore(d, facts, d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, "verified clean");
+    restore(d, facts, d.policy.evidence ? EvidenceRule::required : EvidenceRule::not_required, why);
+}
+
+void scan_suffices(const Situation& d, Facts& facts, const std::string& reason, const std::string& why) {
+    facts.push_back(StageEntered{Stage::restore_decision, d.c.round, 1});
+    if (d.policy.restore_by == DecidedBy::policy) approve_restore(d, facts, reason, why);
 }
 
 void approve_clean(const Situation& d, Facts& facts, const std::string& reason) {

@@ -40,9 +40,14 @@ void begin_treatment(const Situation& d, Facts& facts, const std::string& reason
 void restore(const Situation& d, Facts& facts, EvidenceRule evidence, const std::string& reason);
 /// Back as a person decided. What was cleaned and never verified is dropped first: it must not reach the disks.
 void give_back(const Situation& d, Facts& facts, const std::string& reason);
+/// Whether the last scan lets the VM come back: clean, or incomplete and accepted by two people.
+bool vouched(const Case& c);
 /// The VM, once touched, must be given back before the case can close.
 bool touched(const Case& c);
-void approve_restore(const Situation& d, Facts& facts, const std::string& reason);
+/// `why` the VM may come back: "verified clean".
+void approve_restore(const Situation& d, Facts& facts, const std::string& reason, const std::string& why);
+/// After a scan that lets the VM come back.
+void scan_suffices(const Situation& d, Facts& facts, const std::string& reason, const std::string& why);
 void approve_clean(const Situation& d, Facts& facts, const std::string& reason);
 bool waits_for_state(Stage stage);
 /// The state that was demanded holds. What follows depends on why it was demanded.
@@ -68,5 +73,6 @@ Result<Facts> on(const Situation& d, const JobAnswered& in);
 Result<Facts> on(const Situation& d, const VmReported& in);
 Result<Facts> on(const Situation& d, const VmSeenOn& in);
 Result<Facts> on(const Situation& d, const HostsWithoutLock& in);
+Result<Facts> on(const Situation& d, const AcceptIncomplete& in);
 
 }  // namespace bailiff::core

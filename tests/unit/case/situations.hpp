@@ -65,10 +65,10 @@ struct Walk {
         for (auto& item : stamp(c, facts, now, actor)) history.push_back(std::move(item));
     }
     Result<std::vector<Fact>> ask(const Input& input) const { return decide(c, input, policy, calendar, now); }
-    Walk& then(const Input& input) {
+    Walk& then(const Input& input, const std::string& actor = "test") {
         auto facts = ask(input);
         if (!facts) throw std::runtime_error(facts.error().text);
-        add(*facts, "test");
+        add(*facts, actor);
         return *this;
     }
     /// To the deadline that stands, and over it.
@@ -124,6 +124,9 @@ inline std::vector<std::pair<std::string, Walk>> situations() {
     add("treatment/restore_decision", Walk(careful).due().called().due().obeyed().finished().finished());
     const Walk restoring = Walk(cleaning).finished().obeyed().obeyed().finished();
     add("restoring", restoring);
+    const Walk incomplete = Walk(off).obeyed().finished().finished(ScanVerdict::incomplete);
+    add("review of an incomplete scan", incomplete);
+    add("review of an incomplete scan, accepted once", Walk(incomplete).then(AcceptIncomplete{incomplete.c.incomplete_scan, "a swap file", "staff:meera"}, "staff:meera"));
     add("review of a treatment", Walk(off).obeyed().then(AskReview{"doubt"}));
     add("closed", Walk(restoring).obeyed());
     return out;
@@ -185,6 +188,10 @@ inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
         {"job_answered failed", job_answer(AnswerStatus::failed, ScanVerdict::incomplete)},
         {"vm_reported", VmReported{"lock_bypassed", "text"}},
         {"vm_seen_on", VmSeenOn{HostId("h2")}},
+        {"accept_incomplete", AcceptIncomplete{c.incomplete_scan, "why", "staff:ravi"}},
+        {"accept_incomplete, the same person", AcceptIncomplete{c.incomplete_scan, "why", "staff:meera"}},
+        {"accept_incomplete, another scan", AcceptIncomplete{JobId("scan/9.9"), "why", "staff:ravi"}},
+        {"accept_incomplete, the customer", AcceptIncomplete{c.incomplete_scan, "why", "customer"}},
         {"hosts_without_lock", HostsWithoutLock{c.demand, "h2 answered gate_down (no gate)"}},
         {"hosts_without_lock, older demand", HostsWithoutLock{c.demand - 1, "h2"}},
     };

@@ -75,7 +75,7 @@ TEST(PolicyFile, WhatHostsAreToldBesides) {
     Json policy = shipped_json("high-bandwidth.json");
     policy["limit"] = {{"closed_ports", {465, 25, 587}}, {"rate_kbit", 512}};
     policy["lock"] = {{"gate", "not_required"}};
-    policy["restore"] = {{"when", "confirmed"}, {"by", "staff"}, {"health", "steady"}, {"health_within", "PT30S"}, {"signatures_within", "P2D"}};
+    policy["restore"] = {{"when", "confirmed"}, {"by", "staff"}, {"health", "steady"}, {"health_within", "PT30S"}, {"signatures_within", "P2D"}, {"incomplete", "never"}};
     policy["treatment"]["evidence_first"] = policy["treatment"]["memory"] = true;
     std::vector<Mistake> mistakes;
     const auto read = parse_policy(dump_json(policy), mistakes);
@@ -85,6 +85,12 @@ TEST(PolicyFile, WhatHostsAreToldBesides) {
     EXPECT_EQ(read->health, Health::steady);
     EXPECT_EQ(read->health_within, Seconds(30));
     EXPECT_EQ(read->signatures_within, Seconds(172800));
+    EXPECT_EQ(read->incomplete, core::AcceptsIncomplete::never);
+    EXPECT_NE(describe(mistakes_in(dump_json([&] {
+                  Json other = policy;
+                  other["restore"]["incomplete"] = "one_person";
+                  return other;
+              }()))).find("two_people"), std::string::npos);
     EXPECT_TRUE(read->evidence_first && read->memory);
     EXPECT_EQ(*parse_policy(policy_json(*read), mistakes), *read);
     policy.erase("limit");
