@@ -62,7 +62,9 @@ Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std
         auto c = ports_.storage.find_case(id);
         if (!c) return fail(out.error());
         const core::Policy& policy = policy_of(*c);
-        auto facts = core::decide(*c, input, policy, calendar_of(policy), now());
+        core::Input meant = input;
+        if (auto* acceptance = std::get_if<core::AcceptIncomplete>(&meant)) acceptance->by = actor;
+        auto facts = core::decide(*c, meant, policy, calendar_of(policy), now());
         if (!facts) return fail(facts.error());
         const int64_t stored = c->revision;
         out = write(std::move(*c), *facts, actor, stored);

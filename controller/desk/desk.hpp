@@ -157,6 +157,11 @@ class Desk {
     void on_order_answer(const HostId& host, const OrderAnswer& answer);
     void on_job_answer(const HostId& host, const JobAnswer& answer);
     void give_up_search();
+    // desk_scans.cpp: the signed reports that come with answers.
+    void keep_report(const HostId& host, const CaseId& case_id, const VmId& vm, const std::string& job, OrderAnswer& answer);
+    void keep_report(const HostId& host, const CaseId& case_id, const VmId& vm, const std::string& job, JobAnswer& answer);
+    void store_report(StoredScanReport report, const VmId& vm, std::optional<ScanVerdict> told);
+    void note_host_key(Host& host, const Hello& hello);
     Json notice_context(const core::Case& c, const core::NoticeDue& due);
 
     Ports ports_;

@@ -97,6 +97,7 @@ void Desk::issue_order(const Case& c, const core::OrderDue& due) {
         order.health = policy.health;
         order.health_seconds = policy.health_within.count();
         order.signatures_seconds = policy.signatures_within.count();
+        order.accepted_scan = due.accepted_scan;
     }
     stored.demand = due.demand;
     const auto envelope = ports_.signer.seal(order_payload_type, dump_json(to_json(order)));
@@ -224,7 +225,9 @@ void Desk::on_order_answer(const HostId& host, const OrderAnswer& answer) {
     // A host speaks only for its own orders; anything else is noise or worse, and is logged.
     if (!order || order->order.host != host) return spdlog::warn("host={} answers an order that is not its own: {}", host.text(), answer.order_id.text());
     if (order->state == DispatchState::finished || order->state == DispatchState::void_) return;
-    order->answer = answer;
+    OrderAnswer kept = answer;
+    keep_report(host, order->order.case_id, order->order.vm_uuid, answer.order_id.text(), kept);
+    order->answer = kept;
     const bool under_way = answer.status == AnswerStatus::accepted || answer.status == AnswerStatus::progress;
     const auto before = ports_.storage.orders_of(order->order.case_id);
     const bool again = answer.status == AnswerStatus::refused && only_late(answer.refusal) &&
@@ -254,7 +257,9 @@ void Desk::on_job_answer(const HostId& host, const JobAnswer& answer) {
     auto job = ports_.storage.find_job(answer.job_id);
     if (!job || job->job.host != host) return spdlog::warn("host={} answers a job that is not its own: {}", host.text(), answer.job_id.text());
     if (job->state == DispatchState::finished || job->state == DispatchState::void_) return;
-    job->answer = answer;
+    JobAnswer kept = answer;
+    keep_report(host, job->job.case_id, job->job.vm_uuid, answer.job_id.text(), kept);
+    job->answer = kept;
     const bool under_way = answer.status == AnswerStatus::accepted || answer.status == AnswerStatus::progress;
     const auto before = ports_.storage.jobs_of(job->job.case_id);
     const bool again = answer.status == AnswerStatus::refused && only_late(answer.refusal) &&

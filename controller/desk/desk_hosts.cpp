@@ -33,6 +33,7 @@ void Desk::on_frame(const HostId& host, const Frame& frame) {
             known.version = m->version;
             known.seen_at = now();
             note_epoch(known, *m);
+            note_host_key(known, *m);
             ports_.storage.put_host(known);
             leaving_.push_back([this, host] {
                 ports_.hosts.send(host, Frame{MessageId(ports_.random.hex128()), welcome()});

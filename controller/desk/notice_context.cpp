@@ -73,11 +73,14 @@ Json texts(const std::vector<std::string>& lines) {
     return out;
 }
 
-std::string closed_words(core::Outcome outcome) {
+/// Nobody is told of a complete scan that was none.
+std::string closed_words(core::Outcome outcome, bool gaps_accepted) {
     switch (outcome) {
         case core::Outcome::fixed_by_customer: return "You have confirmed in writing what was done and why it happened.";
-        case core::Outcome::cleaned: return "The machine was cleaned, and a complete scan afterwards found nothing.";
-        case core::Outcome::found_clean: return "A complete scan of the machine found nothing.";
+        case core::Outcome::cleaned: return gaps_accepted ? "The machine was cleaned, and a scan afterwards found nothing in what it could read."
+                                                               : "The machine was cleaned, and a complete scan afterwards found nothing.";
+        case core::Outcome::found_clean: return gaps_accepted ? "A scan of the machine found nothing in what it could read."
+                                                                   : "A complete scan of the machine found nothing.";
         case core::Outcome::accepted: return "Your answer was accepted.";
         case core::Outcome::false_positive: return "The report turned out to be wrong. We are sorry for the trouble.";
         case core::Outcome::closed_by_staff: return "Our staff has closed the case.";
@@ -158,7 +161,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["redress"] = "If you hold this decision to be wrong, answer this mail and say why. A person who did not take part in it will look at it.";
     if (c.phase == core::Phase::closed) {
         instant("restored_at", c.closed_at);
-        out["closed_because"] = closed_words(*c.outcome);
+        out["closed_because"] = closed_words(*c.outcome, !c.accepted_scan.empty());
         if (c.verdict == ScanVerdict::clean) out["clean_proof"] = "The disks were scanned while switched off, completely, and nothing was found.";
     }
     std::vector<std::string> missing;

@@ -56,6 +56,7 @@ struct Host {
     Instant seen_at{};
     std::string cluster{};                ///< hosts that can run each other's VMs share a word; empty: it stands alone
     std::string sweep{};                  ///< how far its own sweep has come, in its words; "" from an agent without one
+    std::string host_key{};               ///< PEM: what it signs evidence and scan reports with, as it said last; empty: not known
     friend bool operator==(const Host&, const Host&) = default;
 };
 
@@ -210,6 +211,28 @@ struct StoredJob {
     friend bool operator==(const StoredJob&, const StoredJob&) = default;
 };
 
+/// What the controller could tell of a report's signature when it came.
+enum class ReportSignature {
+    valid,     ///< by the key that the host named over its own connection
+    unknown,   ///< the host named no key yet
+    bad,       ///< another key, or it speaks of something else than the answer that it came with
+};
+
+/// The signed report of a scan, as the host sent it: `envelope` is kept byte for byte.
+struct StoredScanReport {
+    std::string job;                      ///< id of the scan job, or of the release order that scanned after a commit
+    CaseId case_id;
+    HostId host;
+    Instant at{};                         ///< when it came
+    ScanVerdict verdict = ScanVerdict::incomplete;   ///< of the answer
+    std::string sha256;                   ///< of the whole report's payload, as the answer (and the history) names it
+    bool whole = true;                    ///< false: the short form; the whole one lies on the host
+    ReportSignature signature = ReportSignature::unknown;
+    std::string key_id;                   ///< that the envelope names
+    std::string envelope;
+    friend bool operator==(const StoredScanReport&, const StoredScanReport&) = default;
+};
+
 class Dispatch {
   public:
     virtual ~Dispatch() = default;
@@ -225,6 +248,9 @@ class Dispatch {
     /// Not finished and not void, by seq: what must be (re)sent to the host. Empty host = all.
     virtual std::vector<StoredOrder> open_orders(const HostId& host) = 0;
     virtual std::vector<StoredJob> open_jobs(const HostId& host) = 0;
+    virtual void put_scan_report(const StoredScanReport& report) = 0;   ///< the same job again changes nothing
+    virtual std::optional<StoredScanReport> find_scan_report(const std::string& job) = 0;
+    virtual std::vector<StoredScanReport> scan_reports_of(const CaseId& id) = 0;   ///< oldest first, without their envelopes
     /// Whether a frame with this id was handled; records it. The agent's answers are delivered at least once.
     virtual bool first_time(const HostId& host, const MessageId& id, Instant now) = 0;
 };
@@ -363,6 +389,13 @@ struct Names<DispatchState> {
     static constexpr std::array table{
         std::pair{DispatchState::issued, std::string_view("issued")}, std::pair{DispatchState::accepted, std::string_view("accepted")},
         std::pair{DispatchState::finished, std::string_view("finished")}, std::pair{DispatchState::void_, std::string_view("void")}};
+};
+template <>
+struct Names<ReportSignature> {
+    static constexpr std::string_view what = "signature of a report";
+    static constexpr std::array table{std::pair{ReportSignature::valid, std::string_view("valid")},
+                                      std::pair{ReportSignature::unknown, std::string_view("unknown")},
+                                      std::pair{ReportSignature::bad, std::string_view("bad")}};
 };
 template <>
 struct Names<Role> {

@@ -83,6 +83,9 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::vector<StoredJob> jobs_of(const CaseId& id) override;
     std::vector<StoredOrder> open_orders(const HostId& host) override;
     std::vector<StoredJob> open_jobs(const HostId& host) override;
+    void put_scan_report(const StoredScanReport& report) override;
+    std::optional<StoredScanReport> find_scan_report(const std::string& job) override;
+    std::vector<StoredScanReport> scan_reports_of(const CaseId& id) override;
     bool first_time(const HostId& host, const MessageId& id, Instant now) override;
 
     // -- Access
@@ -135,6 +138,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
 
     std::map<OrderId, StoredOrder> orders_;
     std::map<JobId, StoredJob> jobs_;
+    std::map<std::string, StoredScanReport> scan_reports_;
     std::set<std::pair<CaseId, OrderId>> orders_by_case_;
     std::set<std::pair<CaseId, JobId>> jobs_by_case_;
     std::set<std::pair<OrderKey, OrderId>> open_orders_;

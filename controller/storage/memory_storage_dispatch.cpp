@@ -151,6 +151,25 @@ std::vector<StoredJob> MemoryStorage::open_jobs(const HostId& host) {
     return out;
 }
 
+void MemoryStorage::put_scan_report(const StoredScanReport& report) {
+    if (!scan_reports_.contains(report.job)) log_.assign(scan_reports_, report.job, report);
+}
+
+std::optional<StoredScanReport> MemoryStorage::find_scan_report(const std::string& job) {
+    const auto found = scan_reports_.find(job);
+    if (found == scan_reports_.end()) return std::nullopt;
+    return found->second;
+}
+
+std::vector<StoredScanReport> MemoryStorage::scan_reports_of(const CaseId& id) {
+    std::vector<StoredScanReport> out;
+    for (const auto& [job, report] : scan_reports_)
+        if (report.case_id == id) out.push_back(report);
+    for (auto& report : out) report.envelope.clear();
+    std::sort(out.begin(), out.end(), [](const StoredScanReport& a, const StoredScanReport& b) { return std::tie(a.at, a.job) < std::tie(b.at, b.job); });
+    return out;
+}
+
 bool MemoryStorage::first_time(const HostId& host, const MessageId& id, Instant now) {
     if (handled_.contains({host, id})) return false;
     log_.assign(handled_, {host, id}, now);

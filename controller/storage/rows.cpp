@@ -102,6 +102,7 @@ Order order_from(std::string_view text) {
     out.health_seconds = read.integer("health_seconds", 0, codec::any, false);
     out.signatures_seconds = read.integer("signatures_seconds", 0, codec::any, false);
     out.was_running = read.boolean("was_running", false);
+    out.accepted_scan = JobId(read.optional_text("accepted_scan", 32));
     refuse_mistakes("an order", mistakes);
     return out;
 }

@@ -90,6 +90,9 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::vector<StoredJob> jobs_of(const CaseId& id) override;
     std::vector<StoredOrder> open_orders(const HostId& host) override;
     std::vector<StoredJob> open_jobs(const HostId& host) override;
+    void put_scan_report(const StoredScanReport& report) override;
+    std::optional<StoredScanReport> find_scan_report(const std::string& job) override;
+    std::vector<StoredScanReport> scan_reports_of(const CaseId& id) override;
     bool first_time(const HostId& host, const MessageId& id, Instant now) override;
 
     // -- Access

@@ -22,7 +22,8 @@ Host read_host(SqlRows& rows) {
                 .trouble = rows.take<std::string>(),
                 .seen_at = rows.take<Instant>(),
                 .cluster = rows.take<std::string>(),
-                .sweep = rows.take<std::string>()};
+                .sweep = rows.take<std::string>(),
+                .host_key = rows.take<std::string>()};
 }
 }  // namespace
 
@@ -133,23 +134,23 @@ std::vector<Customer> SqlStorage::customers(const CustomerId& after, size_t limi
 void SqlStorage::put_host(const Host& h) {
     // The counter never goes back, whatever an old copy of the row says: hosts refuse numbers that they have seen.
     db_->run(
-        "insert into hosts (id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "insert into hosts (id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep, host_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
         "on conflict (id) do update set banned = excluded.banned, gate_up = excluded.gate_up, "
         "seq = case when excluded.seq > hosts.seq then excluded.seq else hosts.seq end, "
         "version = excluded.version, trouble = excluded.trouble, seen_at = excluded.seen_at, cluster = excluded.cluster, "
-        "sweep = excluded.sweep",
-        h.id, h.banned, h.gate_up, h.seq, h.version, h.trouble, h.seen_at, h.cluster, h.sweep);
+        "sweep = excluded.sweep, host_key = excluded.host_key",
+        h.id, h.banned, h.gate_up, h.seq, h.version, h.trouble, h.seen_at, h.cluster, h.sweep, h.host_key);
 }
 
 std::optional<Host> SqlStorage::find_host(const HostId& id) {
-    auto rows = db_->query("select id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep from hosts where id = $1", id);
+    auto rows = db_->query("select id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep, host_key from hosts where id = $1", id);
     if (!rows.next()) return std::nullopt;
     return read_host(rows);
 }
 
 std::vector<Host> SqlStorage::hosts() {
     std::vector<Host> out;
-    auto rows = db_->query("select id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep from hosts order by id");
+    auto rows = db_->query("select id, banned, gate_up, seq, version, trouble, seen_at, cluster, sweep, host_key from hosts order by id");
     while (rows.next()) out.push_back(read_host(rows));
     return out;
 }

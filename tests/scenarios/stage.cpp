@@ -109,6 +109,11 @@ const std::vector<Stage::Verb>& Stage::verbs() {
              if (!stage) return out.push_back("script: " + stage.error().text);
              s.act(c, out, core::Approve{*stage, c.text}, "staff:meera");
          }},
+        {"accept-incomplete", [](Stage& s, const Command& c, Lines& out) {
+             const auto waiting = s.desk_->view(s.case_of(c));
+             const JobId scan(value(c, "scan", waiting ? waiting->c.incomplete_scan.text() : ""));
+             s.act(c, out, core::AcceptIncomplete{scan, c.text, ""}, "staff:" + value(c, "by", "meera"));
+         }},
         {"review", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AskReview{c.text}, "staff:ravi"); }},
         {"close", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Close{c.text}, "staff:meera"); }},
         {"note", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AddNote{c.text}, "staff:ravi"); }},
@@ -363,7 +368,8 @@ void Stage::tell(Lines& out) {
         if (opened->type == order_payload_type) {
             const Order order = *parse_order(opened->payload);
             out.push_back("order " + host.text() + ": " + "VM " + std::string(name(order.desired)) + ", generation " + std::to_string(order.vm_generation) +
-                          ", evidence " + std::string(name(order.evidence)) + (order.memory ? " with memory" : ""));
+                          ", evidence " + std::string(name(order.evidence)) + (order.memory ? " with memory" : "") +
+                          (order.accepted_scan.empty() ? "" : ", accepted scan " + order.accepted_scan.text().substr(0, 8)));
         } else {
             const Job job = *parse_job(opened->payload);
             out.push_back("job   " + host.text() + ": " + job.reason);

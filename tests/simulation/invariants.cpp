@@ -96,10 +96,18 @@ Broken restored_only_when_clean(SimWorld& w) {
     for (const auto& row : all_cases(w)) {
         if (row.outcome != core::Outcome::cleaned && row.outcome != core::Outcome::found_clean) continue;
         bool clean = false;
+        JobId incomplete;
+        std::set<std::string> people;
         for (const auto& item : w.storage().history(row.id, 0, 100000))
             if (const auto* job = as<core::JobFinished>(item)) {
                 if (job->kind == JobKind::clean) clean = false;
-                if (job->kind == JobKind::scan) clean = job->verdict == ScanVerdict::clean;
+                if (job->kind != JobKind::scan) continue;
+                clean = job->verdict == ScanVerdict::clean;
+                incomplete = job->verdict == ScanVerdict::incomplete ? job->job_id : JobId();
+                people.clear();
+            } else if (const auto* accepted = as<core::IncompleteAccepted>(item); accepted && accepted->scan_job == incomplete) {
+                people.insert(item.actor);
+                clean = people.size() == 2;
             }
         if (!clean) out.push_back(row.id.text() + ": restored as clean without a clean scan after the last write");
     }
@@ -168,7 +176,7 @@ const std::vector<Invariant>& invariants() {
         {"Every closed case leaves its VM as found: running, unlocked, connected, autostart as before, nothing left behind.", closed_cases_leave_vms_as_found},
         {"A VM ordered off is never started on any host of its cluster while the lock stands.", off_means_off_on_every_host},
         {"No customer's disk is written unless its original lies in evidence.", no_disk_written_without_evidence},
-        {"A VM comes back as clean only after a clean scan newer than the last write.", restored_only_when_clean},
+        {"A VM comes back as clean only after a clean scan newer than the last write, or an incomplete one that two people accepted.", restored_only_when_clean},
         {"An order is never applied after a newer one for the same VM.", orders_apply_in_their_order},
         {"Each mail that counts as sent was accepted, under one Message-ID, owed by a case, and none but the last word after closure.", mails_are_owed_and_said_once},
     };

@@ -23,6 +23,8 @@ void SimWorld::reports() {
     SimHost& home = *home_[vm];
     if (report.type.starts_with("content/malware") && chance(700) && home.host.vm(vm).power == Power::running && !home.host.locks.contains(vm))
         home.host.plant(vm, "/var/www/bad" + std::to_string(random_.below(3)) + ".php", "<?php EICAR");
+    // What a customer encrypts no engine reads.
+    if (chance(100) && home.host.vm(vm).power == Power::running && !home.host.locks.contains(vm)) home.host.plant(vm, "/home/vault.kdbx", "ENCRYPTED");
     turn([&](Desk& desk) { (void)desk.report(report, "staff:ravi"); });
 }
 
@@ -48,6 +50,8 @@ void SimWorld::staff(const core::Case& c, const core::Dues& dues) {
         static constexpr std::array decisions{core::Decision::resume, core::Decision::enforce, core::Decision::accept, core::Decision::dismiss, core::Decision::treat};
         act(c.id, core::Decide{decisions[random_.below(decisions.size())], "looked at it"}, "staff:meera");
     }
+    // Either of two people, so that one alone now and then tries twice.
+    if (!c.incomplete_scan.empty() && chance(2 * zeal)) act(c.id, core::AcceptIncomplete{c.incomplete_scan, "looked at the list", ""}, random_.below(2) ? "staff:meera" : "staff:ravi");
     if (c.phase == core::Phase::treatment && (c.stage == core::Stage::clean_decision || c.stage == core::Stage::restore_decision) && chance(zeal))
         act(c.id, core::Approve{c.stage, "go on"}, "staff:meera");
     if (c.phase == core::Phase::sanctioned && c.demand_met && chance(quiet_ ? 50 : 5)) act(c.id, core::AskReview{"it has been long"}, "staff:ravi");

@@ -152,6 +152,36 @@ TEST_P(TheDispatch, keeps_jobs_whole) {
     EXPECT_FALSE(storage().find_job(JobId("j2")));
 }
 
+TEST_P(TheDispatch, keeps_scan_reports_byte_for_byte_and_the_first_one_of_a_job) {
+    const StoredScanReport one{"j1", CaseId("C-1"), HostId("h1"), at(5), ScanVerdict::incomplete, std::string(64, 'a'), false, ReportSignature::valid,
+                               "0123456789abcdef", "{\"payload\":\"\xC3\xA4\"}"};
+    StoredScanReport other = one, elsewhere = one;
+    other.job = "j0";
+    other.at = at(6);
+    other.signature = ReportSignature::bad;
+    elsewhere.job = "j2";
+    elsewhere.case_id = CaseId("C-2");
+    EXPECT_FALSE(storage().find_scan_report("j1"));
+    for (const auto& report : {other, one, elsewhere}) storage().put_scan_report(report);
+    EXPECT_EQ(storage().find_scan_report("j1"), one);
+    auto changed = one;
+    changed.envelope = "another";
+    storage().put_scan_report(changed);
+    EXPECT_EQ(storage().find_scan_report("j1"), one) << "what a host once said stays said";
+    const auto listed = storage().scan_reports_of(CaseId("C-1"));
+    ASSERT_EQ(listed.size(), 2u);
+    EXPECT_EQ(listed[0].job, "j1") << "oldest first";
+    EXPECT_EQ(listed[1].signature, ReportSignature::bad);
+    EXPECT_EQ(listed[0].envelope, "") << "a list is no download";
+    (void)storage().transaction([&]() -> Result<void> {
+        auto undone = one;
+        undone.job = "j9";
+        storage().put_scan_report(undone);
+        return fail(Errc::invalid, "no");
+    });
+    EXPECT_FALSE(storage().find_scan_report("j9"));
+}
+
 TEST_P(TheDispatch, knows_what_is_still_open) {
     for (auto [id, host, seq, state] : {std::tuple{"o1", "h1", 3, DispatchState::issued}, std::tuple{"o2", "h1", 1, DispatchState::accepted},
                                         std::tuple{"o3", "h2", 2, DispatchState::issued}, std::tuple{"o4", "h1", 4, DispatchState::void_},
