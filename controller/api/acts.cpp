@@ -56,6 +56,15 @@ Input read_approval(JsonReader& read, const Case& c) {
     return out;
 }
 
+Input read_acceptance(JsonReader& read, const Case& c) {
+    AcceptIncomplete out;
+    // Without a scan it is the one that waits; naming it guards against accepting what one did not look at.
+    const std::string named = read.optional_text("scan", 128);
+    out.scan_job = named.empty() ? c.incomplete_scan : JobId(named);
+    out.reason = read.text("reason");
+    return out;
+}
+
 Input read_hold(JsonReader& read, const Case&) { return PlaceHold{read.text("reason")}; }
 Input read_resume(JsonReader& read, const Case&) { return LiftHold{read.text("reason")}; }
 Input read_review(JsonReader& read, const Case&) { return AskReview{read.text("reason")}; }
@@ -73,6 +82,7 @@ constexpr Act table[] = {
     {"reviews", Role::analyst, read_review},
     {"close", Role::approver, read_close},
     {"notes", Role::analyst, read_note},
+    {"acceptances", Role::approver, read_acceptance},
 };
 
 }  // namespace
@@ -95,7 +105,9 @@ Role role_for(const core::Input& input) {
             case core::Decision::accept: return Role::analyst;
         }
     }
-    if (std::holds_alternative<core::Approve>(input) || std::holds_alternative<core::Close>(input)) return Role::approver;
+    if (std::holds_alternative<core::Approve>(input) || std::holds_alternative<core::Close>(input) ||
+        std::holds_alternative<core::AcceptIncomplete>(input))
+        return Role::approver;
     return Role::analyst;
 }
 

@@ -14,6 +14,10 @@ HttpResponse act_on_case(ApiCall& call);
 HttpResponse list_calls(ApiCall& call);
 HttpResponse stream_changes(ApiCall& call);
 
+// handlers_scans.cpp
+HttpResponse list_scans(ApiCall& call);
+HttpResponse show_scan(ApiCall& call);
+
 // handlers_reports.cpp
 HttpResponse add_report(ApiCall& call);
 HttpResponse list_reports(ApiCall& call);

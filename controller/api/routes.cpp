@@ -53,6 +53,9 @@ constexpr Route table[] = {
     post("/api/v1/cases/{id}/reviews", analyst, json, act_on_case, "Ask for a person's review"),
     post("/api/v1/cases/{id}/close", approver, json, act_on_case, "Close a case"),
     post("/api/v1/cases/{id}/notes", analyst, json, act_on_case, "Add a note"),
+    post("/api/v1/cases/{id}/acceptances", approver, json, act_on_case, "Accept an incomplete scan; it takes two people"),
+    get("/api/v1/cases/{id}/scans", analyst, list_scans, "The signed reports of a case's scans, oldest first"),
+    get("/api/v1/cases/{id}/scans/{job}", analyst, show_scan, "One signed report of a scan"),
     get("/api/v1/calls", analyst, list_calls, "Whom to phone now"),
     get("/api/v1/changes", analyst, stream_changes, "Changes of cases as server-sent events"),
 

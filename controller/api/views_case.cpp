@@ -26,6 +26,12 @@ Json call_json(const core::Call& call, const core::Calendar* calendar) {
     return out;
 }
 
+Json acceptance_json(const core::Acceptance& one, const core::Calendar* calendar) {
+    Json out{{"actor", one.actor}, {"reason", one.reason}};
+    put_instant(out, "at", one.at, calendar);
+    return out;
+}
+
 Json reply_json(const core::Reply& reply) {
     return {{"channel", name(reply.channel)}, {"kind", name(reply.kind)}, {"steps", reply.steps},
             {"root_cause", reply.root_cause}, {"prevention", reply.prevention}, {"text", reply.text}};
@@ -129,6 +135,11 @@ Json case_json(Desk& desk, const CaseView& view) {
     out["suspicious"] = c.suspicious;
     out["suspicions"] = codec::list_of(c.suspicions);
     out["cleaned"] = c.cleaned;
+    // Whose scan it is, whether it waits to be accepted, and who has accepted it so far.
+    out["scan"] = c.scan_job.text();
+    out["incomplete_scan"] = c.incomplete_scan.text();
+    out["acceptances"] = Json::array();
+    for (const auto& one : c.acceptances) out["acceptances"].push_back(acceptance_json(one, calendar));
     out["deadline"] = view.dues.deadline ? deadline_json(*view.dues.deadline, calendar) : Json();
     out["dues"] = dues_json(view.dues, calendar);
     for (const char* list : {"reports", "calls", "replies", "notices", "orders", "jobs"}) out[list] = Json::array();

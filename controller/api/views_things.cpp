@@ -55,7 +55,7 @@ Json customer_json(const Customer& customer) {
 
 Json host_json(const Host& host, bool connected) {
     Json out{{"id", host.id.text()}, {"connected", connected}, {"banned", host.banned}, {"gate_up", host.gate_up},
-             {"cluster", host.cluster}, {"version", host.version}, {"trouble", host.trouble}, {"sweep", host.sweep}};
+             {"cluster", host.cluster}, {"version", host.version}, {"trouble", host.trouble}, {"sweep", host.sweep}, {"host_key", host.host_key}};
     put_instant(out, "seen_at", host.seen_at, nullptr);
     return out;
 }
