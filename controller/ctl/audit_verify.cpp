@@ -13,10 +13,7 @@
 
 namespace bailiff {
 
-namespace {
-
-/// A file may hold several public keys one after another: those of earlier years stay valid for their checkpoints.
-Result<TrustedKeys> read_keys(const std::string& path) {
+Result<TrustedKeys> read_public_keys(const std::string& path) {
     std::ifstream in(path);
     if (!in) return fail(Errc::not_found, "the key file '" + path + "' cannot be opened");
     const std::string text(std::istreambuf_iterator<char>(in), {});
@@ -29,9 +26,11 @@ Result<TrustedKeys> read_keys(const std::string& path) {
         keys.emplace(key->key_id(), *key);
         at = next;
     }
-    if (keys.empty()) return fail(Errc::invalid, "'" + path + "' holds no public key in PEM; give the controller's .pub file");
+    if (keys.empty()) return fail(Errc::invalid, "'" + path + "' holds no public key in PEM; give the signer's .pub file");
     return keys;
 }
+
+namespace {
 
 Json as_json(const AuditVerdict& verdict) {
     Json out{{"ok", !verdict.fault}, {"items", verdict.items}, {"cases", verdict.cases}, {"checkpoints", verdict.checkpoints},
@@ -70,7 +69,7 @@ ExitCode audit_verify(const std::vector<std::string>& arguments, std::ostream& o
     if (sources.size() != 1) return a.complain(err, "name one database, one export (- for standard input), or a controller's URL");
     TrustedKeys keys;
     if (a.has("key")) {
-        auto read = read_keys(a.text("key"));
+        auto read = read_public_keys(a.text("key"));
         if (!read) return a.complain(err, read.error().text);
         keys = std::move(*read);
     }

@@ -2,6 +2,7 @@
 // `bailiffctl audit verify`: was the audit log edited, reordered or cut? Needs no controller for a file.
 #pragma once
 
+#include <bailiff/dsse.hpp>
 #include <bailiff/result.hpp>
 #include "controller/ctl/command.hpp"
 
@@ -10,6 +11,10 @@
 #include <vector>
 
 namespace bailiff {
+
+/// The public keys in a file of PEMs. It may hold several one after another: those of earlier years stay valid for what they
+/// signed. Errors: not_found, invalid.
+Result<TrustedKeys> read_public_keys(const std::string& path);
 
 /// Fetches the export of a controller's audit log as text. `options` are those of `bailiffctl audit export`.
 using FetchAudit = std::function<Result<std::string>(const std::vector<std::string>& options)>;

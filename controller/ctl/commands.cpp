@@ -9,6 +9,7 @@
 #include "controller/ctl/offline_policy.hpp"
 #include "controller/ctl/offline_report.hpp"
 #include "controller/ctl/online_commands.hpp"
+#include "controller/ctl/scans.hpp"
 
 namespace bailiff {
 namespace {
@@ -29,6 +30,8 @@ constexpr Command table[] = {
     {"case resume", "lift the hold", case_resume},
     {"case decide", "decide a case in review", case_decide},
     {"case approve", "let a waiting treatment go on", case_approve},
+    {"case accept-incomplete", "accept a scan that did not look at everything; it takes two people", case_accept_incomplete},
+    {"case scan", "what the host said of the case's disks, signed", case_scan},
     {"case review", "ask for a person's review", case_review},
     {"case close", "close a case", case_close},
     {"case note", "add a note", case_note},
@@ -62,6 +65,7 @@ constexpr Command table[] = {
     {"whoami", "the account of the token in use", who_am_i_command},
     {"audit export", "the audit chain as JSON lines", audit_export},
     {"audit verify", "was anything in the audit chain edited or cut off", audit_verify_command},
+    {"scan verify", "did the host really sign this report of a scan", scan_verify},
     {"completion", "the script that completes commands in bash or zsh", completion_command},
 };
 

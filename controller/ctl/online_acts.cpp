@@ -42,6 +42,9 @@ constexpr Field approve_fields[] = {{"stage", "stage", "WORD", "clean_decision o
                                     {"reason", "reason", "TEXT", "why"}};
 constexpr Field note_fields[] = {{"text", "text", "TEXT", "the note", true}};
 
+constexpr Field accept_fields[] = {{"reason", "reason", "TEXT", "why what was not scanned may stay so", true},
+                                   {"scan", "scan", "JOB", "the scan that you looked at; default the one that waits"}};
+
 ExitCode act(const ActCommand& command, const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl case " + std::string(command.usage));
     for (const auto& field : command.fields) a.value(field.option, field.placeholder, field.text);
@@ -85,6 +88,12 @@ ExitCode case_decide(const std::vector<std::string>& arguments, std::ostream& ou
 }
 ExitCode case_approve(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     return act({"approve CASE [OPTIONS]\nLets a treatment that waits for a person go on.\n", "approvals", approve_fields}, arguments, out, err);
+}
+ExitCode case_accept_incomplete(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"accept-incomplete CASE --reason TEXT [OPTIONS]\n"
+                "Accepts a scan that found nothing and did not look at everything (`bailiffctl case scan CASE` lists what).\n"
+                "When a second person does too, the treatment goes on as if the scan were clean. Takes the role approver.\n",
+                "acceptances", accept_fields}, arguments, out, err);
 }
 ExitCode case_review(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     return act({"review CASE --reason TEXT [OPTIONS]\nAsks for a person's review; all clocks stand until the decision.\n", "reviews", reason_field}, arguments, out, err);

@@ -64,6 +64,11 @@ void print_case(std::ostream& out, const Json& c) {
     line("evidence", shown(c, "evidence"));
     line("scan says", shown(c, "verdict"));
     line("suspicions", shown(c, "suspicious") == "0" ? "" : shown(c, "suspicious"));
+    for (const auto& one : part(c, "acceptances"))
+        line("accepted", shown(one, "actor") + " " + shown_time(one, "at") + ": " + shown(one, "reason"));
+    if (!shown(c, "incomplete_scan").empty())
+        line("", part(c, "acceptances").empty() ? "two people may accept it: bailiffctl case accept-incomplete " + shown(c, "id") + " --reason TEXT"
+                                                : "waiting for a second person: bailiffctl case accept-incomplete " + shown(c, "id") + " --reason TEXT");
     head.print(out);
 
     Table reports({"REPORT", "TYPE", "OBSERVED", "REPORTER", "SUMMARY"});

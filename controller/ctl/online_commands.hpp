@@ -12,8 +12,10 @@ using CommandRun = ExitCode(const std::vector<std::string>& arguments, std::ostr
 CommandRun report_add, report_list, report_show, report_resolve;
 // online_cases.cpp
 CommandRun case_list, case_show, case_history_list, calls_list;
+// scans.cpp
+CommandRun case_scan;
 // online_acts.cpp
-CommandRun case_call, case_reply, case_extend, case_hold, case_resume, case_decide, case_approve, case_review, case_close, case_note;
+CommandRun case_call, case_reply, case_extend, case_hold, case_resume, case_decide, case_approve, case_review, case_close, case_note, case_accept_incomplete;
 // online_directory.cpp
 CommandRun vm_list, vm_show, vm_set, customer_list, customer_show, customer_set, host_list, host_show, host_set, host_enrol_token, host_ban, host_unban,
     order_list, job_list;

@@ -47,8 +47,8 @@ class Session {
     ExitCode code_ = exit_ok;
 };
 
-/// Adds the shared options, reads everything, connects, and runs `act`. `words` names the words the command takes,
-/// all of them required ("CASE").
+/// Adds the shared options, reads everything, connects, and runs `act`. `words` names the words the command takes:
+/// required ("CASE"), and after these optional ("[JOB]").
 ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std::initializer_list<const char*> words, std::ostream& out,
                 std::ostream& err, const std::function<ExitCode(Session&)>& act);
 
