@@ -191,7 +191,7 @@ TEST_P(TheDirectory, keeps_customers) {
 }
 
 TEST_P(TheDirectory, keeps_hosts_without_their_connection) {
-    Host host{HostId("h1"), true, true, true, 5, "0.1.0", "libvirt unreachable", at(9), "", "-----BEGIN PUBLIC KEY-----\n"};
+    Host host{HostId("h1"), true, true, true, 5, "0.1.0", "libvirt unreachable", at(9), "", "swept 3 of 9", "-----BEGIN PUBLIC KEY-----\n"};
     storage().put_host(host);
     host.connected = false;
     EXPECT_EQ(storage().find_host(HostId("h1")), host);
