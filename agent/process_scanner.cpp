@@ -124,6 +124,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
     if (disks.empty()) return fail(Errc::invalid, "the VM has no disk that could be scanned");
     ScanOutcome out;
     out.verdict = ScanVerdict::clean;
+    const bool shared = std::find(more_options.begin(), more_options.end(), "--share") != more_options.end();
     std::map<std::string, Verdict> verdicts;
     for (size_t i = 0; i < disks.size(); ++i) {
         const ScanTarget& disk = disks[i];
@@ -158,7 +159,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
         const auto broken = [&](const std::string& why) {
             return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);
         };
-        if (ended->exit_code == exit_in_use) return fail(Errc::conflict, "the disk " + disk.target + " is in use: " + ended->describe());
+        if (shared && ended->exit_code == exit_in_use) return fail(Errc::conflict, "the disk " + disk.target + " is in use: " + ended->describe());
         const bool told = ended->exit_code == exit_clean || ended->exit_code == exit_infected || ended->exit_code == exit_incomplete;
         if (!told || ended->timed_out || ended->truncated) return broken(ended->describe());
         const auto verdict = parse_verdict(ended->out);

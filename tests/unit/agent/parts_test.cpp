@@ -284,8 +284,8 @@ TEST_F(ScannerTest, hash_lists_and_their_keys_are_named) {
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
     all.hash_lists = {"/var/lib/bailiff/bad", "/var/lib/bailiff/good"};
     ASSERT_TRUE(ProcessScanner(all).scan({disks[0]}, [](int) {}));
-    EXPECT_EQ(file("scan.args"), "--json --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
-                                 "--json --gentle --format qcow2 --clamd /run/clamd.sock --hash-list /var/lib/bailiff/bad --hash-list /var/lib/bailiff/good "
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock /images/system\n"
+                                 "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock --hash-list /var/lib/bailiff/bad --hash-list /var/lib/bailiff/good "
                                  "--hash-list-key /etc/bailiff/lists.pub /images/system\n");
 }
 
@@ -306,7 +306,7 @@ TEST_F(ScannerTest, a_running_vm_is_read_slowly_and_as_what_its_process_serves) 
     all.live_mib_per_s = 24;
     const std::string uri = "nbd+unix:///vda?socket=/s/nbd";
     ASSERT_TRUE(ProcessScanner(all).scan_live({{"vda", uri, "raw", "", ""}}, [](int) {}, [] { return std::string(); }));
-    EXPECT_EQ(file("scan.args"), "--json --gentle --format raw --clamd /run/clamd.sock --read-rate 24 " + uri + "\n");
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format raw --clamd /run/clamd.sock --read-rate 24 " + uri + "\n");
 }
 
 TEST_F(ScannerTest, a_scan_ends_early_with_the_words_why) {
@@ -407,7 +407,7 @@ TEST_F(ScannerTest, what_nobody_holds_is_shared_and_names_what_matched) {
     ASSERT_TRUE(out) << out.error().text;
     EXPECT_EQ(out->hits.size(), 1u);
     EXPECT_EQ(out->engines, (std::vector<EngineSet>{{"clamav", "1", "", {}}}));
-    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --share --format qcow2 --clamd /run/clamd.sock /images/system\n");
+    EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format qcow2 --clamd /run/clamd.sock --share /images/system\n");
     EXPECT_EQ(ProcessScanner(programs(program("scan", "", 4))).scan_unheld(disks, [] { return true; }).error().code, Errc::conflict) << "somebody writes to it";
     EXPECT_EQ(ProcessScanner(programs(program("scan", "", 4))).scan(disks, [](int) {}).error().code, Errc::unavailable);
     EXPECT_EQ(ProcessScanner(programs(program("scan", "", 2))).scan_unheld(disks, [] { return true; }).error().code, Errc::unavailable);
