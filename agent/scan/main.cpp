@@ -71,10 +71,6 @@ int run(int argc, char** argv) {
     const auto hashes = HashLists::load(options.hash_lists, options.hash_list_keys);
     if (!hashes) return complain(hashes.error().text);
     if (!hashes->empty()) options.settings.hashes = &*hashes;
-    auto source = open_source(options.source);
-    if (!source) return complain(source.error().text), options.source.share && source.error().code == Errc::conflict ? exit_in_use : exit_error;
-    for (const auto& text : source->notes) note(text);
-
     SystemClock clock;
     std::unique_ptr<VerdictCache> cache;
     if (!options.cache.empty()) {
@@ -95,6 +91,10 @@ int run(int argc, char** argv) {
             options.settings.new_signatures = &new_signatures;
         }
     }
+    // Last: qemu-nbd lets go of a client that does not speak to it within ten seconds, and an engine may take longer to be ready.
+    auto source = open_source(options.source);
+    if (!source) return complain(source.error().text), options.source.share && source.error().code == Errc::conflict ? exit_in_use : exit_error;
+    for (const auto& text : source->notes) note(text);
     options.settings.now = [&clock] { return ScanTime(clock.monotonic()); };
     std::optional<Rescan> rescan;
     if (!options.rescan.state.empty() && cache) rescan.emplace(options.rescan, source->identity);
