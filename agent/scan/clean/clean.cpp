@@ -36,7 +36,7 @@ bool only_zeros(int content, uint64_t size) {
 struct Target {
     CleanRecord record;   ///< path and volume
     std::string sha256;
-    std::optional<uint64_t> size;
+    uint64_t size = 0;
     Json found = Json::array();
     bool begun = false;   ///< its change was begun in the record
     std::string other;    ///< why it can only be blanked
@@ -45,7 +45,7 @@ struct Target {
 };
 
 /// Each (volume, path) once, in the order of the verdict: hits first, so that what is both is a hit.
-std::vector<Target> targets_of(const CleanFindings& found) {
+std::vector<Target> targets_of(const Verdict& found) {
     std::vector<Target> out;
     std::map<std::pair<std::string, std::string>, size_t> seen;
     const auto target_at = [&](const auto& item) -> Target& {
@@ -60,16 +60,16 @@ std::vector<Target> targets_of(const CleanFindings& found) {
         }
         return out[place->second];
     };
-    for (const Finding& hit : found.verdict.hits) {
+    for (const Finding& hit : found.hits) {
         Target& target = target_at(hit);
         target.hit = true;
         target.found.push_back({{"engine", hit.engine}, {"signature", hit.signature}});
     }
-    for (const Suspicion& suspicion : found.suspicious) {
+    for (const SuspiciousFile& suspicion : found.suspicious) {
         Target& target = target_at(suspicion);
-        target.found.push_back({{"rule", suspicion.rule}, {"reason", suspicion.reason}});
+        target.found.push_back({{"rule", name(suspicion.rule)}, {"reason", suspicion.reason}});
         if (target.hit || !target.record.rule.empty()) continue;
-        target.record.rule = suspicion.rule;
+        target.record.rule = name(suspicion.rule);
         target.why = suspicion.reason;
     }
     return out;
@@ -87,7 +87,7 @@ class Cleaning {
   public:
     Cleaning(const CleanRequest& request, CleanListener& listener) : request_(request), listener_(listener) {
         summary_.dry_run = request.dry_run;
-        for (const Finding& hit : request.found.verdict.hits) found_.insert(hit.sha256);
+        for (const Finding& hit : request.found.hits) found_.insert(hit.sha256);
     }
 
     Result<CleanSummary> run() {
@@ -126,7 +126,7 @@ class Cleaning {
         for (Target& target : listed) {
             target.record.action = CleanAction::listed;
             target.record.sha256 = target.sha256;
-            target.record.size = target.size.value_or(0);
+            target.record.size = target.size;
             target.record.reason = target.why;
             if (const auto told = tell(target); !told) return fail(told.error());
         }
@@ -147,7 +147,6 @@ class Cleaning {
     /// One path: false when this role is not the one for its volume, an error when the role is gone.
     Result<bool> handle(CleaningRole& role, const RoleKind& kind, Target& target) {
         CleanRecord& record = target.record;
-        if (target.sha256.empty()) return failed(target, "the scan does not say which content is meant; look at it within the VM");
         auto taken = role.ask({{"take", record.path}, {"volume", record.volume}});
         if (!taken) return fail(taken.error());
         if (taken->has("other")) {
@@ -167,7 +166,7 @@ class Cleaning {
         record.size = *size;
         record.sha256 = hex_of(*digest);
         if (record.sha256 != target.sha256) {
-            if (*size != target.size.value_or(*size) || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
+            if (*size != target.size || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
             record.action = CleanAction::absent;  // blanked by an earlier run
             return true;
         }

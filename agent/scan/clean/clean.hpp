@@ -2,9 +2,9 @@
 // Cleaning an overlay: each hit's content is kept outside first, then taken away inside.
 #pragma once
 
-#include "agent/scan/clean/findings.hpp"
 #include "agent/scan/clean/sealed_file.hpp"
 #include "agent/scan/image/source.hpp"
+#include "agent/scan/scan_result.hpp"
 
 #include <bailiff/json.hpp>
 #include <bailiff/names.hpp>
@@ -54,7 +54,7 @@ struct CleanSummary {
 
 struct CleanRequest {
     SourceSpec overlay;
-    CleanFindings found;
+    Verdict found;
     bool remove_suspicious = false;   ///< as if they were hits; otherwise they are listed
     bool dry_run = false;     ///< look only: the image is opened for reading, and nothing is kept
     std::string keep_folder;  ///< unused by a dry run

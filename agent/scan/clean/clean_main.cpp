@@ -57,9 +57,9 @@ int run(int argc, char** argv) {
     CleanRequest& request = options->request;
     const auto input = findings_of(options->findings);
     if (!input) return complain(input.error().text);
-    auto found = read_findings(*input);
+    auto found = parse_verdict(*input);
     if (!found) return complain("the findings must be what bailiff-scan --json printed: " + found.error().text);
-    if (found->verdict.hits.size() != found->verdict.hits_total) return complain("the scan found more than it lists; clean this VM from a fresh image instead");
+    if (found->hits.size() != found->hits_total) return complain("the scan found more than it lists; clean this VM from a fresh image instead");
     request.found = std::move(*found);
     const SystemClock clock;
     request.now = clock.now();

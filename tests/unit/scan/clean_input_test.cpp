@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bailiff-clean is told: its command line, and what a scan found.
+// What bailiff-clean is told: its command line, and what a role says of a file.
 #include "agent/scan/clean/clean_options.hpp"
 #include "agent/scan/clean/file_facts.hpp"
-#include "agent/scan/clean/findings.hpp"
 
 #include <bailiff/json.hpp>
 
@@ -14,53 +13,6 @@
 
 namespace bailiff::agent {
 namespace {
-
-std::string infected() {
-    Verdict v;
-    v.verdict = ScanVerdict::infected;
-    v.files = 3;
-    v.engines = {{"clamav", "1", true, {}, ""}};
-    v.hits = {{"/evil", "gpt1", "Eicar", "clamav", std::string(64, 'a'), 68}};
-    v.hits_total = 1;
-    return verdict_json(v);
-}
-
-Json with_suspicious(const Json& list) {
-    Json verdict = Json::parse(infected());
-    verdict["suspicious"] = list;
-    return verdict;
-}
-
-TEST(CleanFindings, SuspicionsMayBeMissing) {
-    const auto found = read_findings("{\"finding\":\"hit\"}\n" + infected() + "\n");
-    ASSERT_TRUE(found) << found.error().text;
-    EXPECT_EQ(found->verdict.hits.size(), 1U);
-    EXPECT_TRUE(found->suspicious.empty());
-    EXPECT_FALSE(read_findings(""));
-    EXPECT_FALSE(read_findings("rubbish"));
-    Json other = Json::parse(infected());
-    other["surprise"] = 1;
-    EXPECT_FALSE(read_findings(other.dump())) << "the rest of the verdict is as strict as ever";
-}
-
-TEST(CleanFindings, SuspicionsAreRead) {
-    const auto found = read_findings(with_suspicious({{{"path", "/etc/cron.d/x"}, {"volume", "gpt1"}, {"rule", "cron"}, {"reason", "it fetches what it runs"},
-                                                       {"sha256", std::string(64, 'b')}, {"size", 12}, {"new_field", true}},
-                                                      {{"path", "/root/.ssh/authorized_keys"}, {"volume", "gpt1"}}}).dump());
-    ASSERT_TRUE(found) << found.error().text;
-    ASSERT_EQ(found->suspicious.size(), 2U);
-    EXPECT_EQ(found->suspicious[0].rule, "cron");
-    EXPECT_EQ(found->suspicious[0].size, 12U);
-    EXPECT_EQ(found->suspicious[1].sha256, "");
-    EXPECT_EQ(found->suspicious[1].size, std::nullopt);
-    EXPECT_EQ(found->verdict.hits.size(), 1U);
-}
-
-TEST(CleanFindings, SuspicionsThatCannotBeReadAreAnError) {
-    for (const Json& list : {Json("none"), Json::array({1}), Json::array({{{"path", "/x"}}}), Json::array({{{"path", "/x"}, {"volume", "disk"}, {"sha256", "AB"}}}),
-                             Json::array({{{"path", "/x"}, {"volume", "disk"}, {"size", -1}}})})
-        EXPECT_FALSE(read_findings(with_suspicious(list).dump())) << list;
-}
 
 TEST(FileFacts, ComeBackFromJsonAndForeignTypesDoNot) {
     FileFacts facts;
