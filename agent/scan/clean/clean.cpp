@@ -166,8 +166,10 @@ class Cleaning {
         record.size = *size;
         record.sha256 = hex_of(*digest);
         if (record.sha256 != target.sha256) {
-            if (*size != target.size || !only_zeros(taken->content.fd(), *size)) return failed(target, "the content is not the one that was found; scan again");
-            record.action = CleanAction::absent;  // blanked by an earlier run
+            // Blanked by an earlier run, or replaced.
+            const bool blanked = *size == target.size && only_zeros(taken->content.fd(), *size);
+            if (!blanked && !is_known_good(record)) return failed(target, "the content is not the one that was found; scan again");
+            record.action = CleanAction::absent;
             return true;
         }
         const auto good = replacement_of(target, kind);
@@ -184,6 +186,14 @@ class Cleaning {
         const int64_t now = request_.now.time_since_epoch().count();
         return act(role, {{"replace", true}, {"mtime", std::max<int64_t>(good->mtime, 0)}, {"now", std::max<int64_t>(now, 0)}}, target, CleanAction::replaced,
                    good->content.fd());
+    }
+
+    /// Whether the record's content is the one that a known-good tree has for its path, and that nothing was found in.
+    bool is_known_good(const CleanRecord& record) const {
+        const auto path = unescape_path(record.path);
+        if (request_.known_good.empty() || !path || found_.contains(record.sha256)) return false;
+        const auto found = find_known_good(request_.known_good, *path);
+        return found && *found && hex_of((*found)->sha256) == record.sha256;
     }
 
     /// The known-good file that takes the target's place; nothing, with a note when there would have been one.

@@ -26,7 +26,7 @@ enum class CleanAction {
     removed,       ///< name and content are gone
     replaced,      ///< a known-good content stands in its place
     blanked,       ///< the content is zeros, in its place
-    absent,        ///< nothing there, or blanked before
+    absent,        ///< nothing there, or blanked or replaced before
     failed,        ///< left alone; `reason` says why
     listed,        ///< suspicious, and left alone: a person decides; `reason` says why
     would_remove,  ///< the same, of a dry run
