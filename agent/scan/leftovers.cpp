@@ -221,6 +221,7 @@ void walk_leftovers(Image& image, const Volume& volume, const WalkLimits& limits
         case VolumeKind::swap: return hand_over_range(image, {volume.start, volume.start + volume.size}, volume.start, "swap", limits, sink);
         case VolumeKind::xfs:
         case VolumeKind::btrfs:
+        case VolumeKind::iso9660:
             return sink.skipped("/(free space)", SkipReason::unsupported, "free blocks and deleted files of " + volume.filesystem + " are not looked at by this version", 0);
         // Written once and as a whole: nothing in it was ever deleted.
         case VolumeKind::iso9660:
