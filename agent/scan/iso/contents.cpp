@@ -87,9 +87,20 @@ void IsoContents::flush() {
         return std::pair(a.size < large_file, a.content.sections[0].at) < std::pair(b.size < large_file, b.content.sections[0].at);
     });
     for (const Waiting& one : waiting_)
-        hand_over(one.path, one.size, limits_, sink_, [&](MemoryFile& memory) { return fill(one.content, memory); });
+        hand_over(one.path, one.size, limits_, sink_, [&](MemoryFile& memory) { return fill(one.content, memory); },
+                  [&](ContentPlace& place) { return describe(one.content, place); });
     waiting_.clear();
     sections_waiting_ = 0;
+}
+
+/// What `fill` goes by. A boot image has no date that would tell of another one in its place.
+bool IsoContents::describe(const IsoContent& content, ContentPlace& place) const {
+    if (!content.recorded) return false;
+    place.number(*content.recorded);
+    if (content.packed)
+        for (const uint64_t value : {uint64_t{content.packed->size}, uint64_t{content.packed->header_words}, uint64_t{content.packed->block_bits}}) place.number(value);
+    for (const IsoSection& section : content.sections) place.run(image_, volume_.start + section.at, section.size);
+    return true;
 }
 
 bool IsoContents::read(const IsoContent& content, uint64_t offset, std::span<uint8_t> out) {
@@ -152,7 +163,7 @@ void IsoContents::add_boot_images() {
         const uint64_t whole = (boot.file_size + iso_sector - 1) / iso_sector * iso_sector;
         if (whole > 0 && (boot.image.open_end || whole >= size)) continue;  // handed over as that file
         if (boot.image.open_end && boot.next > at) size = std::max(size, boot.next - at);
-        if (!add("/(boot image " + std::to_string(number) + ")", {{{at, size}}, std::nullopt})) return;
+        if (!add("/(boot image " + std::to_string(number) + ")", {{{at, size}}})) return;
     }
 }
 

@@ -26,7 +26,8 @@ struct IsoSection {
 
 struct IsoContent {
     std::vector<IsoSection> sections;
-    std::optional<IsoPacked> packed;
+    std::optional<IsoPacked> packed = std::nullopt;
+    std::optional<uint64_t> recorded = std::nullopt;  ///< when, as its record says
     uint64_t stored_size() const;
 };
 
@@ -58,6 +59,7 @@ class IsoContents {
     };
     bool read(const IsoContent& content, uint64_t offset, std::span<uint8_t> out);
     Result<void> fill(const IsoContent& content, MemoryFile& memory);
+    bool describe(const IsoContent& content, ContentPlace& place) const;
     bool inside(const IsoContent& content) const;
     bool is_new(const IsoContent& content);
     bool pay(uint64_t bytes);

@@ -53,6 +53,7 @@ std::optional<IsoRecord> parse_iso_record(Bytes bytes) {
     if (block > UINT32_MAX) return std::nullopt;
     out.block = static_cast<uint32_t>(block);
     out.size = little_endian<uint32_t>(record, 10);
+    out.recorded = little_endian<uint64_t>(record, 18) & 0xff'ffff'ffff'ffff;
     out.directory = record[25] & directory_flag;
     out.associated = record[25] & associated_flag;
     out.continued = record[25] & continued_flag;

@@ -18,6 +18,7 @@ struct IsoRecord {
     size_t length = 0;         ///< bytes of the record itself
     uint32_t block = 0;        ///< where the content begins, behind its extended attributes
     uint32_t size = 0;         ///< bytes
+    uint64_t recorded = 0;     ///< date and time in the form of the disk, seven bytes
     bool directory = false;
     bool associated = false;   ///< a second content of the file of the same name
     bool continued = false;    ///< the next record has more of the same file

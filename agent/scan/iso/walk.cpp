@@ -252,6 +252,7 @@ class IsoWalk {
             unfinished_->raw_name.assign(found.name.begin(), found.name.end());
             unfinished_->path = found.associated ? path + " (associated)" : path;
             unfinished_->content.packed = rock.packed;
+            unfinished_->content.recorded = found.recorded;
         }
         unfinished_->interleaved |= found.interleaved && found.size > 0;
         unfinished_->content.sections.push_back({place(found.block), found.size});

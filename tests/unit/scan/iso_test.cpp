@@ -320,6 +320,55 @@ TEST(Iso, ALeftoverDescriptorBeforePartitionsIsANote) {
     EXPECT_EQ(volumes[0].notes.size(), 1U);
 }
 
+/// A scan that was told what an earlier one knew.
+class Rescan : public WalkSink {
+  public:
+    Rescan(Image& image, std::vector<Fingerprint> before, DirtyMap written) : known_(std::move(before), std::move(written)) {
+        Volume volume;
+        volume.size = image.size();
+        known_.begin(volume);
+        EXPECT_TRUE(walk_iso(image, volume, {}, *this));
+        std::sort(told.begin(), told.end());
+    }
+    void file(const std::string& path, uint64_t /*size*/, int memory_file) override {
+        ::close(memory_file);
+        read.push_back(path);
+    }
+    void told_file(const std::string& path, uint64_t size, int memory_file, const Fingerprint& told_by) override {
+        if (told_by != no_fingerprint) told.push_back(told_by);
+        file(path, size, memory_file);
+    }
+    void skipped(const std::string& path, SkipReason /*reason*/, const std::string& detail, uint64_t /*size*/) override { ADD_FAILURE() << path << detail; }
+    KnownContents* known() override { return &known_; }
+    void unchanged(const std::string& path, uint64_t /*size*/, const Fingerprint& /*told_by*/) override { passed.push_back(path); }
+
+    std::vector<std::string> read, passed;
+    std::vector<Fingerprint> told;
+
+  private:
+    KnownContents known_;
+};
+
+TEST(Iso, WhatWasNotWrittenSinceIsNotReadAgain) {
+    auto disk = test::iso_sampler();
+    const Rescan first(disk, {}, DirtyMap());
+    EXPECT_EQ(first.read.size(), 7U);
+    EXPECT_EQ(first.told.size(), 6U) << "all but the boot image that no directory names";
+    const Rescan second(disk, first.told, DirtyMap());
+    EXPECT_EQ(second.read, std::vector<std::string>{"/(boot image 2)"});
+    EXPECT_EQ(second.passed.size(), 6U);
+    DirtyMap written;
+    written.add(36 * IsoImage::sector, 1);
+    EXPECT_EQ(Rescan(disk, first.told, written).read, (std::vector<std::string>{"/parts", "/(boot image 2)"}));
+    // A file of another date is another one, also where nobody tells what was written.
+    auto dated = test::iso_sampler();
+    const auto& raw = dated.raw();
+    const std::string_view name = "BOTH.TXT;1";
+    const auto at = std::search(raw.begin(), raw.end(), name.begin(), name.end()) - raw.begin();
+    dated.raw()[static_cast<size_t>(at) - 33 + 18] = 99;
+    EXPECT_EQ(Rescan(dated, first.told, DirtyMap()).read, (std::vector<std::string>{"/both.txt", "/(boot image 2)"}));
+}
+
 TEST(Iso, NoFlippedByteOfMetadataIsFatal) {
     const auto sound = test::iso_sampler();
     auto disk = sound;
@@ -327,7 +376,7 @@ TEST(Iso, NoFlippedByteOfMetadataIsFatal) {
     limits.entries = 500;
     for (uint64_t at = 16 * IsoImage::sector; at < 41 * IsoImage::sector; ++at) {
         const uint8_t was = disk.raw()[at];
-        if (at % (was == 0 ? 101 : 5) != 0) continue;
+        if (at % (was == 0 ? 307 : 19) != 0) continue;
         for (const uint8_t mask : {uint8_t{0x01}, uint8_t{0xff}}) {
             disk.raw()[at] = static_cast<uint8_t>(was ^ mask);
             const IsoFiles files(disk, limits);
