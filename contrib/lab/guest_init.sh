@@ -90,7 +90,7 @@ io() {
         steps=0 busy=0 worst=0
         clock
         last=$now
-        while [ $steps -lt 25 ]; do
+        while [ $steps -lt 10 ]; do
             block=$(((block + 7) % $1))
             clock
             begun=$now

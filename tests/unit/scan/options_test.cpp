@@ -45,8 +45,19 @@ TEST(Options, NamesEveryMistake) {
     EXPECT_TRUE(says({"--yara", "/y", "--streams", "0", "x"}, "1 to 64"));
     EXPECT_TRUE(says({"--yara", "/y", "--hash-list", "/a", "x"}, "--hash-list-key"));
     EXPECT_TRUE(says({"--hash-list", "/a", "--hash-list-key", "/k", "x"}, "--clamd SOCKET")) << "lists alone make no scan";
+    EXPECT_TRUE(says({"--yara", "/y", "--read-rate", "0", "x"}, "--read-rate must be from 1"));
     EXPECT_TRUE(says({"--unknown", "x"}, "--help"));
     EXPECT_TRUE(says({"--jso", "x"}, "--help")) << "no abbreviations";
+}
+
+TEST(Options, ASlowReaderIsNotTakenForADeadOne) {
+    const auto silence = [](const char* rate) {
+        return parse({"--yara", "/y", "--read-rate", rate, "--max-file-size", "2G", "x"}).value().options.settings;
+    };
+    EXPECT_EQ(silence("24").limits.read_rate, uint64_t{24} << 20);
+    EXPECT_EQ(silence("100000").reader_silence, ScanSettings{}.reader_silence);
+    EXPECT_GT(silence("1").reader_silence, std::chrono::seconds(2048)) << "two gigabytes at one megabyte a second";
+    EXPECT_EQ(parse({"--yara", "/y", "x"}).value().options.settings.limits.read_rate, 0u);
 }
 
 TEST(Options, RescansNeedWhatMakesThemTrue) {
