@@ -223,8 +223,6 @@ void walk_leftovers(Image& image, const Volume& volume, const WalkLimits& limits
         case VolumeKind::btrfs:
         case VolumeKind::iso9660:
             return sink.skipped("/(free space)", SkipReason::unsupported, "free blocks and deleted files of " + volume.filesystem + " are not looked at by this version", 0);
-        // Written once and as a whole: nothing in it was ever deleted.
-        case VolumeKind::iso9660:
         case VolumeKind::boot_code:
         case VolumeKind::empty:
         case VolumeKind::container:
