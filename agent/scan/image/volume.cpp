@@ -158,7 +158,7 @@ std::vector<Volume> volumes_of(Image& image, const Volume& whole, const Partitio
 std::vector<Volume> hybrid_volumes(Image& image, const Volume& whole, PartitionTable table) {
     if (!iso_leads_somewhere(image, whole)) {
         auto out = volumes_of(image, whole, table);
-        out.front().notes.push_back("an ISO9660 volume descriptor stands before the partitions and leads nowhere: it is left from another use of the disk");
+        out.front().notes.emplace_back("an ISO9660 volume descriptor stands before the partitions and leads nowhere: it is left from another use of the disk");
         return out;
     }
     Volume iso = whole;
