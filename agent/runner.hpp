@@ -104,7 +104,7 @@ class Runner {
 
     /// Sweeps these VMs, by UUID or name, at once, whatever the rules say of window, budget and interval; all of the host
     /// when empty.
-    void sweep_now(const std::vector<std::string>& vms);
+    void sweep_now(std::vector<std::string> vms);
     /// Called when what the sweep does next has changed.
     std::function<void(const SweepPlan&)> on_sweep_plan;
 
@@ -196,6 +196,7 @@ class Runner {
         std::optional<Result<SweptDisks>> result;  ///< there, and not yet journaled
     };
     void plan_sweep();
+    void take_sweep_request();
     void begin_sweep(const VmId& vm);
     void stop_sweep(const VmId& vm, const std::string& why);
     void end_sweep();
@@ -292,7 +293,8 @@ class Runner {
     SweepBook sweeps_;
     std::optional<Sweeping> sweeping_;
     SweepPlan sweep_plan_;                                ///< as found last
-    std::set<VmId> asked_sweeps_;                         ///< by the host's admin
+    std::optional<std::vector<std::string>> sweep_request_;   ///< the host's admin's words, until the VMs are listed
+    std::set<VmId> asked_sweeps_;                         ///< what they mean
     std::map<VmId, Instant> changed_;                     ///< last start, stop or definition that this process saw
     bool takes_discoveries_ = false;                      ///< the controller of this connection does
     std::set<std::string> sent_discoveries_;              ///< on this connection

@@ -46,6 +46,7 @@ void Runner::plan_sweep() {
     const auto now = clock_.monotonic();
     next_sweep_ = now + settings_.sweep_look;
     if (!world_.sweeper || !listed_) return;
+    if (sweep_request_) take_sweep_request();
     if (sweeping_) {
         if (sweeping_->result) end_sweep();
         return;
@@ -164,12 +165,17 @@ void Runner::discovery_told(const std::string& id) {
     forget_sweeps();
 }
 
-void Runner::sweep_now(const std::vector<std::string>& vms) {
-    for (const auto& vm : vms_)
-        if (vms.empty() || std::find(vms.begin(), vms.end(), vm.vm.text()) != vms.end() || std::find(vms.begin(), vms.end(), vm.name) != vms.end())
-            asked_sweeps_.insert(vm.vm);
-    log(LogLine::Level::info, "event=sweep_asked text=\"" + std::to_string(asked_sweeps_.size()) + " VMs are to be swept at once\"");
+void Runner::sweep_now(std::vector<std::string> vms) {
+    sweep_request_ = std::move(vms);
     next_sweep_ = clock_.monotonic();
+}
+
+void Runner::take_sweep_request() {
+    const auto words = *std::exchange(sweep_request_, std::nullopt);
+    const auto named = [&](const std::string& word) { return words.empty() || std::find(words.begin(), words.end(), word) != words.end(); };
+    for (const auto& vm : vms_)
+        if (named(vm.vm.text()) || named(vm.name)) asked_sweeps_.insert(vm.vm);
+    log(LogLine::Level::info, "event=sweep_asked text=\"" + std::to_string(asked_sweeps_.size()) + " VMs are to be swept at once\"");
 }
 
 }  // namespace bailiff::agent

@@ -59,6 +59,8 @@ void SweepBook::apply(const JournalEntry& entry) {
         newest_set_ = record.last->set;
         newest_set_at_ = entry.at;
     }
+    // The same found again: one telling says both, however long no controller takes it.
+    std::erase_if(untold_, [&](const auto& older) { return older.second.vm == vm && older.second.hits == found->hits; });
     if (!found->hits.empty()) untold_[entry.operation] = *found;
 }
 

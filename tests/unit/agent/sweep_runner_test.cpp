@@ -98,6 +98,12 @@ TEST(Sweep, off_it_does_nothing_until_the_admin_asks) {
     EXPECT_EQ(test.scans(), 1);
     test.pass(Seconds(600));
     EXPECT_EQ(test.scans(), 1);
+    // Asked of an agent that is just starting, before it knows its VMs.
+    test.runner = std::make_unique<agent::Runner>(test.host.world(), test.journal, test, test.executor, test.clock, test.random, test.settings);
+    test.runner->start();
+    test.runner->sweep_now({});
+    test.tick();
+    EXPECT_EQ(test.scans(), 2);
 }
 
 /// A host whose VM runs.

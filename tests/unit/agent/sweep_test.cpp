@@ -251,6 +251,17 @@ TEST(SweepBook_, forgets_what_newer_sweeps_replace_and_keeps_what_is_not_told) {
     EXPECT_TRUE(book.book.vms().empty()) << "a VM that is gone for long";
 }
 
+TEST(SweepBook_, the_same_found_again_is_told_once_however_long_nobody_takes_it) {
+    Book book;
+    const auto first = book.swept(vm(1), at("2026-03-01T00:00:00Z"), 2), second = book.swept(vm(1), at("2026-03-08T00:00:00Z"), 2);
+    book.swept(vm(2), at("2026-03-08T00:00:00Z"), 2);
+    EXPECT_EQ(book.book.untold().size(), 2u);
+    EXPECT_TRUE(book.book.untold().contains(second));
+    EXPECT_EQ(book.book.forgettable({vm(1), vm(2)}, {}), (std::vector<std::string>{first}));
+    book.swept(vm(1), at("2026-03-15T00:00:00Z"), 3);
+    EXPECT_EQ(book.book.untold().size(), 3u) << "something else beside it";
+}
+
 TEST(SweepBook_, entries_that_a_later_version_wrote_break_nothing) {
     Book book;
     book.add("sweep-1", "swept", {{"vm", vm(1).text()}, {"found", {{"verdict", "a_later_word"}}}}, at("2026-03-01T00:00:00Z"));
