@@ -31,6 +31,16 @@
 
 namespace bailiff::agent {
 
+/// Work of the background: an outage of the guard's folder is an answer like any other.
+template <class Work>
+auto guarded(Work work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const Outage& outage) {
+        return fail(Errc::unavailable, outage.what());
+    }
+}
+
 /// What the host's admin decides, and the periods. Immutable while the runner lives.
 struct RunnerSettings {
     HostId host;
