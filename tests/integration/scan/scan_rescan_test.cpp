@@ -76,7 +76,7 @@ TEST_P(RescanOf, sees_what_was_written_in_place_and_passes_over_the_rest) {
     EXPECT_EQ(healed.verdict.unchanged, bitten.verdict.unchanged) << "what was written once is read from now on";
     expect_same(healed, shop.full());
 }
-INSTANTIATE_TEST_SUITE_P(Filesystems, RescanOf, testing::ValuesIn(kinds), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Filesystems, RescanOf, testing::ValuesIn(kinds), [](const auto& kind) { return std::string(kind.param.name); });
 
 /// A guest at work on an ext4 disk, by debugfs on the raw copy.
 class Guest {
