@@ -15,7 +15,11 @@ class Random {
     virtual uint64_t next() = 0;
 
     /// 128 random bits as 32 lower-case hex digits: order ids, job ids, tokens.
-    std::string hex128() { return hex64(next()) + hex64(next()); }
+    std::string hex128() {
+        // Compilers may ask for the second half first.
+        const std::string high = hex64(next());
+        return high + hex64(next());
+    }
 
     /// Uniform in [0, bound); bound > 0. The bias of the modulo is below 2^-32 for every bound used here.
     uint64_t below(uint64_t bound) { return next() % bound; }

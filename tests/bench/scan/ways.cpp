@@ -174,14 +174,14 @@ Run Ways::changed_blocks() {
         disk->begin();
         // Everything but the plant is in this disk's cache already; what counts is the state that this scan leaves.
         const fs::path cache = cache_of(work_.qcow2());
-        for (const auto& entry : fs::directory_iterator(cache.parent_path())) fs::copy_file(entry.path(), folder / "memory" / entry.path().filename());
+        fs::copy(cache.parent_path(), folder / "memory", fs::copy_options::recursive);
         const Run first = scan(with(folder / "memory"), disk->image());
         if (!said_of(first, ChangedDisk::old_plant)) throw std::runtime_error("the plant that is to go was not found in the first place");
         disk->work();
         changed_ = std::move(disk);
     }
     const fs::path memory = scratch("memory");
-    for (const auto& entry : fs::directory_iterator(folder / "memory")) fs::copy_file(entry.path(), memory / entry.path().filename());
+    fs::copy(folder / "memory", memory, fs::copy_options::recursive);
     ::sync();
     Run run = scan(with(memory), changed_->image());
     for (const auto& path : ChangedDisk::must_not_find())
