@@ -3,8 +3,7 @@
 // what is left when libvirtd, QEMU or the agent is killed in the middle.
 #include "agent/evidence/manifest.hpp"
 #include "agent/files/durable_file.hpp"
-#include "tests/integration/agent/agent_process.hpp"
-#include "tests/integration/agent/numbers.hpp"
+#include "tests/integration/agent/guest_under_agent.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +18,7 @@ using namespace std::chrono_literals;
 using agent::Consistency;
 
 /// One host and one guest with two disks for the whole suite; each test but the last leaves the guest running.
-class EvidenceOnLibvirt : public testing::Test {
+class EvidenceOnLibvirt : public GuestUnderAgent {
   protected:
     static void SetUpTestSuite() {
         if (!lab_missing().empty()) return;
@@ -33,25 +32,6 @@ class EvidenceOnLibvirt : public testing::Test {
         guest->start();
         agent = std::make_unique<AgentProcess>(*host);
     }
-    static void TearDownTestSuite() {
-        if (agent) agent->stop();
-        if (agent && testing::Test::HasFailure()) std::cout << agent->log();
-        agent.reset();
-        guest.reset();
-        host.reset();
-    }
-    void SetUp() override {
-        if (const std::string missing = lab_missing(); !missing.empty()) GTEST_SKIP() << missing;
-        agent->more_options.clear();
-    }
-    void TearDown() override {
-        if (agent) agent->stop();
-    }
-
-    static void must(const std::vector<std::string>& argv) {
-        const auto out = agent::output_of(argv);
-        if (!out) throw std::runtime_error(out.error().text);
-    }
     Job evidence(bool memory = false, const LabGuest* whose = nullptr) {
         Job j = numbers.job(VmId((whose ? *whose : *guest).uuid()), JobKind::evidence);
         j.memory = memory;
@@ -62,40 +42,6 @@ class EvidenceOnLibvirt : public testing::Test {
         o.evidence = rule;
         o.memory = memory;
         return o;
-    }
-    JobAnswer carry_out(const Job& j) {
-        const auto answer = std::get<JobAnswer>(carry_out(JobFrame{agent->sealed(j, job_payload_type)}, j.job_id.text()).message);
-        tell("evidence", answer);
-        return answer;
-    }
-    OrderAnswer carry_out(const Order& o) {
-        const auto answer = std::get<OrderAnswer>(carry_out(OrderFrame{agent->sealed(o, order_payload_type)}, o.order_id.text()).message);
-        tell(std::string(name(o.desired)), answer);
-        return answer;
-    }
-    /// `meanwhile` is asked between the looks for an answer.
-    Frame carry_out(const Message& message, const std::string& id) {
-        for (const auto end = clock.monotonic() + 3min; clock.monotonic() < end;) {
-            if (!agent->running()) agent->start();
-            const bool answered = agent->exchange(message, id, 5ms);
-            if (meanwhile) meanwhile();
-            if (!answered) continue;
-            agent->acknowledge(id);
-            return agent->answers.at(id);
-        }
-        throw std::runtime_error("no answer within three minutes: " + agent->log());
-    }
-    template <class Answer>
-    static void tell(const std::string& what, const Answer& answer) {
-        std::cout << "measured: " << what << " " << name(answer.status) << ":";
-        for (const auto& step : answer.steps) std::cout << " " << step.step << "=" << step.milliseconds;
-        std::cout << "\n  " << answer.text << "\n";
-    }
-    template <class Answer>
-    static int64_t step(const Answer& answer, const std::string& name) {
-        for (const auto& one : answer.steps)
-            if (one.step == name) return one.milliseconds;
-        return -1;
     }
     template <class Answer>
     static int count(const Answer& answer, const std::string& name) {
@@ -139,13 +85,7 @@ class EvidenceOnLibvirt : public testing::Test {
         EXPECT_TRUE(eventually([&] { return whose.console().size() > before; }, 20s));
     }
 
-    static inline std::unique_ptr<LabHost> host;
-    static inline std::unique_ptr<LabGuest> guest;
-    static inline std::unique_ptr<AgentProcess> agent;
     static inline std::string data;
-    static inline Numbers numbers;
-    SystemClock clock;
-    std::function<void()> meanwhile;
 };
 
 TEST_F(EvidenceOnLibvirt, a_running_guest_is_frozen_for_a_moment_and_its_copy_is_clean) {

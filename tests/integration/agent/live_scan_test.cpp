@@ -2,8 +2,7 @@
 // Scans of running guests on real libvirt, by bailiff-agent itself: what is found, what the guest notices, and what is left when
 // the agent is killed, the scratch space ends or an order comes in the middle.
 #include "agent/files/durable_file.hpp"
-#include "tests/integration/agent/agent_process.hpp"
-#include "tests/integration/agent/numbers.hpp"
+#include "tests/integration/agent/guest_under_agent.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// One host and one guest that works on its disk, for the whole suite; each test leaves it running.
-class LiveScanOnLibvirt : public testing::Test {
+class LiveScanOnLibvirt : public GuestUnderAgent {
   protected:
     static void SetUpTestSuite() {
         if (!lab_missing().empty()) return;
@@ -29,21 +28,11 @@ class LiveScanOnLibvirt : public testing::Test {
         guest->start();
         agent = std::make_unique<AgentProcess>(*host);
     }
-    static void TearDownTestSuite() {
-        if (agent) agent->stop();
-        if (agent && testing::Test::HasFailure()) std::cout << agent->log();
-        agent.reset();
-        guest.reset();
-        host.reset();
-    }
     void SetUp() override {
-        if (const std::string missing = lab_missing(); !missing.empty()) GTEST_SKIP() << missing;
-        agent->more_options.clear();
+        GuestUnderAgent::SetUp();
+        if (IsSkipped()) return;
         agent->inside = false;
         before = definitions();
-    }
-    void TearDown() override {
-        if (agent) agent->stop();
     }
 
     static bool long_run() { return std::getenv("BAILIFF_LONG") != nullptr; }
@@ -56,10 +45,6 @@ class LiveScanOnLibvirt : public testing::Test {
         std::filesystem::remove_all(files);
         host->virsh({"attach-disk", guest->name(), disk, "vdb", "--driver", "qemu", "--subdriver", "raw", "--config"});
     }
-    static void must(const std::vector<std::string>& argv) {
-        const auto out = agent::output_of(argv);
-        if (!out) throw std::runtime_error(out.error().text);
-    }
     static std::string stored_definition() { return host->virsh({"dumpxml", "--inactive", "--security-info", guest->name()}); }
     /// Of the running VM too; whether its guest agent's port is open just now is no part of it.
     static std::string definitions() {
@@ -69,45 +54,6 @@ class LiveScanOnLibvirt : public testing::Test {
         return stored_definition() + live;
     }
     Job scan() { return numbers.job(VmId(guest->uuid()), JobKind::scan_live); }
-    template <class Document>
-    static Message envelope(const Document& d) {
-        if constexpr (std::is_same_v<Document, Job>) return JobFrame{agent->sealed(d, job_payload_type)};
-        else return OrderFrame{agent->sealed(d, order_payload_type)};
-    }
-    JobAnswer carry_out(const Job& j) {
-        const auto answer = std::get<JobAnswer>(carry_out(envelope(j), j.job_id.text()).message);
-        tell("live scan", answer);
-        return answer;
-    }
-    OrderAnswer carry_out(const Order& o) {
-        const auto answer = std::get<OrderAnswer>(carry_out(envelope(o), o.order_id.text()).message);
-        tell(std::string(name(o.desired)), answer);
-        return answer;
-    }
-    /// `meanwhile` is asked between the looks for an answer.
-    Frame carry_out(const Message& message, const std::string& id) {
-        for (const auto end = clock.monotonic() + 3min; clock.monotonic() < end;) {
-            if (!agent->running()) agent->start();
-            const bool answered = agent->exchange(message, id, 5ms);
-            if (meanwhile) meanwhile();
-            if (!answered) continue;
-            agent->acknowledge(id);
-            return agent->answers.at(id);
-        }
-        throw std::runtime_error("no answer within three minutes: " + agent->log());
-    }
-    template <class Answer>
-    static void tell(const std::string& what, const Answer& answer) {
-        std::cout << "measured: " << what << " " << name(answer.status) << ":";
-        for (const auto& step : answer.steps) std::cout << " " << step.step << "=" << step.milliseconds;
-        std::cout << "\n  " << answer.text << "\n";
-    }
-    template <class Answer>
-    static int64_t step(const Answer& answer, const std::string& name) {
-        for (const auto& one : answer.steps)
-            if (one.step == name) return one.milliseconds;
-        return -1;
-    }
     static bool served() { return agent::Process::run({"virsh", "-q", "-c", host->uri(), "backup-dumpxml", guest->name()})->ok(); }
     static std::string scratch() { return agent->state() + "/live-scan"; }
     void expect_nothing_left() {
@@ -140,12 +86,6 @@ class LiveScanOnLibvirt : public testing::Test {
         return out;
     }
 
-    static inline std::unique_ptr<LabHost> host;
-    static inline std::unique_ptr<LabGuest> guest;
-    static inline std::unique_ptr<AgentProcess> agent;
-    static inline Numbers numbers;
-    SystemClock clock;
-    std::function<void()> meanwhile;
     std::string before;
 };
 

@@ -155,6 +155,7 @@ TEST_F(LockedHost, holds_and_is_enforced_whatever_is_done_to_it) {
     EXPECT_EQ(virsh({"start", guest->name()}).find("error"), std::string::npos);
     std::cout << "measured: virsh start " << (clock.monotonic() - began).count() << " ms\n";
     expect_off_within("a start past the lock", clock.monotonic(), 5s);
+    listen(1s);
     EXPECT_TRUE(told("lock_bypassed"));
 
     // -- while the agent is away: found when it starts
