@@ -76,6 +76,7 @@ Result<DomainFacts> read_domain(std::string_view xml) {
     if (auto parsed = parse_tree(xml, "domain", document); !parsed) return fail(parsed.error());
     const pugi::xml_node domain = document.child("domain");
     DomainFacts facts;
+    if (const auto run = domain.attribute("id")) facts.run = run.as_llong();
     facts.uuid = domain.child("uuid").text().get();
     facts.name = domain.child("name").text().get();
     facts.nvram = domain.child("os").child("nvram").text().get();

@@ -7,6 +7,7 @@
 #include <bailiff/result.hpp>
 #include <bailiff/vm.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct DomainFacts {
     std::vector<VmDisk> disks;  ///< without empty drives
     std::vector<VmNic> nics;
     std::string nvram;  ///< path of the UEFI variables; empty when there are none
+    std::optional<int64_t> run;  ///< libvirt's number of the process that it describes; none: the definition of no running VM
     bool ours = false;  ///< carries our start element: we started it in quarantine
 };
 

@@ -149,12 +149,22 @@ Result<VmObservation> LibvirtHypervisor::observe_domain(Core& core, const Connec
         if (!xml) return fail(libvirt_error("give a VM's definition"));
         const auto live = read_domain(xml.get());
         if (!live) return fail(live.error());
-        // What is plugged in now counts, unless it is our own quarantine form.
-        if (!live->ours) {
-            out.nics = live->nics;
-            running = xml.get();
+        if (!live->run) {
+            // It ended between the two questions, and libvirt gave its stored definition: taken for the running one, it would
+            // be a VM that somebody started on its own disks, past the lock.
+            if (virDomainGetState(domain, &state, &reason, 0) < 0) return fail(libvirt_error("give a VM's state"));
+            out.power = power_of(state);
+            if (out.power == Power::running || out.power == Power::paused)
+                return fail(Errc::unavailable, "The VM ended and was started again while it was looked at.");
+        } else {
+            // What is plugged in now counts, unless it is our own quarantine form.
+            if (!live->ours) {
+                out.nics = live->nics;
+                running = xml.get();
+            }
+            out.run = *live->run;
+            out.quarantine_running = runs_in_quarantine(*live, *stored, options.quarantine_network);
         }
-        out.quarantine_running = runs_in_quarantine(*live, *stored, options.quarantine_network);
     }
     auto hold = hold_of(core, connection, VmId(stored->uuid), running, out.persistent ? *definition : "");
     if (!hold) return fail(hold.error());

@@ -59,6 +59,8 @@ TEST(DomainXml, reads_disks_nics_and_nvram) {
     EXPECT_EQ(facts->nics,
               (std::vector<VmNic>{{"52:54:00:aa:bb:cc", "br0", false}, {"52:54:00:00:00:02", "", true}}));
     EXPECT_FALSE(facts->ours);
+    EXPECT_EQ(facts->run, 7) << "what describes a process says which";
+    EXPECT_EQ(read_domain("<domain type='kvm'/>")->run, std::nullopt) << "libvirt gives this for a VM that ended just now";
     EXPECT_EQ(read_domain("<network/>").error().code, Errc::invalid);
     EXPECT_EQ(read_domain("<domain").error().code, Errc::invalid);
 }
