@@ -203,7 +203,7 @@ Result<Json> carry_out(const World& world, const Operation& op, const Observatio
         case Act::scan_live: return scan_export(world, op, percent, stop);
         case Act::thaw: return nothing_more(world.hypervisor.thaw(vm));
         case Act::store_backup: return store_backup(world, op, percent);
-        case Act::abort_backup: return nothing_more(op.scans_live() ? end_export(world, vm, op.job()->job_id) : abort_backup(world, op));
+        case Act::abort_backup: return nothing_more(op.scans_live() ? end_export(world.hypervisor, world.scratch, vm, op.job()->job_id) : abort_backup(world, op));
     }
     return fail(Errc::invalid, "an act that this version does not know");
 }

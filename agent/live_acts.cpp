@@ -56,7 +56,7 @@ Result<Json> prepare_export(const World& world, const Operation& op, const Obser
     if (seen.vm.migrating) return fail(Errc::unavailable, "the VM is migrating; it is scanned when that has ended, on the host where it then is");
     // A job that still writes there would lose its files.
     if (seen.backup == BackupSeen::ours)
-        if (auto ended = end_export(world, op.vm(), op.job()->job_id); !ended) return fail(ended.error());
+        if (auto ended = end_export(world.hypervisor, world.scratch, op.vm(), op.job()->job_id); !ended) return fail(ended.error());
     if (auto made = world.scratch.prepare(op.job()->job_id); !made) return fail(made.error());
     return Json::object();
 }
@@ -97,10 +97,10 @@ Result<Json> scan_export(const World& world, const Operation& op, const std::fun
     return Json{{"outcome", to_json(*outcome)}};
 }
 
-Result<void> end_export(const World& world, const VmId& vm, const JobId& job) {
-    const auto ended = world.hypervisor.abort_backup(vm, world.scratch.folder(job));
+Result<void> end_export(Hypervisor& hypervisor, Scratch& scratch, const VmId& vm, const JobId& job) {
+    const auto ended = hypervisor.abort_backup(vm, scratch.folder(job));
     if (!ended && ended.error().code != Errc::not_found) return ended;
-    return world.scratch.remove(job);
+    return scratch.remove(job);
 }
 
 std::string watch_scratch(const World& world, const VmId& vm, const JobId& job) {

@@ -22,7 +22,7 @@ Result<Json> begin_export(const World& world, const Operation& operation);
 Result<Json> scan_export(const World& world, const Operation& operation, const std::function<void(int)>& percent,
                          const std::function<std::string()>& stop);
 /// Ends our job, if any, and removes its socket and scratch files.
-Result<void> end_export(const World& world, const VmId& vm, const JobId& job);
+Result<void> end_export(Hypervisor& hypervisor, Scratch& scratch, const VmId& vm, const JobId& job);
 
 /// One look at the scratch space of a scan under way. When it runs short, the job is ended here and now, and the words say why;
 /// the guest must never find it full. "" while there is room, and when it could not be looked at.

@@ -12,11 +12,7 @@ bool is_at_rest(const VmObservation& vm) { return vm.power == Power::off || vm.p
 
 }  // namespace
 
-Result<void> DiskSweep::end_leftover(const VmId& vm) {
-    const auto ended = hypervisor_.abort_backup(vm, scratch_.folder(job_of(vm)));
-    if (!ended && ended.error().code != Errc::not_found) return ended;
-    return scratch_.remove(job_of(vm));
-}
+Result<void> DiskSweep::end_leftover(const VmId& vm) { return end_export(hypervisor_, scratch_, vm, job_of(vm)); }
 
 /// Between the job's beginning and its end: whatever happens here, the caller ends it.
 Result<ScanOutcome> DiskSweep::scan_served(const VmId& vm, const std::function<bool()>& go_on) {

@@ -2,6 +2,7 @@
 // The kill walk over copies of a running VM: evidence with memory, isolation and power-off with evidence first, on a guest
 // that wipes its disks once it is cut off, with the agent killed at every journal entry and every call of a port.
 #include "tests/unit/agent/host_under_test.hpp"
+#include "tests/unit/agent/kill_walk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -92,38 +93,9 @@ struct CopyLife {
     std::set<int64_t> kill_at_;
 };
 
-std::string list(const std::vector<std::string>& lines) {
-    std::string out;
-    for (const auto& line : lines) out += "\n  " + line;
-    return out;
-}
+TEST(CopyKillWalk, every_point_of_copies_of_a_running_vm) { kill_at_every_point<CopyLife>("copy kill walk", 400); }
 
-TEST(CopyKillWalk, every_point_of_copies_of_a_running_vm) {
-    CopyLife whole;
-    whole.live();
-    ASSERT_TRUE(whole.wrong.empty()) << list(whole.wrong);
-    ASSERT_GT(whole.point, 400);
-    for (int64_t point = 1; point <= whole.point; ++point) {
-        CopyLife life({point});
-        life.live();
-        ASSERT_TRUE(life.wrong.empty()) << "killed at point " << point << " of " << whole.point << list(life.wrong);
-    }
-    std::cout << "copy kill walk: " << whole.point << " points\n";
-    RecordProperty("points", int(whole.point));
-}
-
-TEST(CopyKillWalk, three_kills_in_one_life) {
-    CopyLife whole;
-    whole.live();
-    SeededRandom random(13);
-    for (int i = 0; i < 150; ++i) {
-        const int64_t first = 1 + int64_t(random.below(uint64_t(whole.point)));
-        const int64_t second = first + 1 + int64_t(random.below(30)), third = second + 1 + int64_t(random.below(30));
-        CopyLife life({first, second, third});
-        life.live();
-        ASSERT_TRUE(life.wrong.empty()) << "killed at " << first << ", " << second << ", " << third << list(life.wrong);
-    }
-}
+TEST(CopyKillWalk, three_kills_in_one_life) { kill_three_times<CopyLife>(13, 150, 30); }
 
 /// libvirt still holds a call when its caller dies or stops waiting, and it has its effect later: into files that are no
 /// longer meant, on a guest that has been let go. A late pause comes while its operation lasts: see agent/evidence/README.md.

@@ -2,6 +2,7 @@
 // The kill walk over scans of a running VM: one that finds something, one that an order ends, and the power-off after it, with
 // the agent killed at every journal entry and every call of a port.
 #include "tests/unit/agent/host_under_test.hpp"
+#include "tests/unit/agent/kill_walk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -70,38 +71,9 @@ struct ScanLife {
     std::set<int64_t> kill_at_;
 };
 
-std::string list(const std::vector<std::string>& lines) {
-    std::string out;
-    for (const auto& line : lines) out += "\n  " + line;
-    return out;
-}
+TEST(LiveScanKillWalk, every_point_of_scans_of_a_running_vm) { kill_at_every_point<ScanLife>("live scan kill walk", 150); }
 
-TEST(LiveScanKillWalk, every_point_of_scans_of_a_running_vm) {
-    ScanLife whole;
-    whole.live();
-    ASSERT_TRUE(whole.wrong.empty()) << list(whole.wrong);
-    ASSERT_GT(whole.point, 150);
-    for (int64_t point = 1; point <= whole.point; ++point) {
-        ScanLife life({point});
-        life.live();
-        ASSERT_TRUE(life.wrong.empty()) << "killed at point " << point << " of " << whole.point << list(life.wrong);
-    }
-    std::cout << "live scan kill walk: " << whole.point << " points\n";
-    RecordProperty("points", int(whole.point));
-}
-
-TEST(LiveScanKillWalk, three_kills_in_one_life) {
-    ScanLife whole;
-    whole.live();
-    SeededRandom random(19);
-    for (int i = 0; i < 100; ++i) {
-        const int64_t first = 1 + int64_t(random.below(uint64_t(whole.point)));
-        const int64_t second = first + 1 + int64_t(random.below(20)), third = second + 1 + int64_t(random.below(20));
-        ScanLife life({first, second, third});
-        life.live();
-        ASSERT_TRUE(life.wrong.empty()) << "killed at " << first << ", " << second << ", " << third << list(life.wrong);
-    }
-}
+TEST(LiveScanKillWalk, three_kills_in_one_life) { kill_three_times<ScanLife>(19, 100, 20); }
 
 /// libvirt still holds the beginning of a backup when its caller dies or stops waiting, and begins it later: it must find no
 /// files to write to, or be taken for what it is.
