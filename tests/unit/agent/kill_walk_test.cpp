@@ -2,6 +2,7 @@
 // The kill walk: the whole life of a case on a host, with the agent killed at every journal entry and every call of a
 // port, before it, in the middle of it and after it. Whatever happens, the end is the same as without a kill.
 #include "tests/unit/agent/host_under_test.hpp"
+#include "tests/unit/agent/kill_walk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -149,12 +150,6 @@ struct Life {
     bool learns_during_commit = false;
     std::vector<std::string> wrong;
 };
-
-std::string list(const std::vector<std::string>& lines) {
-    std::string out;
-    for (const auto& line : lines) out += "\n  " + line;
-    return out;
-}
 
 TEST(KillWalk, a_life_without_a_kill_ends_well) {
     Life life;
