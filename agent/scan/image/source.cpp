@@ -95,12 +95,19 @@ bool is_written(int fd) {
     return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/// Where TMPDIR says, unless a socket below it would have too long a name.
+std::string place_for_sockets() {
+    constexpr size_t longest = 80;
+    std::error_code error;
+    const std::string place = std::filesystem::temp_directory_path(error).string();
+    return error || place.size() > longest ? "/tmp" : place;
+}
+
 /// A folder that only we can enter, removed with what is in it.
 class PrivateFolder {
   public:
-    PrivateFolder() {
-        char name[] = "/tmp/bailiff-scan-XXXXXX";
-        if (::mkdtemp(name)) path_ = name;
+    PrivateFolder() : path_(place_for_sockets() + "/bailiff-scan-XXXXXX") {
+        if (!::mkdtemp(path_.data())) path_.clear();
     }
     ~PrivateFolder() {
         if (path_.empty()) return;
@@ -130,7 +137,7 @@ std::string chain_options(const std::vector<std::string>& formats, const std::ve
 Result<Source> serve(const SourceSpec& spec, Source source, Access access) {
     if (const auto gate = gate_chain(spec, source); !gate) return fail(gate.error());
     const PrivateFolder folder;
-    if (folder.path().empty()) return fail(Errc::unavailable, "no private folder can be made in /tmp; free some space there");
+    if (folder.path().empty()) return fail(Errc::unavailable, "no private folder can be made in " + place_for_sockets() + "; free some space there, or name another place in TMPDIR");
     std::vector<std::string> formats{spec.format}, paths{spec.image};
     for (const auto& backing : spec.backing) {
         formats.push_back(backing.format);

@@ -173,8 +173,9 @@ inline std::vector<std::string> scan_command(std::vector<std::string> arguments)
     return arguments;
 }
 
-inline ScanRun scan_image(std::vector<std::string> arguments) {
+inline ScanRun scan_image(std::vector<std::string> arguments, const std::vector<std::string>& more_environment = {}) {
     agent::ProcessOptions options;
+    options.environment.insert(options.environment.end(), more_environment.begin(), more_environment.end());
     options.timeout = std::chrono::seconds(60);
     options.output_cap_bytes = 16U << 20;
     const auto result = agent::Process::run(scan_command(std::move(arguments)), options);
