@@ -42,6 +42,7 @@ struct ProcessOptions {
     std::vector<InheritedDescriptor> descriptors;
     std::optional<uid_t> uid;  ///< with gid: runs as this user, without further groups
     std::optional<gid_t> gid;
+    std::string cgroup;  ///< folder of a control group that the child, and all that it starts, runs in; "" = ours
     bool die_with_parent = false;  ///< SIGKILL when the *thread* that started it ends
     std::function<void(std::string_view)>
         on_output;  ///< sees standard output as it comes; called on the waiting thread

@@ -88,6 +88,7 @@ struct Plan {
     char* const* argv;
     char* const* environment;
     const char* directory;
+    const char* cgroup;   ///< its cgroup.procs; "" = none
     int input, out, err, status;
     const ProcessOptions* options;
     std::vector<InheritedDescriptor> moved;
@@ -122,6 +123,17 @@ bool arrange_descriptors(Plan& plan) {
     return ::close_range(unsigned(high), ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
+/// While it is still root.
+bool join_cgroup(const char* members) {
+    if (!*members) return true;
+    const int fd = ::open(members, O_WRONLY | O_CLOEXEC);
+    const bool joined = fd >= 0 && ::write(fd, "0", 1) == 1;
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    errno = error;
+    return joined;
+}
+
 bool prepare_child(Plan& plan) {
     const ProcessOptions& options = *plan.options;
     ::setsid();
@@ -129,7 +141,7 @@ bool prepare_child(Plan& plan) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != plan.parent) return false;
     }
-    if (!arrange_descriptors(plan)) return false;
+    if (!join_cgroup(plan.cgroup) || !arrange_descriptors(plan)) return false;
     for (const int signal : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGQUIT}) ::signal(signal, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
@@ -161,8 +173,9 @@ Result<Spawned> spawn(const std::vector<std::string>& argv, const ProcessOptions
                     "The program '" + argv[0] + "' is not installed; install the package that has it.");
     Pipe out, err, status;
     const int input = input_descriptor(options.input);
+    const std::string cgroup = options.cgroup.empty() ? "" : options.cgroup + "/cgroup.procs";
     const std::vector<char*> arguments = pointers(argv), environment = pointers(options.environment);
-    Plan plan{program.c_str(), arguments.data(),    environment.data(), options.directory.c_str(),
+    Plan plan{program.c_str(), arguments.data(),    environment.data(), options.directory.c_str(), cgroup.c_str(),
               input,           out.write,           err.write,          status.write,
               &options,        options.descriptors, ::getpid()};
     const auto failed = [&](int error) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs get exactly what they are given, and end when their time is up, with all they started.
+#include "agent/process/cgroup.hpp"
 #include "agent/process/process.hpp"
 
 #include <bailiff/system_clock.hpp>
@@ -153,6 +154,32 @@ TEST(Process, runs_as_another_user) {
     options.gid = 65534;
     EXPECT_EQ(*output_of({"id", "-u"}, options), "65534\n");
     EXPECT_EQ(*output_of({"id", "-G"}, options), "65534\n");
+}
+
+/// A control group of the kernel's that tests may make one below, and what it is called in /proc/self/cgroup: v2, or v1's of the processors.
+std::string usable_cgroup() {
+    for (const char* folder : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/sys/fs/cgroup/cpu"})
+        if (::access((std::string(folder) + "/cgroup.procs").c_str(), W_OK) == 0) return folder;
+    return "";
+}
+
+TEST(Process, runs_in_a_control_group_with_all_that_it_starts) {
+    const std::string above = usable_cgroup();
+    if (above.empty()) GTEST_SKIP() << "needs root and a control group that can be written";
+    const std::string name = "bailiff-test-" + std::to_string(::getpid()), folder = above + "/" + name;
+    const auto made = prepare_cgroup(folder);
+    if (!made) GTEST_SKIP() << made.error().text;
+    ProcessOptions options;
+    options.cgroup = folder;
+    const auto seen = output_of({"env", "cat", "/proc/self/cgroup"}, options);
+    ASSERT_TRUE(seen) << seen.error().text;
+    EXPECT_NE(seen->find("/" + name + "\n"), std::string::npos) << *seen;
+    EXPECT_TRUE(prepare_cgroup(folder)) << "it is there already";
+    ::rmdir(folder.c_str());
+    const auto gone = Process::run({"true"}, options);
+    EXPECT_FALSE(gone) << "rather not at all than outside of it";
+    EXPECT_EQ(prepare_cgroup("/tmp/no-group").error().code, Errc::invalid);
+    EXPECT_EQ(prepare_cgroup("/nonexistent/group").error().code, Errc::invalid);
 }
 
 TEST(Process, does_not_wait_for_a_grandchild_that_holds_the_pipe) {
