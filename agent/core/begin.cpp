@@ -37,6 +37,15 @@ Why check_signatures(const Order& order, const ScanFact& scan, Instant now) {
     return std::nullopt;
 }
 
+/// An order that put cleaned disks back scans them once more. When it failed after that, at the unlocking, its scan is the last
+/// one; it says the same as the accepted one if it found nothing and left out exactly the same things.
+bool is_scan_after_the_commit(const Observation& seen, const ScanFact& last, const JobId& accepted) {
+    const auto named = seen.history.scans.find(accepted.text());
+    return last.after_commit && named != seen.history.scans.end() && named->second.vm == last.vm && last.outcome.hits.empty() &&
+           last.outcome.verdict == ScanVerdict::incomplete && named->second.outcome.verdict == ScanVerdict::incomplete &&
+           !last.outcome.skipped_sha256.empty() && last.outcome.skipped_sha256 == named->second.outcome.skipped_sha256;
+}
+
 /// Two people accepted the incomplete scan that the order names. It must be the very last one that this host made of what
 /// would be put back, so that nothing else is accepted along with it.
 Why check_accepted(const Order& order, const Observation& seen, Instant now) {
@@ -44,7 +53,7 @@ Why check_accepted(const Order& order, const Observation& seen, Instant now) {
     const std::string named = "the order puts the VM back on the word of scan " + order.accepted_scan.text() + ", ";
     if (!scan || scan->position < seen.history.last_write)
         return refuse(Refusal::not_verified_clean, named + "but the disks were written since their last scan; scan them again");
-    if (scan->job != order.accepted_scan)
+    if (scan->job != order.accepted_scan && !is_scan_after_the_commit(seen, *scan, order.accepted_scan))
         return refuse(Refusal::not_verified_clean, named + "but the last scan here is " + scan->job.text() + "; look at that one");
     if (scan->outcome.verdict != ScanVerdict::incomplete || !scan->outcome.hits.empty())
         return refuse(Refusal::not_verified_clean, named + "but that scan says '" + std::string(name(scan->outcome.verdict)) + "', and only an incomplete one is accepted");

@@ -149,7 +149,7 @@ void Ledger::act_done(const JournalEntry& entry, const KnownOperation& operation
         const auto begun = std::find_if(operation.entries.rbegin(), operation.entries.rend(), [](const JournalEntry& e) { return e.kind == "intent"; });
         if (ran != last_bypass_.end() && begun != operation.entries.rend() && begun->position < ran->second) return;
         ScanFact fact{JobId(entry.operation), operation.vm, entry.position, entry.body.at("of_overlays").get<bool>(),
-                      scan_outcome_of(entry.body.at("outcome"))};
+                      scan_outcome_of(entry.body.at("outcome")), act == "rescan"};
         if (act == "scan") scans_[entry.operation] = fact;
         (fact.of_overlays ? history.overlay_scan : history.base_scan) = std::move(fact);
     } else if (act == "commit") {

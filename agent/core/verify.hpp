@@ -73,6 +73,7 @@ struct ScanFact {
     int64_t position = 0;      ///< of its `done` in the journal
     bool of_overlays = false;
     ScanOutcome outcome;
+    bool after_commit = false; ///< by the order that put cleaned disks back
 };
 
 /// What the journal says of one VM and case beyond what can be observed.

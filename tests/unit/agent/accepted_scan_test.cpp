@@ -137,6 +137,21 @@ TEST_F(Gapped, stays_locked_when_the_scan_after_the_commit_finds_something) {
     EXPECT_EQ(test.host.locks.size(), 1u);
 }
 
+TEST_F(Gapped, is_given_back_by_the_next_order_when_the_unlocking_failed) {
+    clean_beside_the_gap();
+    bool broken = true;
+    test.host.fault = [&](const std::string& call, Phase phase) -> std::optional<Error> {
+        if (broken && call == "unlock" && phase == Phase::before) return Error{Errc::invalid, "the hooks' folder is gone"};
+        return std::nullopt;
+    };
+    EXPECT_NE(release(last_scan).status, AnswerStatus::done);
+    ASSERT_EQ(test.host.locks.size(), 1u);
+    broken = false;
+    const auto answer = release(last_scan);
+    EXPECT_EQ(answer.status, AnswerStatus::done) << answer.text;
+    EXPECT_TRUE(test.host.locks.empty());
+}
+
 // ---- reports -------------------------------------------------------------------------------------------------------
 
 TEST_F(Gapped, leaves_a_report_of_each_scan_signed_by_the_host) {
