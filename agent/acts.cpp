@@ -16,17 +16,6 @@ Result<Json> nothing_more(const Result<void>& result) {
     return Json::object();
 }
 
-LockRecord lock_record(const Operation& op, const Observation& seen, Instant now) {
-    const VmObservation& vm = seen.vm;
-    // What stands on this host of a VM that lives on another one is not what is to be given back.
-    if (op.job()) return {op.vm(), op.case_id(), vm.name, {}, false, false, now, true};
-    const bool off = vm.power == Power::off || vm.power == Power::crashed;
-    // A VM that came to this host and was stopped by our guard, or that another host switched off for the same case, is off
-    // because of us: its release starts it.
-    const bool off_because_of_us = (seen.guard && seen.guard->was_running) || op.order()->was_running;
-    return {op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || off_because_of_us, vm.autostart, now};
-}
-
 const Overlay* overlay_of(const Observation& seen, const std::string& target) {
     for (const auto& overlay : seen.overlays)
         if (overlay.target == target) return &overlay;

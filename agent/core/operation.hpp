@@ -174,6 +174,9 @@ bool of_the_moment(Act act);
 /// The key of `done` and `failures`.
 std::string key_of(const Do& step);
 
+/// What `Act::lock` writes down of the VM, as a release needs it.
+LockRecord lock_record(const Operation& op, const Observation& seen, Instant now);
+
 }  // namespace bailiff::agent
 
 template <>

@@ -31,7 +31,6 @@ std::vector<std::string> probes(const Observation& seen, bool gate_up) {
 /// act says here what a plan makes of it.
 bool foresee(const Do& step, Operation& op, Observation& seen, Milliseconds now) {
     auto& vm = seen.vm;
-    const bool off = vm.power == Power::off || vm.power == Power::crashed;
     const auto restrict_network = [&](bool cut, const std::optional<Limit>& limit) {
         for (auto& nic : vm.nics) nic.link_up = !cut;
         vm.hold = NetworkHold{cut || limit, cut, cut || limit, limit.value_or(Limit{})};
@@ -40,7 +39,7 @@ bool foresee(const Do& step, Operation& op, Observation& seen, Milliseconds now)
         seen.history.cut_begun = false;
     };
     switch (step.act) {
-        case Act::lock: seen.lock = LockRecord{op.vm(), op.case_id(), vm.name, vm.disks, (!off && !vm.quarantine_running) || op.order()->was_running, vm.autostart, {}}; return true;
+        case Act::lock: seen.lock = lock_record(op, seen, {}); return true;
         case Act::unlock: seen.lock.reset(); return true;
         case Act::autostart_off: vm.autostart = false; return true;
         case Act::autostart_on: vm.autostart = true; return true;
