@@ -214,7 +214,7 @@ struct Adapters {
     Adapters(const Options& o, const Clock& clock)
         : hypervisor(libvirt_options(o), clock), overlays(o.overlays, nvram_of), evidence(o.evidence, nvram_of, {o.host, host_key(o), o.tpm_state}),
           scanner(scanner_programs(o)), scratch(o.live_scan_scratch, {o.live_scan_scratch_mib << 20, o.live_scan_keep_percent}),
-          reports(o.state + "/scans", host_key(o), clock), sweeper(hypervisor, scanner, scratch, o.sweep_running) {}
+          reports(o.state + "/scans", host_key(o), clock), sweeper(hypervisor, scanner, scratch, o.sweep_running, sweep_states(o), random) {}
 
     static LibvirtOptions libvirt_options(const Options& o) {
         LibvirtOptions libvirt;
@@ -228,6 +228,11 @@ struct Adapters {
         libvirt.isolate_by = o.isolate_by == "network" ? IsolateBy::network : o.isolate_by == "filter" ? IsolateBy::filter : IsolateBy::link;
         if (auto made = make_folder(libvirt.definitions_folder, 0700); !made) throw Outage(made.error().text);
         return libvirt;
+    }
+    static std::string sweep_states(const Options& o) {
+        const std::string folder = o.sweep_checkpoints ? o.state + "/sweep-states" : "";
+        if (auto made = folder.empty() ? Result<void>() : make_folder(folder, 0700); !made) throw Outage(made.error().text);
+        return folder;
     }
     static SignatureKey host_key(const Options& o) {
         auto key = load_or_make_host_key(o.host_key());
@@ -246,6 +251,7 @@ struct Adapters {
         programs.hash_list_keys = o.hash_list_keys;
         if (o.scan_cache != "none") programs.cache = o.scan_cache;
         programs.cache_mib = o.scan_cache_mib;
+        programs.cgroup = o.scan_cgroup;
         programs.timeout = std::chrono::hours(o.scan_hours);
         const auto key = load_or_make_keep_key(o);
         if (!key) throw Outage(key.error().text);
@@ -265,6 +271,7 @@ struct Adapters {
     ProcessScanner scanner;
     FolderScratch scratch;
     FileScanReports reports;
+    SystemRandom random;
     DiskSweep sweeper;
 };
 
@@ -376,6 +383,7 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
     try {
         runner.start();
         spdlog::info("event=up host={} socket={} version={}", o.host, o.socket, BAILIFF_VERSION);
+        if (const auto advice = advice_of(o); !advice.empty()) spdlog::info("event=advice text=\"{}\"", advice);
         loop(runner, socket, wakers, deaths, *clock, admin);
         // Nobody watches the scratch space of a scan when this process has ended; the next one begins it anew.
         for (const auto& [vm, job] : runner.served())
@@ -396,6 +404,7 @@ int run(const Options& o, std::function<Result<Options>()> reread) {
 int check(const Options& o) {
     std::printf("the options are good; %zu controller keys, %zu names never to be touched\n", read_controllers(o.controllers)->size(),
                 read_never_touch(o.never_touch)->size());
+    if (const auto advice = advice_of(o); !advice.empty()) std::puts(advice.c_str());
     return 0;
 }
 

@@ -70,6 +70,7 @@ po::options_description run_options(Options& o) {
     option(out, "scan-cache-mib", o.scan_cache_mib, "how large it may grow");
     option(out, "keep-key", o.keep_key, "X25519 public key (PEM) that what cleaning takes away is encrypted for; empty: a key of this host's own");
     out.add_options()("known-good", po::value(&o.known_good)->composing(), "folder with a tree of known-good files that replace what cleaning takes away; may be repeated");
+    option(out, "scan-cgroup", o.scan_cgroup, "folder of the control group that scans run in, made when it is not there; empty: the agent's own");
     option(out, "scan-hours", o.scan_hours, "hours that the scan of one disk may take");
     option(out, "live-scan-scratch", o.live_scan_scratch, "folder for what a guest overwrites while it is scanned; default STATE/live-scan");
     option(out, "live-scan-scratch-mib", o.live_scan_scratch_mib, "how much that may be, for one VM; then its scan ends as incomplete");
@@ -77,6 +78,7 @@ po::options_description run_options(Options& o) {
     option(out, "live-scan-mib-per-s", o.live_scan_mib_per_s, "speed at which a running VM's disks are read; 0: as fast as it goes");
     option(out, "sweep", o.sweep, "scan this host's VMs in the background, and tell the controller what is found");
     option(out, "sweep-running", o.sweep_running, "also VMs that run: their own process serves their disks as a backup job of libvirt's");
+    option(out, "sweep-checkpoints", o.sweep_checkpoints, "of running VMs, read only what was written since their last sweep: each then has a checkpoint of libvirt's");
     option(out, "sweep-every", o.sweep_every, "ISO 8601 duration between two sweeps of a VM, at least");
     option(out, "sweep-window", o.sweep_window, "hours of the local day in which sweeps begin, such as 22:00-06:00; empty: any time");
     option(out, "sweep-budget-mib-per-hour", o.sweep_budget_mib_per_hour, "how much sweeps read on average; 0: no limit");
@@ -138,6 +140,7 @@ std::string mistakes_of(const Options& o) {
     mistake(!o.hash_lists.empty() && o.hash_list_keys.empty(), "A hash-list needs a hash-list-key: the public key whose owner signs it.");
     mistake(o.scan_cache != "none" && o.scan_cache.front() != '/', "scan-cache must be an absolute path, or none.");
     mistake(o.scan_cache_mib < 1 || o.scan_cache_mib > 1'000'000, "scan-cache-mib is from 1 to 1000000.");
+    mistake(!o.scan_cgroup.empty() && o.scan_cgroup.front() != '/', "scan-cgroup must be an absolute path, or empty.");
     std::error_code no_folder;
     for (const auto& tree : o.known_good)
         mistake(tree.empty() || tree.front() != '/' || !std::filesystem::is_directory(tree, no_folder), "known-good '" + tree + "' must be the absolute path of a folder.");
@@ -149,6 +152,7 @@ std::string mistakes_of(const Options& o) {
     mistake(o.live_scan_mib_per_s < 0 || o.live_scan_mib_per_s > 100'000, "live-scan-mib-per-s is from 0 (no limit) to 100000.");
     const auto every = parse_duration(o.sweep_every);
     mistake(!every || *every < Seconds(3600) || *every > Seconds(366 * 86400), "sweep-every is an ISO 8601 duration from PT1H to P366D, such as P7D.");
+    mistake(o.sweep_checkpoints && o.scan_cache == "none", "sweep-checkpoints needs scan-cache, which knows what counts under the present signatures.");
     if (const auto window = parse_day_window(o.sweep_window); !window) mistake(true, "sweep-window: " + window.error().text + ".");
     mistake(o.sweep_budget_mib_per_hour < 0 || o.sweep_budget_mib_per_hour > 100'000'000, "sweep-budget-mib-per-hour is from 0 (no limit) to 100000000.");
     mistake(o.evidence_days < 0 || o.evidence_days > 36'500, "evidence-days is from 0 (for ever) to 36500.");
@@ -254,6 +258,15 @@ Result<Command> read(int argc, const char* const* argv) {
 }
 
 }  // namespace
+
+std::string advice_of(const Options& o) {
+    if (o.clamd.empty() || o.scan_cache == "none") return "";
+    if (o.clamd_database.empty())
+        return "ClamAV matches everything at every scan, since nothing proves which signatures it has loaded; name its DatabaseDirectory (clamd-database) "
+               "and its clamd.conf (clamd-config).";
+    if (o.clamd_config.empty()) return "After an update of the signatures ClamAV matches everything with all of them; name its clamd.conf (clamd-config).";
+    return "";
+}
 
 Result<Command> read_command(int argc, const char* const* argv) {
     try {

@@ -41,6 +41,7 @@ struct Options {
     std::vector<std::string> hash_lists, hash_list_keys;   ///< files; a list needs a key that signed it
     std::string scan_cache;                             ///< default: below state; "none": nothing is remembered
     int64_t scan_cache_mib = 512;
+    std::string scan_cgroup;                            ///< folder of a control group; empty: the agent's own
     int64_t scan_hours = 6;
     std::vector<std::string> known_good;                ///< trees of files that may take the place of what cleaning takes away
     std::string keep_key;                               ///< public key for what cleaning takes away; empty: the host's own
@@ -50,6 +51,7 @@ struct Options {
     int64_t live_scan_mib_per_s = 24;                   ///< 0: as fast as it goes
     bool sweep = false;
     bool sweep_running = true;                          ///< also VMs that run, through a backup job of libvirt's
+    bool sweep_checkpoints = false;                     ///< those have a checkpoint, and are read where they were written since
     std::string sweep_every = "P7D", sweep_window;      ///< ISO 8601; "22:00-06:00", empty: any time
     int64_t sweep_budget_mib_per_hour = 0;              ///< 0: no limit
     int64_t evidence_days = 180;                        ///< 0: for ever
@@ -80,6 +82,9 @@ struct Command {
 
 /// All mistakes in one error.
 Result<Command> read_command(int argc, const char* const* argv);
+
+/// What works as it stands and would work better, in whole sentences; "" when nothing does.
+std::string advice_of(const Options& options);
 
 /// The never-touch file: a UUID or name per line, `#` begins a comment. A missing file is an empty list; what is no name
 /// makes the whole file invalid, since half a list protects half.

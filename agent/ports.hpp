@@ -70,7 +70,12 @@ class Hypervisor {
     /// As `begin_backup`, and nothing is copied: the VM's own process serves the disks of `scratch` as they are at this
     /// instant, read-only, by NBD on the socket, each under its target's name, until `abort_backup`. What the guest
     /// overwrites meanwhile is kept in the scratch files: while they cannot grow, its writes FAIL.
+    /// An error that is not `unknown_outcome` can also come of `since` or `mark` alone: try again without.
     virtual Result<BackupBegun> begin_export(const VmId& vm, const DiskExport& served) = 0;
+    /// Names of the VM's checkpoints that are ours (`checkpoint_prefix`), the oldest first; none when it does not run.
+    virtual Result<std::vector<std::string>> checkpoints(const VmId& vm) = 0;
+    /// Removes one with its dirty bitmaps; later ones count on. Success when it is not there. The VM must run.
+    virtual Result<void> forget_checkpoint(const VmId& vm, const std::string& name) = 0;
     /// `none` when the VM does not run.
     virtual Result<BackupJob> backup(const VmId& vm) = 0;
     /// Ends the running job when it writes below `folder`; success when there is none.
@@ -228,6 +233,8 @@ class SweepScanner {
     virtual Result<SweptDisks> scan_vm(const VmId& vm, const std::function<bool()>& go_on) = 0;
     /// Ends what a scan of an agent that was killed left on the VM; success when there is nothing.
     virtual Result<void> end_leftover(const VmId& vm) = 0;
+    /// Drops what was kept for the next sweep of any VM but these.
+    virtual void forget_others(const std::set<VmId>& here) = 0;
 };
 
 /// The signed reports of scans, kept on this host.

@@ -2,6 +2,7 @@
 // See process_scanner.hpp.
 #include "agent/process_scanner.hpp"
 
+#include "agent/process/cgroup.hpp"
 #include "agent/process/process.hpp"
 #include "agent/scan/scan_result.hpp"
 
@@ -22,6 +23,11 @@ constexpr int exit_in_use = 4;
 void name_image(std::vector<std::string>& argv, const ScanTarget& disk) {
     argv.insert(argv.end(), {"--format", disk.format});
     if (!disk.backing.empty()) argv.insert(argv.end(), {"--backing", disk.backing, "--backing-format", disk.backing_format});
+}
+
+void name_changes(std::vector<std::string>& argv, const ScanChanges& changes) {
+    argv.insert(argv.end(), {"--state", changes.state, "--mark", changes.mark});
+    if (!changes.bitmap.empty()) argv.insert(argv.end(), {"--dirty-bitmap", changes.bitmap, "--since", changes.since});
 }
 
 ProcessOptions process_options(std::chrono::milliseconds timeout) {
@@ -82,11 +88,12 @@ std::string digest_of_skipped(const std::map<std::string, Verdict>& disks) {
     return sha256_hex(all);
 }
 
-/// Infected if any is, else incomplete if any is, else clean. What is passed over as unchanged is good enough to watch a disk by;
-/// a VM is given back only when everything was read: such a verdict counts as incomplete.
-void add(ScanOutcome& total, const Verdict& disk) {
-    const bool partial = disk.verdict == ScanVerdict::clean && disk.read != ScanScope::full;
+/// Infected if any is, else incomplete if any is, else clean. What is passed over as unchanged is good enough to watch a disk by,
+/// when its caller said so; a VM is given back only when everything was read: such a verdict counts as incomplete.
+void add(ScanOutcome& total, const Verdict& disk, bool watched) {
+    const bool partial = !watched && disk.verdict == ScanVerdict::clean && disk.read != ScanScope::full;
     if (partial) total.skipped += int64_t(disk.unchanged);
+    total.unchanged += int64_t(disk.unchanged);
     total.files += int64_t(disk.files);
     total.bytes += int64_t(disk.bytes);
     total.skipped += int64_t(disk.skipped_total);
@@ -105,31 +112,27 @@ void add(ScanOutcome& total, const Verdict& disk) {
 }  // namespace
 
 Result<ScanOutcome> ProcessScanner::scan(const std::vector<ScanTarget>& disks, const std::function<void(int)>& percent) {
-    return scan_each(disks, {}, percent, [] { return std::string(); });
+    return scan_each(disks, Holding::ours, percent, [] { return std::string(); });
 }
 
 Result<ScanOutcome> ProcessScanner::scan_live(const std::vector<ScanTarget>& exports, const std::function<void(int)>& percent,
                                               const std::function<std::string()>& stop) {
-    std::vector<std::string> slowly;
-    if (programs_.live_mib_per_s > 0) slowly = {"--read-rate", std::to_string(programs_.live_mib_per_s)};
-    return scan_each(exports, slowly, percent, stop);
+    return scan_each(exports, Holding::served, percent, stop);
 }
 
 Result<ScanOutcome> ProcessScanner::scan_unheld(const std::vector<ScanTarget>& disks, const std::function<bool()>& go_on) {
-    return scan_each(disks, {"--share"}, [](int) {}, [&] { return go_on() ? std::string() : "the scan was stopped"; });
+    return scan_each(disks, Holding::nobody, [](int) {}, [&] { return go_on() ? std::string() : "the scan was stopped"; });
 }
 
-Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& disks, const std::vector<std::string>& more_options,
-                                              const std::function<void(int)>& percent, const std::function<std::string()>& stop) {
+Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& disks, Holding holding, const std::function<void(int)>& percent,
+                                              const std::function<std::string()>& stop) {
     if (disks.empty()) return fail(Errc::invalid, "the VM has no disk that could be scanned");
     ScanOutcome out;
     out.verdict = ScanVerdict::clean;
-    const bool shared = std::find(more_options.begin(), more_options.end(), "--share") != more_options.end();
     std::map<std::string, Verdict> verdicts;
     for (size_t i = 0; i < disks.size(); ++i) {
         const ScanTarget& disk = disks[i];
         // A host is there for its VMs: a scan takes what they leave.
-        // Never with a state of an earlier scan: what decides about a VM reads everything.
         std::vector<std::string> argv{programs_.scan, "--json", "--progress", "--gentle"};
         name_image(argv, disk);
         if (!programs_.clamd.empty()) argv.insert(argv.end(), {"--clamd", programs_.clamd});
@@ -140,9 +143,18 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
         if (!programs_.hash_lists.empty())
             for (const auto& key : programs_.hash_list_keys) argv.insert(argv.end(), {"--hash-list-key", key});
         if (!programs_.cache.empty()) argv.insert(argv.end(), {"--cache", programs_.cache, "--cache-size", std::to_string(programs_.cache_mib) + "M"});
-        argv.insert(argv.end(), more_options.begin(), more_options.end());
+        // What nothing was found in is known by the cache, so a state is of use only with one.
+        const bool watched = holding == Holding::served && disk.changes && !programs_.cache.empty();
+        if (watched) name_changes(argv, *disk.changes);
+        if (holding == Holding::served && programs_.live_mib_per_s > 0)
+            argv.insert(argv.end(), {"--read-rate", std::to_string(programs_.live_mib_per_s)});
+        if (holding == Holding::nobody) argv.push_back("--share");
         argv.push_back(disk.path);
         auto options = process_options(programs_.timeout);
+        // Made again each time: systemd removes a group in which nothing runs.
+        if (!programs_.cgroup.empty())
+            if (auto made = prepare_cgroup(programs_.cgroup); !made) return fail(made.error());
+        options.cgroup = programs_.cgroup;
         options.on_output = [line = std::string(), &percent, i, &disks](std::string_view output) mutable {
             for (const char c : output) {
                 if (c != '\n') {
@@ -159,7 +171,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
         const auto broken = [&](const std::string& why) {
             return fail(Errc::unavailable, "the scan of disk " + disk.target + " has no verdict: " + why);
         };
-        if (shared && ended->exit_code == exit_in_use) return fail(Errc::conflict, "the disk " + disk.target + " is in use: " + ended->describe());
+        if (holding == Holding::nobody && ended->exit_code == exit_in_use) return fail(Errc::conflict, "the disk " + disk.target + " is in use: " + ended->describe());
         const bool told = ended->exit_code == exit_clean || ended->exit_code == exit_infected || ended->exit_code == exit_incomplete;
         if (!told || ended->timed_out || ended->truncated) return broken(ended->describe());
         const auto verdict = parse_verdict(ended->out);
@@ -168,7 +180,7 @@ Result<ScanOutcome> ProcessScanner::scan_each(const std::vector<ScanTarget>& dis
         const bool agree = (ended->exit_code == exit_clean) == (verdict->verdict == ScanVerdict::clean) &&
                            (ended->exit_code == exit_infected) == (verdict->verdict == ScanVerdict::infected);
         if (!agree) return broken("its exit status and its verdict contradict each other");
-        add(out, *verdict);
+        add(out, *verdict, watched);
         verdicts.emplace(disk.target, *verdict);
         const Instant signatures = newest_signatures(*verdict);
         out.signatures_at = i == 0 ? signatures : std::min(out.signatures_at, signatures);

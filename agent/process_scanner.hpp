@@ -24,6 +24,7 @@ struct ScannerPrograms {
     std::vector<std::string> known_good = {};   ///< trees of files that may take the place of what is taken away
     std::vector<std::string> hash_lists{};      ///< files of known-bad and known-good contents
     std::vector<std::string> hash_list_keys{};  ///< files of the public keys that sign them
+    std::string cgroup{};                    ///< folder of the control group that scans run in; empty: the agent's
     int64_t live_mib_per_s = 0;              ///< reading from a VM that runs; 0: as fast as it goes
 };
 
@@ -40,8 +41,14 @@ class ProcessScanner : public Scanner {
                                        const std::string& keep_folder) override;
 
   private:
-    Result<ScanOutcome> scan_each(const std::vector<ScanTarget>& disks, const std::vector<std::string>& more_options,
-                                  const std::function<void(int)>& percent, const std::function<std::string()>& stop);
+    /// Who keeps the disks as they are while they are read.
+    enum class Holding {
+        ours,     ///< our own lock
+        served,   ///< the process of the VM that runs, which serves one instant of them
+        nobody,   ///< whoever wants to may write to them
+    };
+    Result<ScanOutcome> scan_each(const std::vector<ScanTarget>& disks, Holding holding, const std::function<void(int)>& percent,
+                                  const std::function<std::string()>& stop);
     ScannerPrograms programs_;
 };
 

@@ -122,7 +122,7 @@ void Runner::end_sweep() {
         note_sweep(done.id, "swept", swept_body(found, done.name, debt));
         log(found.hits.empty() ? LogLine::Level::info : LogLine::Level::warning,
             "event=swept vm=" + done.vm.text() + " verdict=" + std::string(name(found.verdict)) + " files=" + std::to_string(found.files) +
-                " hits=" + std::to_string(found.hits_total));
+                " unchanged=" + std::to_string(result->outcome.unchanged) + " hits=" + std::to_string(found.hits_total));
     } else {
         const bool ours = done.stopped.empty() && result.error().code != Errc::conflict;
         const std::string text = done.stopped.empty() ? result.error().text : "it was stopped: " + done.stopped;
@@ -141,6 +141,7 @@ void Runner::forget_sweeps() {
     if (!listed_) return;
     std::set<VmId> here;
     for (const auto& [vm, name] : known_) here.insert(vm);
+    if (world_.sweeper) world_.sweeper->forget_others(here);
     const auto ids = sweeps_.forgettable(here, clock_.now() - settings_.remember);
     if (ids.empty()) return;
     journal_.forget(ids);

@@ -126,10 +126,18 @@ struct LiveVm {
 /// disks' sizes; nobody but that process writes to them until the job ends.
 using BackupFiles = std::map<std::string, std::string>;
 
+/// Checkpoints of this beginning are this program's, and nobody else's.
+inline constexpr std::string_view checkpoint_prefix = "bailiff-";
+
 /// What a VM's own process serves of its disks, by disk target, and where it keeps what the guest overwrites meanwhile.
 struct DiskExport {
     std::string socket;            ///< Unix socket, made by that process
     BackupFiles scratch;           ///< empty qcow2 images of the disks' sizes
+    /// Disks whose writes are counted by checkpoints, which libvirt keeps as dirty bitmaps in the images, and under which name
+    /// the count is served.
+    std::map<std::string, std::string> counted{};
+    std::string since{};           ///< the checkpoint that the count begins at; "" = nothing is counted
+    std::string mark{};            ///< a checkpoint that is made at the instant of the export, for a later one; "" = none
     friend bool operator==(const DiskExport&, const DiskExport&) = default;
 };
 
@@ -177,6 +185,14 @@ struct LiveCopy {
     std::optional<MemoryDump> memory;
 };
 
+/// What lets a scan pass over what was not written since the one before; see the options of bailiff-scan.
+struct ScanChanges {
+    std::string state;           ///< file: written by this scan, and by the one before
+    std::string bitmap;          ///< dirty bitmap that is served with the disk; "" = everything is read
+    std::string since;           ///< the moment that it counts from
+    std::string mark;            ///< the moment of what is read now
+};
+
 /// One image to scan or clean. Formats are from the definition, never probed.
 struct ScanTarget {
     std::string target;
@@ -184,6 +200,7 @@ struct ScanTarget {
     std::string format;
     std::string backing;         ///< the overlay's base; empty when the image stands alone
     std::string backing_format;
+    std::optional<ScanChanges> changes{};  ///< only for watching a disk; what gives a VM back reads everything
 };
 
 /// Suspicions that are journaled and sent; all of them stand in the reports.
@@ -196,6 +213,7 @@ struct ScanOutcome {
     std::vector<ScanHit> hits;                       ///< all of them
     std::map<std::string, std::string> reports;      ///< disk target -> bailiff-scan's last line, as it came
     Instant signatures_at{};                         ///< of the oldest signatures used on any disk; 0 = not every disk's are dated
+    int64_t unchanged = 0;                           ///< of `files`: passed over, since nothing of them was written; see ScanTarget::changes
     int64_t suspicious = 0;                          ///< how many suspicions there are; they change no verdict
     std::vector<ScanSuspicion> suspicions{};         ///< the first `most_suspicions` of them
     std::vector<EngineSet> engines{};                ///< what matched, each once

@@ -98,10 +98,30 @@ std::string export_description(const std::vector<std::string>& disks, const Disk
     pugi::xml_node server = backup.append_child("server");
     server.append_attribute("transport") = "unix";
     server.append_attribute("socket") = served.socket.c_str();
-    describe_disks(backup, disks, served.scratch, [](pugi::xml_node& disk, const std::string& file) {
+    describe_disks(backup, disks, served.scratch, [&](pugi::xml_node& disk, const std::string& file) {
+        const auto counted = served.counted.find(disk.attribute("name").value());
+        if (!served.since.empty() && counted != served.counted.end()) {
+            disk.append_attribute("backupmode") = "incremental";
+            disk.append_attribute("incremental") = served.since.c_str();
+            disk.append_attribute("exportbitmap") = counted->second.c_str();
+        }
         disk.append_child("driver").append_attribute("type") = "qcow2";
         disk.append_child("scratch").append_attribute("file") = file.c_str();
     });
+    return text_of(document);
+}
+
+std::string checkpoint_description(const std::vector<std::string>& disks, const DiskExport& served) {
+    pugi::xml_document document;
+    pugi::xml_node checkpoint = document.append_child("domaincheckpoint");
+    checkpoint.append_child("name").text() = served.mark.c_str();
+    checkpoint.append_child("description").text() = "Bailiff's last scan: what is written from here on is scanned next";
+    pugi::xml_node list = checkpoint.append_child("disks");
+    for (const std::string& target : disks) {
+        pugi::xml_node disk = list.append_child("disk");
+        disk.append_attribute("name") = target.c_str();
+        disk.append_attribute("checkpoint") = served.counted.contains(target) ? "bitmap" : "no";
+    }
     return text_of(document);
 }
 

@@ -28,8 +28,12 @@ Result<LiveFacts> read_live(std::string_view xml);
 /// A push backup of exactly these disks; the others are left out by name. `disks` are all targets of the VM.
 std::string backup_description(const std::vector<std::string>& disks, const BackupFiles& files);
 
-/// A pull backup of exactly these disks, served on the socket, each under its target's name.
+/// A pull backup of exactly these disks, served on the socket, each under its target's name; with what was written since
+/// `served.since`, if that is not empty.
 std::string export_description(const std::vector<std::string>& disks, const DiskExport& served);
+
+/// The checkpoint `served.mark` of the disks that are counted.
+std::string checkpoint_description(const std::vector<std::string>& disks, const DiskExport& served);
 
 /// The files that a described job writes to, by disk: the copies of a push backup, the scratch files of a pull backup.
 Result<BackupFiles> files_of_backup(std::string_view xml);

@@ -164,16 +164,19 @@ Result<std::string> LibvirtHypervisor::dump_memory(const VmId& vm, const std::st
 }
 
 Result<BackupBegun> LibvirtHypervisor::begin_backup(const VmId& vm, const BackupFiles& files) {
-    return begin_job(vm, [files](const auto& disks) { return backup_description(disks, files); }, core_->options.agent_timeout_seconds,
-                     core_->options.backup_mib_per_s, files);
+    const auto describe = [files](const auto& disks) { return JobDescription{backup_description(disks, files), ""}; };
+    return begin_job(vm, describe, core_->options.agent_timeout_seconds, core_->options.backup_mib_per_s, files);
 }
 
 Result<BackupBegun> LibvirtHypervisor::begin_export(const VmId& vm, const DiskExport& served) {
-    return begin_job(vm, [served](const auto& disks) { return export_description(disks, served); }, core_->options.export_freeze_seconds, 0, {});
+    const auto describe = [served](const auto& disks) {
+        return JobDescription{export_description(disks, served), served.mark.empty() ? "" : checkpoint_description(disks, served)};
+    };
+    return begin_job(vm, describe, core_->options.export_freeze_seconds, 0, {});
 }
 
-Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, std::function<std::string(const std::vector<std::string>&)> describe, int freeze_seconds,
-                                                 int64_t mib_per_s, const BackupFiles& files) {
+Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, DescribeJob describe, int freeze_seconds, int64_t mib_per_s,
+                                                 const BackupFiles& files) {
     return watchdog_.run<BackupBegun>(
         vm, core_->options.backup_timeout, Error{Errc::unknown_outcome, "libvirt did not begin the VM's backup in time; it is looked at before the next step."},
         [core = core_, vm, describe = std::move(describe), freeze_seconds, mib_per_s, files, &clock = clock_]() -> Result<BackupBegun> {
@@ -188,7 +191,7 @@ Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, std::function<s
             if (!facts) return fail(facts.error());
             const auto targets = disk_targets(*xml);
             if (!targets) return fail(targets.error());
-            const std::string description = describe(*targets);
+            const JobDescription description = describe(*targets);
 
             BackupBegun out;
             out.run = run_of(domain->get());
@@ -213,14 +216,7 @@ Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, std::function<s
                 if (timed("freeze", [&] { return virDomainFSFreeze(domain->get(), nullptr, 0, 0) >= 0; })) out.consistency = Consistency::frozen;
                 else out.note = "the guest's file systems were not frozen: " + libvirt_error("freeze them").text;
             }
-            Error error{Errc::unavailable, ""};
-            const bool begun = timed("backup_begin", [&] {
-                // The files are there already and belong to root: nobody else can put something in their place.
-                return virDomainBackupBegin(domain->get(), description.c_str(), nullptr, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0;
-            });
-            if (!begun) error = libvirt_error("begin the backup of VM " + vm.text());
-            if (tried) {
-                // ALWAYS, also after a freeze that failed: the guest may have heard it and answered too late.
+            const auto let_go = [&] {
                 const auto thaw = [&] { return virDomainFSThaw(domain->get(), nullptr, 0, 0) >= 0; };
                 out.thawed = timed("thaw", thaw);
                 auto until = clock.monotonic();
@@ -233,7 +229,19 @@ Result<BackupBegun> LibvirtHypervisor::begin_job(const VmId& vm, std::function<s
                     }
                 }
                 out.parts.push_back({"frozen", (until - before).count()});
-            }
+            };
+            // ALWAYS: also after a freeze that failed, which the guest may have heard and answered too late. Then at once, since
+            // the copy gains nothing from a guest that stands.
+            const bool frozen = out.consistency == Consistency::frozen;
+            if (tried && !frozen) let_go();
+            Error error{Errc::unavailable, ""};
+            const bool begun = timed("backup_begin", [&] {
+                // The files are there already and belong to root: nobody else can put something in their place.
+                const char* checkpoint = description.checkpoint.empty() ? nullptr : description.checkpoint.c_str();
+                return virDomainBackupBegin(domain->get(), description.backup.c_str(), checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0;
+            });
+            if (!begun) error = libvirt_error("begin the backup of VM " + vm.text());
+            if (tried && frozen) let_go();
             if (!begun) {
                 // A guest that may still be frozen is told to the caller as a lost call: it is then thawed until it answers.
                 if (!out.thawed) error.code = Errc::unknown_outcome;

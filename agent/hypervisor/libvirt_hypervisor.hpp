@@ -77,6 +77,8 @@ class LibvirtHypervisor : public Hypervisor {
     Result<std::string> dump_memory(const VmId& vm, const std::string& path) override;
     Result<BackupBegun> begin_backup(const VmId& vm, const BackupFiles& files) override;
     Result<BackupBegun> begin_export(const VmId& vm, const DiskExport& served) override;
+    Result<std::vector<std::string>> checkpoints(const VmId& vm) override;
+    Result<void> forget_checkpoint(const VmId& vm, const std::string& name) override;
     Result<BackupJob> backup(const VmId& vm) override;
     Result<void> abort_backup(const VmId& vm, const std::string& folder) override;
     Result<void> thaw(const VmId& vm) override;
@@ -109,9 +111,12 @@ class LibvirtHypervisor : public Hypervisor {
     static Result<std::string> stored_definition(Core& core, const VmId& vm);
     static Result<void> keep_transient_definition(Core& core, virDomainPtr domain, const VmId& vm);
     static Result<void> ensure_quarantine_network(Core& core, const ConnectionHandle& connection);
+    struct JobDescription {
+        std::string backup, checkpoint;   ///< libvirt's XML; the checkpoint is made at the same instant, "" = none
+    };
+    using DescribeJob = std::function<JobDescription(const std::vector<std::string>& disks)>;
     /// Freeze, begin, thaw. `files`: those whose copying is held to the speed; 0: as fast as it goes.
-    Result<BackupBegun> begin_job(const VmId& vm, std::function<std::string(const std::vector<std::string>&)> describe, int freeze_seconds,
-                                  int64_t mib_per_s, const BackupFiles& files);
+    Result<BackupBegun> begin_job(const VmId& vm, DescribeJob describe, int freeze_seconds, int64_t mib_per_s, const BackupFiles& files);
     // libvirt_network.cpp
     Result<void> demand(const VmId& vm, const NetworkDemand& demand, std::chrono::milliseconds timeout, const std::string& doing);
     Result<void> cut_taps(const VmId& vm);

@@ -113,6 +113,21 @@ struct OptionsTest : Parts {
     }
 };
 
+TEST_F(OptionsTest, clamd_without_what_the_cache_needs_is_advised_about) {
+    const auto config = write("agent.conf", "host = h1\n");
+    const auto advice = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"--config", config});
+        const auto command = read(words);
+        return command ? advice_of(command->options) : command.error().text;
+    };
+    const std::vector<std::string> clamd{"--clamd", "/run/clamd.sock"};
+    EXPECT_NE(advice(clamd).find("clamd-database"), std::string::npos) << advice(clamd);
+    EXPECT_NE(advice({"--clamd", "/run/clamd.sock", "--clamd-database", "/var/lib/clamav"}).find("clamd-config"), std::string::npos);
+    EXPECT_EQ(advice({"--clamd", "/run/clamd.sock", "--clamd-database", "/var/lib/clamav", "--clamd-config", "/etc/clamav/clamd.conf"}), "");
+    EXPECT_EQ(advice({"--clamd", "", "--yara", "/rules"}), "");
+    EXPECT_EQ(advice({"--clamd", "/run/clamd.sock", "--scan-cache", "none"}), "") << "the admin wants none";
+}
+
 TEST_F(OptionsTest, flags_win_over_the_file_and_both_have_the_same_names) {
     const auto config = write("agent.conf", "host = h1\nbudget-per-hour = 3\nstate = /srv/bailiff\n");
     const auto command = read({"--config", config, "--budget-per-hour", "4", "--dry-run", "true"});

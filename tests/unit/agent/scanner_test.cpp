@@ -95,6 +95,38 @@ TEST_F(ScannerTest, a_running_vm_is_read_slowly_and_as_what_its_process_serves) 
     EXPECT_EQ(file("scan.args"), "--json --progress --gentle --format raw --clamd /run/clamd.sock --read-rate 24 " + uri + "\n");
 }
 
+TEST_F(ScannerTest, what_was_not_written_may_be_passed_over_only_to_watch_a_vm_that_runs) {
+    auto partial = verdict(ScanVerdict::clean);
+    partial.read = ScanScope::changed;
+    partial.known = partial.unchanged = 2;
+    auto all = programs(program("scan", verdict_json(partial) + "\n", 0));
+    all.cache = "/c";
+    const std::string uri = "nbd+unix:///vda?socket=/s/nbd";
+    const ScanTarget watched{"vda", uri, "raw", "", "", ScanChanges{"/states/vda", "changes-vda", "bailiff-1", "bailiff-2"}};
+    const ScanTarget first{"vda", uri, "raw", "", "", ScanChanges{"/states/vda", "", "", "bailiff-1"}};
+    const auto never = [] { return std::string(); };
+    const auto live = ProcessScanner(all).scan_live({watched}, [](int) {}, never);
+    ASSERT_TRUE(live) << live.error().text;
+    EXPECT_EQ(live->verdict, ScanVerdict::clean);
+    EXPECT_EQ(live->unchanged, 2);
+    ASSERT_TRUE(ProcessScanner(all).scan_live({first}, [](int) {}, never));
+    EXPECT_EQ(ProcessScanner(all).scan({watched}, [](int) {})->verdict, ScanVerdict::incomplete) << "what a VM is given back for reads everything";
+    all.cache.clear();
+    EXPECT_EQ(ProcessScanner(all).scan_live({watched}, [](int) {}, never)->verdict, ScanVerdict::incomplete) << "nobody asked for less";
+    const std::string head = "--json --progress --gentle --format raw --clamd /run/clamd.sock ", cache = "--cache /c --cache-size 512M ";
+    EXPECT_EQ(file("scan.args"), head + cache + "--state /states/vda --mark bailiff-2 --dirty-bitmap changes-vda --since bailiff-1 " + uri + "\n" +
+                                     head + cache + "--state /states/vda --mark bailiff-1 " + uri + "\n" + head + cache + uri + "\n" + head + uri + "\n");
+}
+
+TEST_F(ScannerTest, is_not_begun_outside_of_the_control_group_that_the_admin_named) {
+    auto all = programs(program("scan", verdict_json(verdict(ScanVerdict::clean)) + "\n", 0));
+    all.cgroup = folder + "/none/scan";
+    const auto out = ProcessScanner(all).scan({disks[0]}, [](int) {});
+    ASSERT_FALSE(out);
+    EXPECT_NE(out.error().text.find("control group"), std::string::npos) << out.error().text;
+    EXPECT_EQ(file("scan.args"), "");
+}
+
 TEST_F(ScannerTest, a_scan_ends_early_with_the_words_why) {
     const auto endless = write("endless", "#!/bin/sh\nexec sleep 60\n", 0700);
     int asked = 0;

@@ -14,7 +14,7 @@ struct SweepingHost : HostUnderTest {
     agent::World all = host.world();
     agent::DiskSweep disks;
 
-    explicit SweepingHost(bool running_too = true) : disks(all.hypervisor, all.scanner, all.scratch, running_too) {
+    explicit SweepingHost(bool running_too = true, std::string states = "") : disks(all.hypervisor, all.scanner, all.scratch, running_too, std::move(states), random) {
         host.sweeper = &disks;
         settings.sweep.on = true;
         vm().power = Power::off;

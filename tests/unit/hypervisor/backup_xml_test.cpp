@@ -69,6 +69,22 @@ TEST(BackupXml, a_pull_backup_is_told_by_its_scratch_files) {
     EXPECT_FALSE(files_of_backup("<domain/>"));
 }
 
+TEST(BackupXml, what_was_written_since_a_checkpoint_is_served_for_the_disks_that_are_counted) {
+    DiskExport served{"/s/nbd", {{"vda", "/s/vda.qcow2"}, {"vdb", "/s/vdb.qcow2"}}, {{"vda", "changes-vda"}}, "", "bailiff-2"};
+    const std::vector<std::string> disks{"vda", "vdb", "sda"};
+    EXPECT_EQ(export_description(disks, served).find("incremental"), std::string::npos) << "without a checkpoint to count from";
+    served.since = "bailiff-1";
+    const std::string job = export_description(disks, served);
+    EXPECT_NE(job.find("name=\"vda\" backup=\"yes\" type=\"file\" backupmode=\"incremental\" incremental=\"bailiff-1\" exportbitmap=\"changes-vda\""),
+              std::string::npos) << job;
+    EXPECT_NE(job.find("name=\"vdb\" backup=\"yes\" type=\"file\">"), std::string::npos) << job;
+    const std::string checkpoint = checkpoint_description(disks, served);
+    EXPECT_NE(checkpoint.find("<name>bailiff-2</name>"), std::string::npos) << checkpoint;
+    EXPECT_NE(checkpoint.find("name=\"vda\" checkpoint=\"bitmap\""), std::string::npos) << checkpoint;
+    EXPECT_NE(checkpoint.find("name=\"vdb\" checkpoint=\"no\""), std::string::npos) << checkpoint;
+    EXPECT_NE(checkpoint.find("name=\"sda\" checkpoint=\"no\""), std::string::npos) << checkpoint;
+}
+
 TEST(BackupXml, the_owner_of_the_process_is_libvirts_own_label) {
     const auto owner = [](const std::string& labels) {
         const auto facts = read_live("<domain><devices/>" + labels + "</domain>");
