@@ -29,6 +29,7 @@ agent::ProcessOptions process_options() {
     // Peers may be installed elsewhere than in a system's folders.
     const char* path = std::getenv("PATH");
     options.environment = {std::string("PATH=") + (path ? path : "") + ":/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "LIBGUESTFS_BACKEND=direct", "HOME=/"};
+    if (const char* settings = std::getenv("LIBGUESTFS_BACKEND_SETTINGS")) options.environment.push_back(std::string("LIBGUESTFS_BACKEND_SETTINGS=") + settings);
     return options;
 }
 
