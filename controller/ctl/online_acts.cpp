@@ -3,6 +3,7 @@
 #include "controller/ctl/online_cases.hpp"
 #include "controller/ctl/online_commands.hpp"
 #include "controller/ctl/online_session.hpp"
+#include "controller/ctl/table.hpp"
 
 #include <span>
 
@@ -22,6 +23,7 @@ struct ActCommand {
     const char* usage;      ///< after "bailiffctl case …"
     const char* segment;    ///< of the path
     std::span<const Field> fields;
+    bool of_many = false;   ///< of several cases at once: as many single acts, with one reason
 };
 
 constexpr Field call_fields[] = {{"outcome", "outcome", "WORD", "reached, no_answer, voicemail or wrong_number", true},
@@ -45,24 +47,42 @@ constexpr Field note_fields[] = {{"text", "text", "TEXT", "the note", true}};
 constexpr Field accept_fields[] = {{"reason", "reason", "TEXT", "why what was not scanned may stay so", true},
                                    {"scan", "scan", "JOB", "the scan that you looked at; default the one that waits"}};
 
+/// Each case for itself: a refusal of one says nothing of the others. The exit code is that of the first that was refused.
+ExitCode act_on_many(Session& s, const ActCommand& command, const Json& body) {
+    if (s.args.has("revision")) return s.args.complain(s.err, "--revision is one case's; name one case with it");
+    Table table({"CASE", "PHASE", "VM"});
+    Json done = Json::array();
+    ExitCode code = exit_ok;
+    for (const auto& id : s.words) {
+        const auto c = s.ask("POST", "/api/v1/cases/" + url_escaped(id) + "/" + command.segment, body);
+        if (!c && code == exit_ok) code = s.code();
+        table.row({id, c ? shown(*c, "phase") : "refused", c ? shown(*c, "vm", "name") : ""});
+        done.push_back({{"id", id}, {"done", c.has_value()}, {"case", c ? *c : Json(nullptr)}});
+    }
+    if (!s.printed(done)) table.print(s.out);
+    return code;
+}
+
 ExitCode act(const ActCommand& command, const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl case " + std::string(command.usage));
     for (const auto& field : command.fields) a.value(field.option, field.placeholder, field.text);
     a.value("revision", "N", "refuse when the case is no longer at this revision");
-    return online(a, arguments, {"CASE"}, out, err, [&](Session& s) {
+    const auto work = [&](Session& s) {
         Json body = Json::object();
         for (const auto& field : command.fields) {
             if (s.args.has(field.option)) body[field.json] = s.args.text(field.option);
             else if (field.required)
                 return s.args.complain(s.err, "--" + std::string(field.option) + " is missing: " + field.text);
         }
+        if (s.words.size() > 1) return act_on_many(s, command, body);
         RestHeaders headers;
         if (s.args.has("revision")) headers.emplace_back("If-Match", "\"" + s.args.text("revision") + "\"");
         const auto c = s.ask("POST", "/api/v1/cases/" + url_escaped(s.words[0]) + "/" + command.segment, body, headers);
         if (!c) return s.code();
         if (!s.printed(*c)) print_case(s.out, *c);
         return exit_ok;
-    });
+    };
+    return command.of_many ? online(a, arguments, {"CASE", "..."}, out, err, work) : online(a, arguments, {"CASE"}, out, err, work);
 }
 
 }  // namespace
@@ -74,17 +94,17 @@ ExitCode case_reply(const std::vector<std::string>& arguments, std::ostream& out
     return act({"reply CASE --kind WORD [OPTIONS]\nRecords the customer's answer.\n", "replies", reply_fields}, arguments, out, err);
 }
 ExitCode case_extend(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"extend CASE --by DURATION --reason TEXT [OPTIONS]\nMoves the running deadline later.\n", "extensions", extend_fields}, arguments, out, err);
+    return act({"extend CASE... --by DURATION --reason TEXT [OPTIONS]\nMoves the running deadline later.\n", "extensions", extend_fields, true}, arguments, out, err);
 }
 ExitCode case_hold(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"hold CASE --reason TEXT [OPTIONS]\nStops every clock of the case.\n", "hold", reason_field}, arguments, out, err);
+    return act({"hold CASE... --reason TEXT [OPTIONS]\nStops every clock of the case.\n", "hold", reason_field, true}, arguments, out, err);
 }
 ExitCode case_resume(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"resume CASE --reason TEXT [OPTIONS]\nLifts the hold.\n", "resume", reason_field}, arguments, out, err);
+    return act({"resume CASE... --reason TEXT [OPTIONS]\nLifts the hold.\n", "resume", reason_field, true}, arguments, out, err);
 }
 ExitCode case_decide(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"decide CASE --decision WORD --reason TEXT [OPTIONS]\nDecides a case in review; enforce, dismiss and treat take the role approver.\n",
-                "decisions", decide_fields}, arguments, out, err);
+    return act({"decide CASE... --decision WORD --reason TEXT [OPTIONS]\nDecides a case in review; enforce, dismiss and treat take the role approver.\n",
+                "decisions", decide_fields, true}, arguments, out, err);
 }
 ExitCode case_approve(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     return act({"approve CASE [OPTIONS]\nLets a treatment that waits for a person go on.\n", "approvals", approve_fields}, arguments, out, err);
@@ -96,13 +116,13 @@ ExitCode case_accept_incomplete(const std::vector<std::string>& arguments, std::
                 "acceptances", accept_fields}, arguments, out, err);
 }
 ExitCode case_review(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"review CASE --reason TEXT [OPTIONS]\nAsks for a person's review; all clocks stand until the decision.\n", "reviews", reason_field}, arguments, out, err);
+    return act({"review CASE... --reason TEXT [OPTIONS]\nAsks for a person's review; all clocks stand until the decision.\n", "reviews", reason_field, true}, arguments, out, err);
 }
 ExitCode case_close(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"close CASE --reason TEXT [OPTIONS]\nCloses a case.\n", "close", reason_field}, arguments, out, err);
+    return act({"close CASE... --reason TEXT [OPTIONS]\nCloses a case.\n", "close", reason_field, true}, arguments, out, err);
 }
 ExitCode case_note(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-    return act({"note CASE --text TEXT [OPTIONS]\nAdds a note to the history.\n", "notes", note_fields}, arguments, out, err);
+    return act({"note CASE... --text TEXT [OPTIONS]\nAdds a note to the history.\n", "notes", note_fields, true}, arguments, out, err);
 }
 
 }  // namespace bailiff

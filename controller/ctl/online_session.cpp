@@ -163,9 +163,10 @@ ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std
         .words("word", "");
     if (const auto over = arguments.read(given, out, err)) return *over;
     std::vector<std::string> found = arguments.list("word");
+    const bool any_number = words.size() > 0 && std::string_view(*(words.end() - 1)) == "...";
     for (size_t i = 0; const char* word : words)
-        if (i++ >= found.size() && word[0] != '[') return arguments.complain(err, std::string(word) + " is missing");
-    if (found.size() > words.size()) return arguments.complain(err, "'" + found[words.size()] + "' is a word too many");
+        if (i++ >= found.size() && word[0] != '[' && word[0] != '.') return arguments.complain(err, std::string(word) + " is missing");
+    if (!any_number && found.size() > words.size()) return arguments.complain(err, "'" + found[words.size()] + "' is a word too many");
     for (const auto& word : found)
         if (word.empty()) return arguments.complain(err, "a word is empty");
     auto client = connect(arguments);

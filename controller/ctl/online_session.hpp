@@ -48,7 +48,7 @@ class Session {
 };
 
 /// Adds the shared options, reads everything, connects, and runs `act`. `words` names the words the command takes:
-/// required ("CASE"), and after these optional ("[JOB]").
+/// required ("CASE"), and after these optional ("[JOB]"); "..." at the end: as many more as there are.
 ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std::initializer_list<const char*> words, std::ostream& out,
                 std::ostream& err, const std::function<ExitCode(Session&)>& act);
 

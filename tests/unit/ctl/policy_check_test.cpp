@@ -16,7 +16,7 @@ TEST(PolicyCheck, Sound) {
     const auto folder = check({policies, "--json"});
     EXPECT_EQ(folder.code, 0);
     EXPECT_EQ(folder.json()["ok"], true);
-    EXPECT_EQ(folder.json()["files"].size(), 6u);
+    EXPECT_EQ(folder.json()["files"].size(), 12u);
 }
 
 TEST(PolicyCheck, EveryMistakeWithFileAndPlace) {
