@@ -8,6 +8,7 @@
 #include "controller/api/api.hpp"
 #include "controller/config/options.hpp"
 #include "controller/config/policy_file.hpp"
+#include "controller/config/webhook_file.hpp"
 #include "controller/desk/desk_loop.hpp"
 #include "controller/gateway/gateway.hpp"
 #include "controller/mail/mail_worker.hpp"
@@ -15,6 +16,7 @@
 #include "controller/storage/postgres.hpp"
 #include "controller/storage/sql_storage.hpp"
 #include "controller/storage/sqlite.hpp"
+#include "controller/webhooks/webhook_worker.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -133,6 +135,21 @@ SmtpMailer make_mailer(const ControllerOptions& options) {
     return or_stop(SmtpMailer::make(std::move(smtp)), "--smtp");
 }
 
+std::vector<core::Webhook> load_webhooks_in_force(const ControllerOptions& options) {
+    if (options.webhooks.empty()) return {};
+    std::vector<FileMistakes> mistakes;
+    auto hooks = load_webhooks(options.webhooks, mistakes);
+    if (!mistakes.empty()) stop_with("the webhooks are not sound:\n" + describe(mistakes));
+    return hooks;
+}
+
+HttpPosterOptions poster_options(const ControllerOptions& options) {
+    HttpPosterOptions out;
+    out.ca_file = options.webhook_ca;
+    for (const auto& text : options.webhook_networks) out.networks.push_back(or_stop(parse_network(text), "--webhook-network"));
+    return out;
+}
+
 /// Root of trust of a new installation: the first administrator's token, readable by its owner only, shown nowhere.
 void write_first_token(const ControllerOptions& options, Storage& storage, Random& random) {
     const auto token = ensure_first_account(storage, random);
@@ -167,7 +184,7 @@ int run(const ControllerOptions& options) {
     auto storage = open_storage(options, wall);
     const auto authority = or_stop(CertificateAuthority::open({options.state + "/authority", options.agents_names}, wall), "certificates");
     KeySigner signer(authority.order_key());
-    MailWorker mailer(make_mailer(options));
+    auto mailer = std::make_unique<MailWorker>(make_mailer(options));
     NoticeTexts notices = load_notices(options);
     Feed feed(random.hex128().substr(0, 8));
     LateHosts hosts;
@@ -179,7 +196,9 @@ int run(const ControllerOptions& options) {
     desk_options.staff_language = options.staff_language;
     desk_options.mail_domain = mail_domain(options.mail_from);
     desk_options.order_life = options.order_life;
-    Desk desk({*storage, clock, random, signer, mailer, notices, hosts, feed}, load_policies_in_force(options, storage.get()), desk_options);
+    desk_options.webhooks = load_webhooks_in_force(options);
+    auto poster = std::make_unique<WebhookWorker>(poster_options(options));
+    Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get()}, load_policies_in_force(options, storage.get()), desk_options);
     write_first_token(options, *storage, random);
 
     Enrolment enrolment(authority, *storage, random);
@@ -241,6 +260,9 @@ int run(const ControllerOptions& options) {
     server.stop();
     gateway.stop();
     loop.stop();
+    // What they have in hand is answered while the desk is still there to be told.
+    poster.reset();
+    mailer.reset();
     return 0;
 }
 
@@ -276,6 +298,8 @@ int main(int argc, char** argv) {
         case ControllerCommand::Do::check:
             (void)bailiff::load_policies_in_force(command.options, nullptr);
             (void)bailiff::load_notices(command.options);
+            (void)bailiff::load_webhooks_in_force(command.options);
+            (void)bailiff::poster_options(command.options);
             fmt::print("options, policies and notices are sound\n");
             return 0;
         case ControllerCommand::Do::begin_epoch:

@@ -12,6 +12,7 @@ HttpResponse show_case(ApiCall& call);
 HttpResponse case_history(ApiCall& call);
 HttpResponse act_on_case(ApiCall& call);
 HttpResponse list_calls(ApiCall& call);
+HttpResponse list_webhooks(ApiCall& call);
 HttpResponse stream_changes(ApiCall& call);
 
 // handlers_scans.cpp

@@ -137,6 +137,22 @@ std::optional<Account> find_account(ApiCall& call, const std::string& wanted) {
 }
 }  // namespace
 
+HttpResponse list_webhooks(ApiCall& call) {
+    std::vector<Json> items;
+    const int64_t head = call.storage().chain_position();
+    for (const auto& hook : call.desk.options().webhooks) {
+        const auto state = call.storage().find_webhook(hook.id).value_or(WebhookState{hook.id, head, 0, {}, ""});
+        // Of the address only where it leads: some carry a key of the receiver's in their path.
+        const size_t path = hook.url.find('/', hook.url.find("://") + 3);
+        Json item{{"id", hook.id}, {"server", hook.url.substr(0, path)}, {"format", name(hook.format)}, {"facts", hook.facts},
+                  {"items_behind", head - state.position}, {"failures", state.failures}, {"last_answer", state.last_answer}};
+        if (state.failures > 0) item["next_try"] = format_rfc3339(state.next_try);
+        items.push_back(std::move(item));
+    }
+    const size_t all = items.size();
+    return page_answer(std::move(items), all, "id");
+}
+
 HttpResponse who_am_i(ApiCall& call) { return json_answer(200, account_json(call.account)); }
 
 HttpResponse list_accounts(ApiCall& call) {

@@ -80,33 +80,28 @@ HttpResponse act_on_case(ApiCall& call) {
 
 HttpResponse list_calls(ApiCall& call) {
     QueryReader query(call.request);
-    CaseFilter filter;
-    filter.phase = core::Phase::open;   // a call is only ever due on the ladder
-    filter.before = CaseId(query.cursor());
+    CaseId after(query.cursor());
     const size_t limit = query.limit();
     if (const auto& mistakes = query.finish(); !mistakes.empty()) return problem(mistakes);
-    // Whether a call is due follows from the whole case. A turn looks at a bounded number of them; the page may then
-    // be short or empty and still have a next one.
-    constexpr size_t batch = 200, most_looked_at = 2000;
-    filter.limit = batch;
+    // The queue names who may wait; whether somebody does follows from the whole case. A turn looks at a bounded number of
+    // them; the page may then be short or empty and still have a next one.
+    constexpr size_t most_looked_at = 600;
     Json items = Json::array();
-    size_t looked_at = 0;
-    for (;;) {
-        const auto cases = call.storage().list_cases(filter);
+    for (size_t looked_at = 0; looked_at < most_looked_at;) {
+        const auto cases = call.storage().calls(after, limit);
         for (const auto& c : cases) {
-            filter.before = c.id;
+            after = c.id;
             ++looked_at;
             const auto* policy = call.desk.policies().find(c.policy, c.policy_revision);
             const auto* calendar = calendar_of(call.desk, c);
             if (!policy || !calendar) continue;
             if (const auto dues = core::owed(c, *policy, *calendar); dues.call)
                 items.push_back(call_due_json(call.desk, c, *dues.call, call.desk.now()));
-            if (items.size() == limit || looked_at == most_looked_at)
-                return json_answer(200, {{"items", items}, {"next", c.id.text()}});
+            if (items.size() == limit) return json_answer(200, {{"items", items}, {"next", c.id.text()}});
         }
-        if (cases.size() < batch) break;
+        if (cases.size() < limit) return json_answer(200, {{"items", items}});
     }
-    return json_answer(200, {{"items", items}});
+    return json_answer(200, {{"items", items}, {"next", after.text()}});
 }
 
 HttpResponse stream_changes(ApiCall& call) {

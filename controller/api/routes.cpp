@@ -74,6 +74,7 @@ constexpr Route table[] = {
     get("/api/v1/orders", analyst, list_orders, "Orders of a case, or all open ones"),
     get("/api/v1/jobs", analyst, list_jobs, "Jobs of a case, or all open ones"),
 
+    get("/api/v1/webhooks", analyst, list_webhooks, "Who else is told, and how far each is"),
     get("/api/v1/policies", analyst, list_policies, "Policies in force"),
     post("/api/v1/policies/check", analyst, json, check_policy, "Check a policy without applying it"),
     get("/api/v1/policies/{id}", analyst, show_policy, "One policy, in force or an older revision"),

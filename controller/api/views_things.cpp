@@ -48,9 +48,25 @@ Json vm_json(const Vm& vm) {
     return out;
 }
 
+namespace {
+
+/// What would keep us from reaching the customer, said before there is a case.
+std::string contact_warning(const core::Contact& contact) {
+    std::string out;
+    const auto add = [&](bool lacks, const char* text) {
+        if (lacks) out += (out.empty() ? "" : "; ") + std::string(text);
+    };
+    add(contact.email.empty(), "no mail address: no ticket would arrive");
+    add(contact.phone.empty(), "no phone number: nobody could be called");
+    add(contact.name.empty(), "no name to ask for");
+    return out;
+}
+
+}  // namespace
+
 Json customer_json(const Customer& customer) {
     return {{"id", customer.id.text()}, {"name", customer.name}, {"contact", contact_json(customer.contact)},
-            {"tokens_charged", customer.tokens_charged}};
+            {"tokens_charged", customer.tokens_charged}, {"warning", contact_warning(customer.contact)}};
 }
 
 Json host_json(const Host& host, bool connected) {

@@ -40,6 +40,9 @@ po::options_description file_options() {
         ("supervisor-address", text(""), "where overdue calls go; default the staff's address")
         ("staff-language", text("en"), "language of the notices to staff and supervisor: a folder of POLICIES/notices")
         ("answer-to", text(""), "address that notices name for answers; default mail-from")
+        ("webhooks", text(""), "folder of files that name who else is told of cases: STATE/webhooks, say; empty: nobody")
+        ("webhook-network", po::value<std::vector<std::string>>()->composing(), "a network that webhooks may be in beside public ones, such as 10.0.0.0/8; repeatable")
+        ("webhook-ca", text(""), "PEM file of the CA of the webhooks' servers; default the system's")
         ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
         ("tick", po::value<int64_t>()->default_value(1000), "milliseconds between two looks at the clock")
         ("lab-clock", text(""), "file whose seconds move the clock: laboratories only, said in the log")
@@ -102,6 +105,9 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.supervisor_address = text("supervisor-address").empty() ? o.staff_address : text("supervisor-address");
     o.answer_to = text("answer-to").empty() ? o.mail_from : text("answer-to");
     o.staff_language = text("staff-language");
+    o.webhooks = text("webhooks");
+    if (v.count("webhook-network")) o.webhook_networks = v["webhook-network"].as<std::vector<std::string>>();
+    o.webhook_ca = text("webhook-ca");
     o.tick_milliseconds = v["tick"].as<int64_t>();
     o.lab_clock = text("lab-clock");
     o.log_level = text("log-level");

@@ -30,6 +30,9 @@ struct ControllerOptions {
     std::string smtp, smtp_starttls, smtp_user, smtp_password_file, smtp_ca;
     std::string mail_from, staff_address, supervisor_address, answer_to;
     std::string staff_language;         ///< of staff notices; checked against the folders when the notices are read
+    std::string webhooks;               ///< folder of files; empty: nobody else is told
+    std::vector<std::string> webhook_networks;   ///< that webhooks may be in beside public ones
+    std::string webhook_ca;             ///< PEM; empty: the system's
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of policy and calendar files -> PolicySet.
+// A folder of policy, calendar and remedy files -> PolicySet.
 #include "controller/config/calendar_file.hpp"
 #include "controller/config/policy_file.hpp"
+#include "controller/config/remedy_file.hpp"
 
 #include <bailiff/nearest.hpp>
 
@@ -38,6 +39,11 @@ core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<F
         present.insert(id);
         std::vector<Mistake> found;
         if (auto calendar = read_calendar(path, found)) set.calendars.emplace(id, std::move(*calendar));
+        if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
+    }
+    for (const auto& path : json_files(folder / "remedies")) {
+        std::vector<Mistake> found;
+        if (auto remedy = read_remedy(path, found)) set.remedies.push_back(std::move(*remedy));
         if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
     }
     const auto files = json_files(folder);

@@ -32,27 +32,6 @@ constexpr std::array<std::string_view, 32> known_types = {
 
 constexpr Seconds longest = std::chrono::days(90), shortest = std::chrono::minutes(1);
 
-/// What is wrong with one pattern, or an empty text.
-std::string pattern_mistake(const std::string& pattern) {
-    if (pattern == "*") return {};
-    const std::string remedy = "; write \"content/malware\", \"messaging/*\" for a whole category, or \"*\"";
-    const size_t slash = pattern.find('/');
-    if (slash == std::string::npos) return "is no pattern of types" + remedy;
-    const std::string category = pattern.substr(0, slash), type = pattern.substr(slash + 1);
-    if (std::find(categories.begin(), categories.end(), category) == categories.end())
-        return "'" + category.substr(0, 40) + "' is no category of XARF" + did_you_mean(category, categories) + remedy;
-    if (type == "*") return {};
-    const bool letters = !type.empty() && type.size() <= 64 && std::all_of(type.begin(), type.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    });
-    if (!letters) return "a type is written in lower case with underscores" + remedy;
-    if (std::find(known_types.begin(), known_types.end(), pattern) != known_types.end() || type.size() < 4) return {};
-    for (const auto known : known_types)
-        if (known.starts_with(category + "/") && edit_distance(pattern, known) == 1)
-            return "is one letter off a type of XARF; did you mean '" + std::string(known) + "'?";
-    return {};
-}
-
 class Rules {
   public:
     Rules(const Policy& policy, std::vector<Mistake>& mistakes) : policy_(policy), mistakes_(mistakes) {}
@@ -162,6 +141,26 @@ class Rules {
 };
 
 }  // namespace
+
+std::string pattern_mistake(const std::string& pattern) {
+    if (pattern == "*") return {};
+    const std::string remedy = "; write \"content/malware\", \"messaging/*\" for a whole category, or \"*\"";
+    const size_t slash = pattern.find('/');
+    if (slash == std::string::npos) return "is no pattern of types" + remedy;
+    const std::string category = pattern.substr(0, slash), type = pattern.substr(slash + 1);
+    if (std::find(categories.begin(), categories.end(), category) == categories.end())
+        return "'" + category.substr(0, 40) + "' is no category of XARF" + did_you_mean(category, categories) + remedy;
+    if (type == "*") return {};
+    const bool letters = !type.empty() && type.size() <= 64 && std::all_of(type.begin(), type.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (!letters) return "a type is written in lower case with underscores" + remedy;
+    if (std::find(known_types.begin(), known_types.end(), pattern) != known_types.end() || type.size() < 4) return {};
+    for (const auto known : known_types)
+        if (known.starts_with(category + "/") && edit_distance(pattern, known) == 1)
+            return "is one letter off a type of XARF; did you mean '" + std::string(known) + "'?";
+    return {};
+}
 
 void check_patterns(const Policy& policy, std::vector<Mistake>& mistakes) {
     if (!policy.id.empty() && !is_name(policy.id.text()))

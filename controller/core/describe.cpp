@@ -34,7 +34,10 @@ std::string say(const HoldLifted& f) { return "hold lifted" + with(f.reason); }
 std::string say(const ReviewOpened& f) { return "review opened" + with(f.reason); }
 std::string say(const ReviewDecided& f) { return "decided: " + std::string(name(f.decision)) + with(f.reason); }
 std::string say(const StateDemanded& f) { return "VM to be " + std::string(name(f.desired)) + (f.sanction ? " (sanction)" : "") + with(f.reason); }
-std::string say(const StateReached& f) { return "VM is " + std::string(name(f.state)) + (f.already ? " (was already)" : "") + (f.evidence.empty() ? "" : ", evidence " + f.evidence.text() + ", manifest " + f.manifest_sha256.substr(0, 12)); }
+std::string say(const StateReached& f) {
+    return "VM is " + std::string(name(f.state)) + (f.already ? " (was already)" : "") +
+           (f.evidence.empty() ? "" : ", evidence " + f.evidence.text() + ", manifest " + f.manifest_sha256.substr(0, 12));
+}
 std::string say(const OrderFailed& f) {
     return "order " + std::string(name(f.status)) + (f.refusal == Refusal::none ? "" : " (" + std::string(name(f.refusal)) + ")") + with(f.text);
 }

@@ -3,6 +3,7 @@
 
 #include "controller/core/fields.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace bailiff::core {
@@ -33,6 +34,8 @@ bool read_as(size_t index, const Json& body, std::vector<Mistake>& mistakes, Fac
 }
 
 }  // namespace
+
+bool is_fact_word(std::string_view word) { return std::find(fact_words.begin(), fact_words.end(), word) != fact_words.end(); }
 
 std::string_view word_of(const Fact& fact) { return fact_words[fact.index()]; }
 std::string_view word_of(const Input& input) { return input_words[input.index()]; }

@@ -228,6 +228,8 @@ struct HistoryItem {
 
 /// "case_opened", "call_logged": the word of a fact in JSON, SQL and pages.
 std::string_view word_of(const Fact& fact);
+/// Whether there is a fact of this word.
+bool is_fact_word(std::string_view word);
 /// The fact as a flat object of its fields; `parse_fact` reads it back. Written once, read for years: fields are only added.
 Json json_of(const Fact& fact);
 Result<Fact> parse_fact(std::string_view word, const Json& body);

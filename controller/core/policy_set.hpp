@@ -5,6 +5,7 @@
 #include "controller/core/calendar.hpp"
 #include "controller/core/matching.hpp"
 #include "controller/core/policy.hpp"
+#include "controller/core/remedies.hpp"
 
 #include <map>
 #include <string>
@@ -18,6 +19,7 @@ struct PolicySet {
     std::map<PolicyId, Policy> in_force;
     std::map<std::pair<PolicyId, int64_t>, Policy> older;   ///< by id and revision
     std::map<std::string, Calendar> calendars;              ///< by id
+    std::vector<Remedy> remedies;                           ///< by id
 
     /// The revision a case pins; null when it was never loaded (an outage: the files of that revision are needed).
     const Policy* find(const PolicyId& id, int64_t revision) const {

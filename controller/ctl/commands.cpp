@@ -10,6 +10,7 @@
 #include "controller/ctl/offline_report.hpp"
 #include "controller/ctl/online_commands.hpp"
 #include "controller/ctl/scans.hpp"
+#include "controller/ctl/statistics.hpp"
 
 namespace bailiff {
 namespace {
@@ -35,6 +36,7 @@ constexpr Command table[] = {
     {"case review", "ask for a person's review", case_review},
     {"case close", "close a case", case_close},
     {"case note", "add a note", case_note},
+    {"case export", "every case with its milestones, as a table, CSV or JSON", case_export},
     {"case watch", "print what happens to a case until it is closed", case_watch},
     {"calls", "whom to phone now, and what to say", calls_list},
     {"changes", "print changes of cases as they happen", changes_command},
@@ -57,6 +59,7 @@ constexpr Command table[] = {
     {"policy check", "what is wrong with policy and calendar files", policy_check_command},
     {"deadline", "when a span of working time or a policy's steps are due, and why", deadline_command},
     {"hashes sign", "sign a list of known-bad or known-good contents for bailiff-scan", hashes_sign_command},
+    {"webhook list", "who else is told of cases, and how far each is", webhook_list},
     {"clock show", "the laboratory's clock", clock_show},
     {"clock advance", "advance the laboratory's clock", clock_advance},
     {"account add", "make an account and its token", account_add},
@@ -65,6 +68,7 @@ constexpr Command table[] = {
     {"whoami", "the account of the token in use", who_am_i_command},
     {"audit export", "the audit chain as JSON lines", audit_export},
     {"audit verify", "was anything in the audit chain edited or cut off", audit_verify_command},
+    {"statistics", "how long answers, cleanings and cases take", statistics_command},
     {"scan verify", "did the host really sign this report of a scan", scan_verify},
     {"completion", "the script that completes commands in bash or zsh", completion_command},
 };

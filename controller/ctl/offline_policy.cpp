@@ -4,6 +4,7 @@
 
 #include "controller/config/calendar_file.hpp"
 #include "controller/config/policy_file.hpp"
+#include "controller/config/remedy_file.hpp"
 #include "controller/ctl/arguments.hpp"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ void check(const std::string& file, std::vector<FileMistakes>& all) {
         for (const auto& [id, policy] : set.in_force) all.push_back({(path / (id.text() + ".json")).string(), {}});
         for (const auto& [id, calendar] : set.calendars)
             all.push_back({(path / "calendars" / (id + ".json")).string(), {}});
+        for (const auto& remedy : set.remedies) all.push_back({(path / "remedies" / (remedy.id + ".json")).string(), {}});
         all.insert(all.end(), found.begin(), found.end());
         return;
     }
@@ -51,6 +53,8 @@ void check(const std::string& file, std::vector<FileMistakes>& all) {
     } else if (is_calendar(path, *text)) {
         // The mistakes say it all; the Result would only sum them up.
         static_cast<void>(read_calendar(path, all.back().mistakes));
+    } else if (std::filesystem::absolute(path).parent_path().filename() == "remedies") {
+        static_cast<void>(read_remedy(path, all.back().mistakes));
     } else if (const auto policy = read_policy(path, all.back().mistakes)) {
         check_calendar_beside(path, *policy, all);
     }
@@ -70,7 +74,7 @@ Json as_json(const std::vector<FileMistakes>& all, bool sound) {
 
 ExitCode policy_check_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl policy check FILE... [--json]\n"
-                "Checks policy and calendar files, or a whole folder of them, and names every mistake with its place and\n"
+                "Checks policy, calendar and remedy files, or a whole folder of them, and names every mistake with its place and\n"
                 "remedy. Exit code 1 when there are any.\n");
     a.flag("json", "print {\"ok\", \"files\": [{\"file\", \"ok\", \"mistakes\": [{\"pointer\", \"text\"}]}]}")
         .words("file", "policy files, calendar files or folders");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bailiffctl policy|clock|account|audit …` and `whoami`.
+// `bailiffctl policy|clock|account|audit|webhook …` and `whoami`.
 #include "controller/ctl/online_commands.hpp"
 #include "controller/ctl/online_session.hpp"
 #include "controller/ctl/table.hpp"
@@ -97,6 +97,24 @@ ExitCode account_list(const std::vector<std::string>& arguments, std::ostream& o
         if (s.printed(items)) return exit_ok;
         Table table({"ACCOUNT", "ROLE", "DISABLED"});
         for (const auto& account : items) table.row({shown(account, "name"), shown(account, "role"), shown(account, "disabled")});
+        table.print(s.out);
+        return exit_ok;
+    });
+}
+
+ExitCode webhook_list(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    Arguments a("Usage: bailiffctl webhook list [OPTIONS]\n"
+                "Who else is told of cases (the controller's option webhooks), how many items of the audit log each is behind, and what it\n"
+                "answered last.\n");
+    return online(a, arguments, {}, out, err, [](Session& s) {
+        const auto page = s.ask("GET", "/api/v1/webhooks");
+        if (!page) return s.code();
+        const Json items = page->value("items", Json::array());
+        if (s.printed(items)) return exit_ok;
+        Table table({"WEBHOOK", "SERVER", "FORMAT", "BEHIND", "FAILURES", "NEXT TRY", "LAST ANSWER"});
+        for (const auto& hook : items)
+            table.row({shown(hook, "id"), shown(hook, "server"), shown(hook, "format"), shown(hook, "items_behind"), shown(hook, "failures"),
+                       shown(hook, "next_try"), shown(hook, "last_answer")});
         table.print(s.out);
         return exit_ok;
     });

@@ -49,7 +49,7 @@ constexpr Column vm_columns[] = {{"VM", "id"}, {"NAME", "name"}, {"HOST", "host"
                                  {"STATE", "state"}, {"LOCKED", "locked"}, {"ADDRESSES", "addresses"}, {"SEEN", "seen_at"}};
 constexpr Column customer_columns[] = {{"CUSTOMER", "id"}, {"NAME", "name"}, {"CONTACT", "contact", "name"}, {"E-MAIL", "contact", "email"},
                                        {"PHONE", "contact", "phone"}, {"LANGUAGE", "contact", "language"}, {"ZONE", "contact", "zone"},
-                                       {"TOKENS", "tokens_charged"}};
+                                       {"TOKENS", "tokens_charged"}, {"WARNING", "warning"}};
 constexpr Column host_columns[] = {{"HOST", "id"}, {"CONNECTED", "connected"}, {"GATE", "gate_up"}, {"CLUSTER", "cluster"}, {"BANNED", "banned"},
                                    {"VERSION", "version"}, {"SEEN", "seen_at"}, {"TROUBLE", "trouble"}, {"SWEEP", "sweep"}};
 constexpr Column order_columns[] = {{"ORDER", "order_id"}, {"CASE", "case"}, {"HOST", "host"}, {"VM", "vm_uuid"}, {"DESIRED", "desired"},

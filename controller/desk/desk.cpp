@@ -44,7 +44,7 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     const core::Policy& policy = policy_of(after);
     core::Dues dues = core::owed(after, policy, calendar_of(policy));
     if (items.empty()) return CaseView{std::move(after), std::move(dues), policy.title};
-    if (auto saved = ports_.storage.save(stored, after, items, dues.deadline); !saved) return fail(saved.error());
+    if (auto saved = ports_.storage.save(stored, after, items, {dues.deadline, dues.call ? std::optional(dues.call->since) : std::nullopt}); !saved) return fail(saved.error());
     dispatch(after, dues);
     owe_notices(after, dues);
     if (after.phase == core::Phase::closed && after.demand > 0)
@@ -201,6 +201,7 @@ size_t Desk::tick() {
     reissue();
     settle_locks();
     send_mails();
+    tell_webhooks();
     checkpoint();
     forget_old();
     return taken;

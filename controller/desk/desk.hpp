@@ -6,6 +6,7 @@
 #include <bailiff/random.hpp>
 #include "controller/core/case.hpp"
 #include "controller/core/policy_set.hpp"
+#include "controller/core/webhook.hpp"
 #include "controller/desk/ports.hpp"
 
 #include <deque>
@@ -29,6 +30,7 @@ struct DeskOptions {
     int64_t mails_per_tick = 50;
     Seconds guard_patience{120};                          ///< how long hosts of a cluster may take to hold a VM's lock
     int64_t checkpoint_every = 100;                       ///< items
+    std::vector<core::Webhook> webhooks{};                ///< who else is told
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
 };
 
@@ -68,6 +70,7 @@ class Desk {
         NoticeWriter& writer;
         Hosts& hosts;
         Watchers& watchers;
+        WebhookPoster* poster = nullptr;   ///< none: nobody else is told
     };
     Desk(Ports ports, core::PolicySet policies, DeskOptions options);
 
@@ -134,8 +137,13 @@ class Desk {
     void host_may_hold(const HostId& host);
     std::vector<CaseId> cases_with_lock();
     void send_mails();
+    std::vector<std::string> thread_of(const OutboxMail& mail);
     void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
     void settle_mail(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
+    // desk_webhooks.cpp
+    void tell_webhooks();
+    void tell_webhook(const core::Webhook& hook, WebhookState state);
+    void webhook_answered(const std::string& id, int64_t position, const WebhookAnswer& answer);
     void owe_notices(const core::Case& c, const core::Dues& dues);
     bool waits_for_its_order(const core::Case& c, const core::NoticeDue& due);
     std::optional<Instant> sanction_ordered_at(const core::Case& c, const core::NoticeDue& due);
@@ -169,6 +177,7 @@ class Desk {
     DeskOptions options_;
     std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
     std::set<int64_t> mails_under_way_;
+    std::map<std::string, Instant> webhooks_under_way_;   ///< since when
     struct Answered {
         OutboxMail mail;
         std::string to;

@@ -36,6 +36,17 @@ bool Desk::waits_for_its_order(const core::Case& c, const core::NoticeDue& due) 
     return sanction && !sanction_ordered_at(c, due);
 }
 
+/// All mails of a case to one audience are one thread, so that a customer finds the ticket above the reminder. The first and
+/// the newest few are named: a header must not grow with the case.
+std::vector<std::string> Desk::thread_of(const OutboxMail& mail) {
+    constexpr size_t newest = 9;
+    std::vector<std::string> out;
+    for (const OutboxMail& earlier : ports_.storage.mails_of(mail.case_id))
+        if (earlier.id < mail.id && earlier.due.audience == mail.due.audience && earlier.state == MailState::sent) out.push_back(earlier.message_id);
+    if (out.size() > newest + 1) out.erase(out.begin() + 1, out.end() - newest);
+    return out;
+}
+
 void Desk::owe_notices(const core::Case& c, const core::Dues& dues) {
     std::vector<core::NoticeDue> due_now;
     for (const auto& due : dues.notices)
@@ -58,6 +69,7 @@ void Desk::send_mails() {
         OutgoingMail out;
         out.message_id = mail.message_id;
         out.date = now();
+        out.references = thread_of(mail);
         switch (mail.due.audience) {
             case core::Audience::customer: out.to = c->contact.email, out.to_name = c->contact.name; break;
             case core::Audience::staff: out.to = options_.staff_address; break;

@@ -118,7 +118,13 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
         reports.push_back({{"report_id", r.id.text()}, {"type", r.type}, {"reporter", due.audience == core::Audience::customer ? "" : r.reporter},
                            {"observed_at", format_rfc3339(r.observed_at)}, {"summary", core::in_one_line(r)}});
     out["reports"] = std::move(reports);
-    if (c.phase != core::Phase::closed) out["remedies"] = texts(policy.remedies);
+    if (c.phase != core::Phase::closed) {
+        // What fits this finding first, then what always helps.
+        const std::string language = due.audience == core::Audience::customer ? c.contact.language : options_.staff_language;
+        auto remedies = core::remedies_for(c.reports, c.hits, policies_.remedies, language);
+        remedies.insert(remedies.end(), policy.remedies.begin(), policy.remedies.end());
+        out["remedies"] = texts(remedies);
+    }
 
     core::Timeline times = core::timeline(policy, calendar, c.opened_at, std::nullopt);
     // What stands is told, not what the policy would make of an opening time and a call: holds and extensions count.

@@ -11,6 +11,7 @@
 #include <bailiff/order.hpp>
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
+#include "controller/desk/webhooks.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -130,19 +131,32 @@ struct DueCase {
     friend bool operator==(const DueCase&, const DueCase&) = default;
 };
 
+/// What of a case's dues is kept beside it, so that it is found without reading every case.
+struct Standing {
+    std::optional<core::Deadline> deadline;
+    std::optional<Instant> call_since;    ///< somebody must phone the contact since then
+    Standing() = default;
+    Standing(std::nullopt_t) {}
+    Standing(core::Deadline due) : deadline(std::move(due)) {}
+    Standing(std::optional<core::Deadline> due, std::optional<Instant> call = {}) : deadline(std::move(due)), call_since(call) {}
+};
+
 class Cases {
   public:
     virtual ~Cases() = default;
     virtual CaseId next_case_id() = 0;    ///< "C-1", "C-2", …
     virtual ReportId next_report_id() = 0;
-    /// Appends `items` to the history and the chain, writes the folded row and its deadline. `conflict` when the
+    /// Appends `items` to the history and the chain, writes the folded row and what stands. `conflict` when the
     /// stored revision is not `before` (0 = the case is new).
     virtual Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                              const std::optional<core::Deadline>& deadline) = 0;
+                              const Standing& standing) = 0;
     virtual std::optional<core::Case> find_case(const CaseId& id) = 0;
     virtual std::optional<core::Deadline> deadline_of(const CaseId& id) = 0;
     virtual std::vector<CaseId> open_cases_of(const VmId& vm) = 0;
     virtual std::vector<core::Case> list_cases(const CaseFilter& filter) = 0;
+    /// Cases that were saved with `call_since`, the longest waiting first; page: those behind case `after`, or all when that
+    /// one waits no more.
+    virtual std::vector<core::Case> calls(const CaseId& after, size_t limit) = 0;
     virtual std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) = 0;
     /// Cases whose deadline is at or before `now`, earliest first.
     virtual std::vector<DueCase> due(Instant now, size_t limit) = 0;
@@ -153,6 +167,7 @@ class Cases {
     virtual std::optional<StoredReport> report_by_fingerprint(const std::string& fingerprint) = 0;
     virtual std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) = 0;  ///< newest first
     virtual std::vector<ChainedItem> chain(int64_t after_position, size_t limit) = 0;
+    virtual int64_t chain_position() = 0;      ///< of its last item; 0 while there is none
     virtual void put_checkpoint(const Checkpoint& checkpoint) = 0;
     virtual std::vector<Checkpoint> checkpoints() = 0;
 };
@@ -297,7 +312,7 @@ class PolicyArchive {
 
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
-class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access, public PolicyArchive {
+class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access, public PolicyArchive, public Webhooks {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.
@@ -322,6 +337,7 @@ struct OutgoingMail {
     std::string to, to_name;
     std::string subject, text, html;
     Instant date{};
+    std::vector<std::string> references{};   ///< Message-IDs of the mails before it, the oldest first; it answers the last
 };
 enum class MailFate {
     accepted,       ///< the server has it

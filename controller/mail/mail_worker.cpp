@@ -5,12 +5,16 @@
 namespace bailiff {
 namespace {
 
+/// The desk keeps an id as it stands in the header; the brackets are added when the message is written.
+std::string without_brackets(const std::string& id) {
+    return id.starts_with('<') && id.ends_with('>') ? id.substr(1, id.size() - 2) : id;
+}
+
 Mail mail_of(const OutgoingMail& out) {
     Mail mail;
-    // The desk keeps the id as it stands in the header; the brackets are added when the message is written.
-    mail.message_id = out.message_id.starts_with('<') && out.message_id.ends_with('>')
-                          ? out.message_id.substr(1, out.message_id.size() - 2)
-                          : out.message_id;
+    mail.message_id = without_brackets(out.message_id);
+    for (const auto& earlier : out.references) mail.references.push_back(without_brackets(earlier));
+    if (!mail.references.empty()) mail.in_reply_to = mail.references.back();
     mail.date = out.date;
     mail.to = {out.to, out.to_name};
     mail.subject = out.subject;

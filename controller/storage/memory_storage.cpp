@@ -176,6 +176,14 @@ void MemoryStorage::record_host_certificate(const HostId& host, const std::strin
     log_.assign(certificates_, {host, serial}, expires);
 }
 
+void MemoryStorage::put_webhook(const WebhookState& state) { log_.assign(webhooks_, state.id, state); }
+
+std::optional<WebhookState> MemoryStorage::find_webhook(const std::string& id) {
+    const auto found = webhooks_.find(id);
+    if (found == webhooks_.end()) return std::nullopt;
+    return found->second;
+}
+
 // ---- access -----------------------------------------------------------------------------------------------------------
 
 void MemoryStorage::put_account(const Account& account) { log_.assign(accounts_, account.name, account); }

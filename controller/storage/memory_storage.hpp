@@ -44,9 +44,10 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     CaseId next_case_id() override;
     ReportId next_report_id() override;
     Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                      const std::optional<core::Deadline>& deadline) override;
+                      const Standing& standing) override;
     std::optional<core::Case> find_case(const CaseId& id) override;
     std::optional<core::Deadline> deadline_of(const CaseId& id) override;
+    std::vector<core::Case> calls(const CaseId& after, size_t limit) override;
     std::vector<CaseId> open_cases_of(const VmId& vm) override;
     std::vector<core::Case> list_cases(const CaseFilter& filter) override;
     std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
@@ -57,6 +58,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::optional<StoredReport> report_by_fingerprint(const std::string& fingerprint) override;
     std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) override;
     std::vector<ChainedItem> chain(int64_t after_position, size_t limit) override;
+    int64_t chain_position() override;
     void put_checkpoint(const Checkpoint& checkpoint) override;
     std::vector<Checkpoint> checkpoints() override;
 
@@ -95,6 +97,9 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::optional<std::string> recall(const std::string& account, const std::string& key) override;
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
 
+    void put_webhook(const WebhookState& state) override;
+    std::optional<WebhookState> find_webhook(const std::string& id) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
@@ -107,7 +112,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
   private:
     struct CaseRow {
         core::Case body;
-        std::optional<core::Deadline> deadline;
+        Standing standing;
     };
     using OrderKey = std::pair<HostId, int64_t>;  ///< host and seq
 
@@ -122,10 +127,11 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::set<std::pair<std::string, VmId>> by_address_, by_name_;
     std::map<CustomerId, Customer> customers_;
     std::map<HostId, Host> hosts_;
+    std::map<std::string, WebhookState> webhooks_;
 
     std::map<int64_t, CaseRow> cases_;
     std::set<std::pair<VmId, int64_t>> open_by_vm_;
-    std::set<std::pair<Instant, int64_t>> deadlines_;
+    std::set<std::pair<Instant, int64_t>> deadlines_, calls_;
     std::map<CaseId, std::vector<core::HistoryItem>> histories_;
     std::vector<ChainedItem> chain_;
     std::map<int64_t, Checkpoint> checkpoints_;

@@ -20,7 +20,7 @@ const MemoryStorage::CaseRow* MemoryStorage::row(const CaseId& id) const {
 }
 
 Result<void> MemoryStorage::save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                                 const std::optional<core::Deadline>& deadline) {
+                                 const Standing& standing) {
     assert(after.revision == before + int64_t(items.size()) && "a case's revision counts its items");
     const auto number = number_of(after.id, 'C');
     if (!number) return fail(Errc::invalid, "'" + after.id.text() + "' is no case id; next_case_id() makes one");
@@ -31,11 +31,13 @@ Result<void> MemoryStorage::save(int64_t before, const core::Case& after, const 
     return transaction([&]() -> Result<void> {
         if (old) {
             log_.remove(open_by_vm_, {old->body.vm, *number});
-            if (old->deadline) log_.remove(deadlines_, {old->deadline->at, *number});
+            if (old->standing.deadline) log_.remove(deadlines_, {old->standing.deadline->at, *number});
+            if (old->standing.call_since) log_.remove(calls_, {*old->standing.call_since, *number});
         }
         if (after.phase != core::Phase::closed) log_.insert(open_by_vm_, {after.vm, *number});
-        if (deadline) log_.insert(deadlines_, {deadline->at, *number});
-        log_.assign(cases_, *number, CaseRow{after, deadline});
+        if (standing.deadline) log_.insert(deadlines_, {standing.deadline->at, *number});
+        if (standing.call_since) log_.insert(calls_, {*standing.call_since, *number});
+        log_.assign(cases_, *number, CaseRow{after, standing});
         if (!histories_.contains(after.id)) log_.assign(histories_, after.id, {});
         auto& history = histories_.at(after.id);
         for (const auto& item : items) {
@@ -56,7 +58,16 @@ std::optional<core::Case> MemoryStorage::find_case(const CaseId& id) {
 
 std::optional<core::Deadline> MemoryStorage::deadline_of(const CaseId& id) {
     const CaseRow* found = row(id);
-    return found ? found->deadline : std::nullopt;
+    return found ? found->standing.deadline : std::nullopt;
+}
+
+std::vector<core::Case> MemoryStorage::calls(const CaseId& after, size_t limit) {
+    std::vector<core::Case> out;
+    const CaseRow* last = row(after);
+    const bool waits = last && last->standing.call_since;
+    auto it = waits ? calls_.upper_bound({*last->standing.call_since, *number_of(after, 'C')}) : calls_.begin();
+    for (; it != calls_.end() && out.size() < limit; ++it) out.push_back(cases_.at(it->second).body);
+    return out;
 }
 
 std::vector<CaseId> MemoryStorage::open_cases_of(const VmId& vm) {
@@ -133,6 +144,8 @@ std::vector<StoredReport> MemoryStorage::reports(bool triage_only, const ReportI
     }
     return out;
 }
+
+int64_t MemoryStorage::chain_position() { return int64_t(chain_.size()); }
 
 std::vector<ChainedItem> MemoryStorage::chain(int64_t after_position, size_t limit) {
     std::vector<ChainedItem> out;

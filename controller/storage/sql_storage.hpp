@@ -51,9 +51,10 @@ class SqlStorage : public Storage, public EnrolmentStore {
     CaseId next_case_id() override;
     ReportId next_report_id() override;
     Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                      const std::optional<core::Deadline>& deadline) override;
+                      const Standing& standing) override;
     std::optional<core::Case> find_case(const CaseId& id) override;
     std::optional<core::Deadline> deadline_of(const CaseId& id) override;
+    std::vector<core::Case> calls(const CaseId& after, size_t limit) override;
     std::vector<CaseId> open_cases_of(const VmId& vm) override;
     std::vector<core::Case> list_cases(const CaseFilter& filter) override;
     std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
@@ -64,6 +65,7 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::optional<StoredReport> report_by_fingerprint(const std::string& fingerprint) override;
     std::vector<StoredReport> reports(bool triage_only, const ReportId& before, size_t limit) override;
     std::vector<ChainedItem> chain(int64_t after_position, size_t limit) override;
+    int64_t chain_position() override;
     void put_checkpoint(const Checkpoint& checkpoint) override;
     std::vector<Checkpoint> checkpoints() override;
 
@@ -99,6 +101,8 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void put_account(const Account& account) override;
     std::optional<Account> account_by_token(const std::string& token_sha256) override;
     std::vector<Account> accounts() override;
+    void put_webhook(const WebhookState& state) override;
+    std::optional<WebhookState> find_webhook(const std::string& id) override;
     std::optional<std::string> recall(const std::string& account, const std::string& key) override;
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
 

@@ -11,29 +11,30 @@ namespace bailiff {
 CaseId SqlStorage::next_case_id() { return CaseId(id_text('C', next("case"))); }
 
 Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                              const std::optional<core::Deadline>& deadline) {
+                              const Standing& standing) {
     assert(after.revision == before + int64_t(items.size()) && "a case's revision counts its items");
     const auto number = number_of(after.id, 'C');
     if (!number) return fail(Errc::invalid, "'" + after.id.text() + "' is no case id; next_case_id() makes one");
     std::optional<Instant> at;
     std::optional<std::string> why;
-    if (deadline) {
-        at = deadline->at;
-        why = text_of(*deadline);
+    if (standing.deadline) {
+        at = standing.deadline->at;
+        why = text_of(*standing.deadline);
     }
     return transaction([&]() -> Result<void> {
         int64_t written = 0;
         if (before == 0)
             written = db_->run(
-                "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, body) "
-                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
+                "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body) "
+                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
                 *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
-                text_of(after));
+                standing.call_since, text_of(after));
         else
             written = db_->run(
                 "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, opened_at = $6, deadline_at = $7, "
-                "deadline = $8, body = $9 where number = $10 and revision = $11",
-                after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why, text_of(after), *number, before);
+                "deadline = $8, call_since = $9, body = $10 where number = $11 and revision = $12",
+                after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why, standing.call_since,
+                text_of(after), *number, before);
         if (written != 1)
             return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
                                             "; read it again and repeat what still makes sense");
@@ -72,6 +73,20 @@ std::optional<core::Deadline> SqlStorage::deadline_of(const CaseId& id) {
     auto rows = db_->query("select deadline, deadline_at from cases where id = $1 and deadline_at is not null", id);
     if (!rows.next()) return std::nullopt;
     return deadline_from(rows.column<std::string>(0), rows.column<Instant>(1));
+}
+
+std::vector<core::Case> SqlStorage::calls(const CaseId& after, size_t limit) {
+    std::vector<core::Case> out;
+    std::optional<std::pair<Instant, int64_t>> last;
+    {
+        auto rows = db_->query("select call_since, number from cases where id = $1 and call_since is not null", after);
+        if (rows.next()) last = {rows.column<Instant>(0), rows.column<int64_t>(1)};
+    }
+    const auto from = last.value_or(std::pair{Instant{}, int64_t{0}});
+    auto rows = db_->query("select body from cases where call_since is not null and (call_since, number) > ($1, $2) order by call_since, number limit $3",
+                           from.first, from.second, limit);
+    while (rows.next()) out.push_back(case_from(rows.column<std::string>(0)));
+    return out;
 }
 
 std::vector<CaseId> SqlStorage::open_cases_of(const VmId& vm) {
@@ -127,6 +142,11 @@ std::optional<Instant> SqlStorage::next_deadline() {
     auto rows = db_->query("select min(deadline_at) from cases where deadline_at is not null");
     if (!rows.next()) return std::nullopt;
     return rows.column<std::optional<Instant>>(0);
+}
+
+int64_t SqlStorage::chain_position() {
+    auto rows = db_->query("select position from chain_head where id = 1");
+    return rows.next() ? rows.column<int64_t>(0) : 0;
 }
 
 std::vector<ChainedItem> SqlStorage::chain(int64_t after_position, size_t limit) {

@@ -130,6 +130,40 @@ TEST_P(TheCases, fall_due_earliest_first) {
     EXPECT_EQ(storage().next_deadline(), at(100));
 }
 
+TEST_P(TheCases, wait_for_their_call_the_longest_first) {
+    using Ids = std::vector<std::string>;
+    EXPECT_TRUE(storage().calls({}, 10).empty());
+    const auto waits = [&](core::Case& c, int64_t revision, std::optional<Instant> since) {
+        const auto items = happen(c, {core::NoteAdded{"later"}});
+        ASSERT_TRUE(storage().save(revision, c, items, {std::nullopt, since}));
+    };
+    std::vector<core::Case> four;
+    for (const char* vm : {"a", "b", "c", "d"}) four.push_back(saved_case(storage(), vm));
+    waits(four[0], 2, at(300));
+    waits(four[1], 2, at(100));
+    waits(four[3], 2, at(100));
+    EXPECT_EQ(ids(storage().calls({}, 10)), (Ids{"C-2", "C-4", "C-1"}));
+    EXPECT_EQ(ids(storage().calls({}, 2)), (Ids{"C-2", "C-4"}));
+    EXPECT_EQ(ids(storage().calls(CaseId("C-4"), 2)), (Ids{"C-1"}));
+    EXPECT_TRUE(storage().calls(CaseId("C-1"), 2).empty());
+    waits(four[1], 3, std::nullopt);
+    EXPECT_EQ(ids(storage().calls({}, 10)), (Ids{"C-4", "C-1"})) << "it was made";
+    EXPECT_EQ(ids(storage().calls(CaseId("C-2"), 10)), (Ids{"C-4", "C-1"})) << "rather twice than never";
+    EXPECT_EQ(ids(storage().calls(CaseId("none"), 10)), (Ids{"C-4", "C-1"}));
+}
+
+TEST_P(TheCases, keep_how_far_other_systems_have_been_told) {
+    EXPECT_EQ(storage().chain_position(), 0);
+    saved_case(storage());
+    EXPECT_EQ(storage().chain_position(), 2);
+    EXPECT_FALSE(storage().find_webhook("tickets"));
+    storage().put_webhook({"tickets", 2, 0, {}, ""});
+    const WebhookState later{"tickets", 3, 7, at(60), "HTTP 503: caf\xC3\xA9"};
+    storage().put_webhook(later);
+    EXPECT_EQ(storage().find_webhook("tickets"), later);
+    EXPECT_FALSE(storage().find_webhook("other"));
+}
+
 TEST_P(TheCases, chain_all_their_items) {
     auto a = saved_case(storage());
     auto b = saved_case(storage(), "vm-2");

@@ -56,6 +56,29 @@ TEST(Ctl, EveryActOfACase) {
     EXPECT_NE(history.find("staff:ada"), std::string::npos);
 }
 
+TEST(Ctl, OneReasonForManyCasesIsAsManyActs) {
+    LiveApi live;
+    live.ctl(eicar);
+    EXPECT_EQ(live.ctl("customer set K-8 --name Ltd --contact Bo --email bo@ltd.example").code, 0);
+    EXPECT_EQ(live.ctl("vm set 22222222-2222-4222-8222-222222222222 --name db1 --host h1 --customer K-8 --address 192.0.2.20").code, 0);
+    EXPECT_EQ(live.ctl("report add --type content/malware --address 192.0.2.20 --reporter cert@example.net --summary x").out, "R-2 opened case C-2\n");
+    const auto seen = live.ctl("case hold C-1 C-9 C-2 --reason lawyer");
+    EXPECT_EQ(seen.code, 1) << "one of them is not there";
+    EXPECT_EQ(seen.out, "CASE  PHASE    VM\nC-1   open     web1\nC-9   refused\nC-2   open     db1\n");
+    EXPECT_NE(seen.err.find("C-9"), std::string::npos) << seen.err;
+    for (const char* id : {"C-1", "C-2"}) EXPECT_NE(live.ctl(std::string("case history ") + id).out.find("lawyer"), std::string::npos) << id;
+    EXPECT_EQ(live.ctl("case note C-1 C-2 --text x --revision 1").code, 2) << "a revision is one case's";
+    EXPECT_EQ(live.ctl("case call C-1 C-2 --outcome no_answer").code, 2) << "a call is to one customer";
+    const auto closed = live.ctl("case close C-1 C-2 --reason settled --json").json();
+    ASSERT_EQ(closed.size(), 2u);
+    EXPECT_EQ(closed.at(1).at("case").at("phase"), "closed");
+    const auto figures = live.ctl("statistics --json").json();
+    EXPECT_EQ(figures.at("items").at(0).at("cases"), 2);
+    EXPECT_EQ(figures.at("items").at(0).at("open"), 0);
+    EXPECT_NE(live.ctl("case export --csv").out.find("\r\nC-2,content/malware,virus-content,cert@example.net,1,K-8,Ltd,db1,192.0.2.20,"), std::string::npos);
+    EXPECT_EQ(live.ctl("webhook list").out, "WEBHOOK  SERVER  FORMAT  BEHIND  FAILURES  NEXT TRY  LAST ANSWER\n") << "nobody else is told here";
+}
+
 TEST(Ctl, WatchesACaseUntilItIsClosed) {
     LiveApi live;
     live.ctl(eicar);
@@ -84,6 +107,8 @@ TEST(Ctl, TheCallQueue) {
 TEST(Ctl, DirectoryAndAccounts) {
     LiveApi live;
     EXPECT_EQ(live.ctl("customer set K-8 --name Ltd --contact Bo --email bo@ltd.example").code, 0);
+    EXPECT_NE(live.ctl("customer show K-8").out.find("no phone number"), std::string::npos) << "said before there is a case";
+    EXPECT_EQ(live.ctl("customer list --json").json().at(0).at("warning"), "");
     EXPECT_EQ(live.ctl("vm set 22222222-2222-4222-8222-222222222222 --name db1 --host h1 --customer K-8 --address 192.0.2.20,2001:db8::1").code, 0);
     EXPECT_EQ(live.ctl("vm list --address 2001:db8::1 --json").json().at(0).at("name"), "db1");
     EXPECT_EQ(live.ctl(std::string("vm set ") + LiveApi::web1 + " --customer K-8 --json").json().at("addresses").at(0), "192.0.2.10") << "what is not given stays";

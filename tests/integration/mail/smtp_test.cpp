@@ -224,7 +224,7 @@ TEST(Smtp, options_that_cannot_work_are_refused_with_their_remedy) {
 
 TEST(Smtp, the_worker_answers_each_mail_once_and_lets_go_of_the_rest_when_it_stops) {
     TestSmtp server;
-    OutgoingMail mail{"<notice-82.c17@desk.example>", "asha@customer.example", "Asha Rao", "[C-17] hello", "Hello.\n", "", notice().date};
+    OutgoingMail mail{"<notice-82.c17@desk.example>", "asha@customer.example", "Asha Rao", "[C-17] hello", "Hello.\n", "", notice().date, {"<notice-80.c17@desk.example>", "<notice-81.c17@desk.example>"}};
     std::vector<std::promise<MailAnswer>> answers(3);
     {
         MailWorker worker(mailer_for(server));
@@ -235,7 +235,10 @@ TEST(Smtp, the_worker_answers_each_mail_once_and_lets_go_of_the_rest_when_it_sto
         const auto fate = answers[i].get_future().get().fate;
         EXPECT_TRUE(fate == MailFate::accepted || fate == MailFate::retry_later);
     }
-    EXPECT_NE(server.mails().at(0).bytes.find("Message-ID: <notice-82.c17@desk.example>\r\n"), std::string::npos);
+    const std::string& bytes = server.mails().at(0).bytes;
+    EXPECT_NE(bytes.find("Message-ID: <notice-82.c17@desk.example>\r\n"), std::string::npos);
+    EXPECT_NE(bytes.find("In-Reply-To: <notice-81.c17@desk.example>\r\n"), std::string::npos) << bytes;
+    EXPECT_NE(bytes.find("References: <notice-80.c17@desk.example>"), std::string::npos) << bytes;
 }
 
 }  // namespace

@@ -105,6 +105,20 @@ TEST_F(ADesk, writes_to_staff_in_the_staffs_language_and_to_the_customer_in_his)
     EXPECT_EQ(mailer.sent[1].subject, "[C-1] call_reminder (hi)");
 }
 
+TEST_F(ADesk, keeps_the_mails_of_a_case_to_one_audience_in_one_thread) {
+    ASSERT_TRUE(desk->report(report_of("content/malware"), "staff:ana"));
+    tick();
+    ASSERT_TRUE(desk->report(report_of("content/malware"), "staff:ana"));
+    tick();
+    clock.advance(Seconds(3600));
+    tick();
+    ASSERT_EQ(mailer.sent.size(), 3u);
+    EXPECT_TRUE(mailer.sent[0].references.empty()) << "the ticket begins it";
+    EXPECT_EQ(mailer.sent[1].subject, "[C-1] further_report (en)");
+    EXPECT_EQ(mailer.sent[1].references, (std::vector{mailer.sent[0].message_id}));
+    EXPECT_TRUE(mailer.sent[2].references.empty()) << "the first one to staff: " << mailer.sent[2].subject;
+}
+
 /// What the mails of a case say, as the templates would get it.
 struct ANotice : ADesk {
     Json sent(const std::string& subject) {
@@ -117,6 +131,18 @@ struct ANotice : ADesk {
         tick();
     }
 };
+
+TEST_F(ANotice, names_what_helps_against_this_finding_first) {
+    auto report = report_of("content/malware");
+    report.summary = "Php.Webshell.Generic-1 in /var/www/html/uploads/x.php";
+    ASSERT_TRUE(desk->report(report, "staff:ana"));
+    tick();
+    const Json ticket = sent("[C-1] ticket (en)");
+    const auto& remedies = ticket.at("remedies");
+    ASSERT_GT(remedies.size(), 5u);
+    EXPECT_NE(remedies.at(0).at("text").get<std::string>().find("web shell"), std::string::npos) << remedies.at(0);
+    EXPECT_NE(remedies.back().at("text").get<std::string>().find("install the machine anew"), std::string::npos) << "then what always helps";
+}
 
 TEST_F(ANotice, names_the_deadline_that_stands_whatever_was_called_or_extended_since) {
     ASSERT_TRUE(desk->report(report_of("content/malware"), "staff:ana"));

@@ -21,12 +21,13 @@ class FullableStorage : public MemoryStorage {
   public:
     std::atomic<bool> full{false};
     Result<void> save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
-                      const std::optional<core::Deadline>& deadline) override {
+                      const Standing& standing) override {
         room();
-        return MemoryStorage::save(before, after, items, deadline);
+        return MemoryStorage::save(before, after, items, standing);
     }
     void update(const OutboxMail& mail) override { room(), MemoryStorage::update(mail); }
     void put_host(const Host& host) override { room(), MemoryStorage::put_host(host); }
+    void put_webhook(const WebhookState& state) override { room(), MemoryStorage::put_webhook(state); }
     void put_report(const StoredReport& report) override { room(), MemoryStorage::put_report(report); }
     void prove_writable() override { room(); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shipped JSON Schemas and the parsers agree: on a table of documents, and field by field.
 #include "controller/config/calendar_file.hpp"
+#include "controller/config/remedy_file.hpp"
 #include "tests/unit/policy/files.hpp"
 
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -100,6 +101,21 @@ TEST(Schema, CalendarsAgree) {
         const Json document = with("calendars/asia-kolkata.json", change);
         EXPECT_EQ(schema_accepts("calendar.schema.json", document), change.sound) << change.pointer << " = " << change.value;
         EXPECT_EQ(parser_accepts_calendar(document), change.sound) << change.pointer << " = " << change.value;
+    }
+}
+
+TEST(Schema, RemediesAgree) {
+    const Change changes[] = {
+        {"/types", "[]", true}, {"/types", "", true}, {"/types/0", "5", false}, {"/signatures", "[]", true}, {"/signatures", "", true},
+        {"/signatures/0", R"("Php.Webshell.*")", true}, {"/signatures/0", R"("two words")", false}, {"/signatures/0", R"("**")", false},
+        {"/cves", R"(["CVE-2021-44228"])", true}, {"/cves", R"(["cve-2021-44228"])", false}, {"/cves", R"(["CVE-2021-12"])", false},
+        {"/steps", "", false}, {"/steps/en", "", false}, {"/steps/hi", "", true}, {"/steps/en", "[]", false}, {"/steps/en/0", R"("")", false},
+        {"/steps/hindi", R"(["x"])", false}, {"/source", R"("ours")", true}, {"/extra", "1", false}, {"/$schema", "", true}};
+    for (const auto& change : changes) {
+        const Json document = with("remedies/web-shell.json", change);
+        std::vector<Mistake> mistakes;
+        EXPECT_EQ(schema_accepts("remedy.schema.json", document), change.sound) << change.pointer << " = " << change.value;
+        EXPECT_EQ(parse_remedy(dump_json(document), mistakes).has_value(), change.sound) << change.pointer << " = " << change.value;
     }
 }
 
