@@ -20,12 +20,12 @@ namespace {
 const VmId web1("11111111-1111-4111-8111-111111111111");
 const VmId db1("22222222-2222-4222-8222-222222222222");
 
-std::string value(const Command& c, const std::string& key, const std::string& otherwise = "") {
+}  // namespace
+
+std::string value(const Command& c, const std::string& key, const std::string& otherwise) {
     const auto found = c.named.find(key);
     return found == c.named.end() ? otherwise : found->second;
 }
-
-}  // namespace
 
 Command parse_command(const std::string& line) {
     Command out;
@@ -118,6 +118,9 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"close", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Close{c.text}, "staff:meera"); }},
         {"note", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AddNote{c.text}, "staff:ravi"); }},
         {"host", [](Stage& s, const Command& c, Lines& out) { s.host(c, out); }},
+        {"customer", [](Stage& s, const Command& c, Lines& out) { s.customer(c, out); }},
+        {"vm", [](Stage& s, const Command& c, Lines& out) { s.vm(c, out); }},
+        {"holiday", [](Stage& s, const Command& c, Lines& out) { s.holiday(c, out); }},
         {"cluster", [](Stage& s, const Command& c, Lines&) { s.cluster(c); }},
         {"lock", [](Stage& s, const Command& c, Lines& out) { s.lock(c, out); }},
         {"evidence", [](Stage& s, const Command& c, Lines& out) { s.evidence(c, out); }},
@@ -209,7 +212,9 @@ void Stage::act(const Command& c, Lines& out, const core::Input& input, const st
 void Stage::call(const Command& c, Lines& out) {
     const auto outcome = parse_name<core::CallOutcome>(c.words.empty() ? "" : c.words.back());
     if (!outcome) return out.push_back("script: " + outcome.error().text);
-    act(c, out, core::LogCall{"Asha Rao", "+91 80 5550 0117", *outcome, c.text}, "staff:ravi");
+    const auto called = storage_->find_case(case_of(c));
+    const core::Contact contact = called ? called->contact : core::Contact{};
+    act(c, out, core::LogCall{contact.name, contact.phone, *outcome, c.text}, "staff:ravi");
 }
 
 void Stage::reply(const Command& c, Lines& out) {

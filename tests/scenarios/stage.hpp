@@ -22,6 +22,8 @@ struct Command {
     std::string text;             ///< what stood in double quotes
 };
 Command parse_command(const std::string& line);
+/// The value of `key=value`.
+std::string value(const Command& c, const std::string& key, const std::string& otherwise = "");
 
 class Stage {
   public:
@@ -44,6 +46,9 @@ class Stage {
     void act(const Command& c, Lines& out, const core::Input& input, const std::string& actor);
     void host(const Command& c, Lines& out);
     void found(const Command& c, const MessageId& id);
+    void customer(const Command& c, Lines& out);
+    void vm(const Command& c, Lines& out);
+    void holiday(const Command& c, Lines& out);
     void cluster(const Command& c);
     void lock(const Command& c, Lines& out);
     void evidence(const Command& c, Lines& out);
@@ -70,7 +75,7 @@ class Stage {
     std::set<ReportId> told_triage_;
     std::map<CaseId, std::string> told_due_;
     CaseId last_case_;
-    int64_t answers_ = 0;
+    int64_t answers_ = 0, vms_ = 0;
 };
 
 }  // namespace bailiff::test
