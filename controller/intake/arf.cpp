@@ -1,17 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feedback reports (RFC 5965), authentication failure reports (RFC 6591), and the X-ARF mails that came before JSON.
+// Feedback reports (RFC 5965) and authentication failure reports (RFC 6591).
 #include "controller/intake/fields.hpp"
 #include "controller/intake/formats.hpp"
 
 #include <bailiff/clean_text.hpp>
 
+#include <algorithm>
+#include <array>
+
 namespace bailiff {
 namespace {
 
-std::string first_of(const Fields& fields, std::initializer_list<std::string_view> keys, size_t most = 1024) {
-    for (const auto key : keys)
-        if (const auto value = field(fields, key); !value.empty()) return clean_line(value, most);
-    return {};
+struct FeedbackKind {
+    std::string_view word, category, type;
+};
+// RFC 5965 §3.1 and §7.3, and the words that feedback loops made up.
+constexpr auto feedback_kinds = std::to_array<FeedbackKind>({
+    {"abuse", "messaging", "spam"}, {"spam", "messaging", "spam"}, {"complaint", "messaging", "spam"}, {"unsolicited", "messaging", "spam"},
+    {"fraud", "content", "fraud"}, {"phishing", "content", "phishing"}, {"phish", "content", "phishing"},
+    {"virus", "content", "malware"}, {"malware", "content", "malware"},
+});
+
+/// The fields that people look for, under their own names with underscores.
+void add_details(const Fields& fields, ReportedEvent& event) {
+    constexpr std::array wanted{"user-agent", "version", "original-mail-from", "original-rcpt-to", "original-envelope-id", "reporting-mta", "reported-domain",
+                                "reported-uri", "auth-failure", "incidents", "delivery-result", "authentication-results", "dkim-domain", "dkim-identity",
+                                "dkim-selector", "abuse-type", "identity-alignment", "removal-recipient", "source"};
+    for (const auto& [key, value] : fields) {
+        if (value.empty() || event.details.size() >= 100 || std::find(wanted.begin(), wanted.end(), key) == wanted.end()) continue;
+        std::string name = key;
+        std::replace(name.begin(), name.end(), '-', '_');
+        event.details.emplace_back(std::move(name), clean_line(value, 1024));
+    }
+}
+
+void read_kind(const std::string& type, ReportedEvent& event, ParsedReport& report) {
+    const auto kind = std::find_if(feedback_kinds.begin(), feedback_kinds.end(), [&](const auto& k) { return k.word == type; });
+    if (report.format == "arf-auth-failure") {
+        event.abuse = false;
+        event.type = "auth_failure";
+        need_a_person(report, "The report says that a mail failed authentication (RFC 6591); that is no abuse by a machine of ours. "
+                              "Pass it to whoever runs the mail.");
+    } else if (kind != feedback_kinds.end()) {
+        event.category = kind->category;
+        event.type = kind->type;
+    } else {
+        event.abuse = type != "not-spam" && type != "opt-out" && type != "opt-out-list";
+        need_a_person(report, "The feedback type '" + event.type_raw + "' does not say what abuse it is; a person decides.");
+    }
+}
+
+void read_source(const Fields& fields, ReportedEvent& event, ParsedReport& report) {
+    const auto stated = field(fields, "source-ip");
+    if (const auto source = read_endpoint(stated)) {
+        event.source.ip = source->first;
+        event.source.port = source->second;
+    } else if (!stated.empty()) {
+        need_a_person(report, "The source '" + clean_line(stated, 80) + "' is no address; find the machine by hand.");
+    } else {
+        need_a_person(report, "The report names no source address; choose the machine by hand from what its text names.");
+    }
+    if (const auto port = read_port(field(fields, "source-port"))) event.source.port = port;
 }
 
 }  // namespace
@@ -21,76 +70,26 @@ bool read_feedback_report(std::string_view text, ParsedReport& report) {
     if (field(fields, "feedback-type").empty()) return false;
     ReportedEvent event;
     event.category_raw = "feedback-report";
-    event.type_raw = first_of(fields, {"feedback-type"}, 60);
+    event.type_raw = clean_line(field(fields, "feedback-type"), 60);
     const std::string type = lower_case(event.type_raw);
-    const bool about_authentication = type == "auth-failure" || type == "dkim";
-    report.format = about_authentication ? "arf-auth-failure" : "arf";
-    const auto decide = [&](std::string why) {
-        if (!report.triage) report.triage = std::move(why);
-    };
-    if (about_authentication) {
-        event.abuse = false;
-        event.type = "auth_failure";
-        decide("The report says that a mail failed authentication (RFC 6591); that is no abuse by a machine of ours. Pass it to whoever runs the mail.");
-    } else if (type == "abuse") {
-        event.category = "messaging";
-        event.type = "spam";
-    } else if (type == "fraud") {
-        event.category = "content";
-        event.type = "fraud";
-    } else if (type == "virus") {
-        event.category = "content";
-        event.type = "malware";
-    } else {
-        event.abuse = type != "not-spam" && type != "opt-out" && type != "opt-out-list";
-        decide("The feedback type '" + event.type_raw + "' does not say what abuse it is; a person decides.");
+    report.format = type == "auth-failure" || type == "dkim" || type == "dmarc" ? "arf-auth-failure" : "arf";
+    read_kind(type, event, report);
+    read_source(fields, event, report);
+    event.report_id = clean_line(field(fields, "original-envelope-id"), 200);
+    // The first that can be read; what is odd about the others does not matter then.
+    std::vector<std::string> about_time;
+    for (const char* key : {"arrival-date", "received-date"}) {
+        if (event.observed_at || field(fields, key).empty()) continue;
+        about_time.clear();
+        read_observed_at(field(fields, key), event, about_time);
     }
-    const auto ip = read_address(field(fields, "source-ip"));
-    if (ip) event.source.ip = *ip;
-    else if (!field(fields, "source-ip").empty())
-        decide("The source '" + clean_line(field(fields, "source-ip"), 80) + "' is no address; find the machine by hand.");
-    else
-        decide("The report names no source address; choose the machine by hand from what its text names.");
-    event.source.port = read_port(field(fields, "source-port"));
-    event.report_id = first_of(fields, {"original-envelope-id"}, 200);
-    read_observed_at(first_of(fields, {"arrival-date", "received-date"}), event, report.warnings);
-    const std::string from = first_of(fields, {"original-mail-from"}, 200), domain = first_of(fields, {"reported-domain"}, 200);
+    for (auto& text_ : about_time) warn(report, std::move(text_));
+    const std::string from = clean_line(field(fields, "original-mail-from"), 200), domain = clean_line(field(fields, "reported-domain"), 200);
     event.summary = "A mail" + (from.empty() ? std::string() : " from " + from) + (domain.empty() ? "" : " (" + domain + ")") +
-                    (about_authentication ? " failed authentication." : " was reported as " + type + ".");
-    const std::string uri = first_of(fields, {"reported-uri"}, 2048);
+                    (event.abuse || event.type.empty() ? " was reported as " + type + "." : " failed authentication.");
+    const std::string uri = clean_line(field(fields, "reported-uri"), 2048);
     if (looks_like_url(uri)) event.source.url = uri;
-    if (!event.observed_at) warn(report, "The report does not say when it was observed.");
-    report.events.push_back(std::move(event));
-    return true;
-}
-
-bool read_xarf_fields(std::string_view text, ParsedReport& report) {
-    // The YAML document marks stand alone on their lines and have no colon, so reading fields skips them.
-    const Fields fields = read_fields(text.substr(0, 64 * 1024));
-    const std::string type = first_of(fields, {"report-type"}, 60), source = first_of(fields, {"source"}, 2048);
-    if (type.empty() || (source.empty() && field(fields, "category").empty())) return false;
-    report.format = "x-arf";
-    ReportedEvent event;
-    event.category_raw = first_of(fields, {"category"}, 60);
-    event.type_raw = type;
-    if (const auto kind = kind_of_word(type)) {
-        event.category = kind->first;
-        event.type = kind->second;
-    } else if (!report.triage) {
-        report.triage = "The kind of abuse '" + event.category_raw + "/" + type + "' is not known; choose it by hand.";
-    }
-    if (source.empty() || !place_identifier(source, event.source)) {
-        if (!report.triage) report.triage = "The source '" + clean_line(source, 80) + "' is no address, host name or URL; find the machine by hand.";
-    }
-    complete_from_url(event.source);
-    event.source.port = read_port(first_of(fields, {"source-port"}));
-    event.destination.port = read_port(first_of(fields, {"port", "destination-port"}));
-    if (const auto ip = read_address(first_of(fields, {"destination"}))) event.destination.ip = *ip;
-    event.report_id = first_of(fields, {"report-id"}, 200);
-    read_observed_at(first_of(fields, {"date", "occurrence", "timestamp"}), event, report.warnings);
-    const std::string service = first_of(fields, {"service"}, 60);
-    event.summary = type + (service.empty() ? "" : " on " + service);
-    report.reporter.contact = first_of(fields, {"reported-from"}, 200);
+    add_details(fields, event);
     if (!event.observed_at) warn(report, "The report does not say when it was observed.");
     report.events.push_back(std::move(event));
     return true;

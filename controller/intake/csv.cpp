@@ -1,168 +1,225 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables with a header line, as Shadowserver and many others send them: columns are found by name, and one bad line
-// never costs the others.
+// Tables, as Shadowserver and many others send them: columns are found by name, and one bad line never costs the others.
+#include "controller/intake/csv_table.hpp"
 #include "controller/intake/fields.hpp"
 #include "controller/intake/formats.hpp"
 
 #include <bailiff/clean_text.hpp>
 
 #include <algorithm>
-#include <array>
+#include <tuple>
+#include <unordered_set>
 
 namespace bailiff {
 namespace {
 
-using Row = std::vector<std::string>;
-
-/// Reads the next record (RFC 4180: quoted fields may hold separators, quotes and line ends); moves `at` and counts
-/// the lines it took.
-Row next_row(std::string_view text, char separator, size_t& at, size_t& lines) {
-    Row row(1);
-    bool quoted = false;
-    while (at < text.size()) {
-        const char c = text[at++];
-        if (quoted) {
-            if (c == '"' && at < text.size() && text[at] == '"') row.back() += text[at++];
-            else if (c == '"') quoted = false;
-            else row.back() += c;
-            if (c == '\n') ++lines;
-        } else if (c == '"' && row.back().empty()) {
-            quoted = true;
-        } else if (c == separator) {
-            if (row.size() < 500) row.emplace_back();
-        } else if (c == '\n') {
-            break;
-        } else if (c != '\r') {
-            row.back() += c;
-        }
+/// One line's cells under the names of its table's columns.
+class Line {
+  public:
+    Line(const CsvTable& table, const CsvRow& row) : table_(table), row_(row) {}
+    std::string at(size_t column, size_t most = 300) const {
+        if (column >= row_.size()) return {};
+        std::string text = clean_line(row_[column], most);
+        if (text.size() > 1 && text.front() == '\'' && text.back() == '\'') text = text.substr(1, text.size() - 2);
+        return text;
     }
-    ++lines;
-    return row;
-}
-
-constexpr std::array ip_names{"ip", "src_ip", "source_ip", "sourceip", "srcip", "src", "ip_address", "ipaddress", "address", "source", "source_address"};
-constexpr std::array time_names{"timestamp", "time", "date", "datetime", "date_time", "detected_at", "observed_at", "first_seen", "last_seen", "time_utc"};
-constexpr std::array kind_names{"type", "abuse_type", "event_type", "classification", "classification_type", "category", "report_type"};
-constexpr std::array port_names{"src_port", "source_port", "port"};
-constexpr std::array to_ip_names{"dst_ip", "destination_ip", "dest_ip", "target_ip"};
-constexpr std::array to_port_names{"dst_port", "destination_port", "dest_port"};
-constexpr std::array url_names{"url", "source_url", "http_url"};
-constexpr std::array id_names{"report_id", "event_id", "id"};
-constexpr std::array what_names{"description", "summary", "detail", "infection", "malware", "tag", "message"};
-
-constexpr size_t absent = static_cast<size_t>(-1);
-
-template <size_t N>
-size_t column(const Row& header, const std::array<const char*, N>& names) {
-    for (const char* wanted : names)
-        for (size_t i = 0; i < header.size(); ++i)
-            if (header[i] == wanted) return i;
-    return absent;
-}
-
-Row header_of(std::string_view text, char& separator, size_t& at, size_t& lines) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    separator = ',';
-    for (const char candidate : {';', '\t', '|'})
-        if (std::count(line.begin(), line.end(), candidate) > std::count(line.begin(), line.end(), separator)) separator = candidate;
-    Row header = next_row(text, separator, at, lines);
-    for (auto& name : header) {
-        name = lower_case(trimmed(name));
-        std::replace(name.begin(), name.end(), ' ', '_');
-        std::replace(name.begin(), name.end(), '-', '_');
+    /// The first cell under one of these names that holds anything.
+    std::string first(std::initializer_list<const char*> names, size_t most = 300) const {
+        for (const char* name : names)
+            if (auto text = at(table_.column(name), most); !text.empty() && text != "-") return text;
+        return {};
     }
-    return header;
+
+  private:
+    const CsvTable& table_;
+    const CsvRow& row_;
+};
+
+/// Date and time can stand in two columns, and the zone in a third or in the header's own words.
+std::string time_of(const CsvTable& table, const Line& line) {
+    std::string text = line.at(table.time, 100);
+    if (table.date != CsvTable::absent && text.find_first_of("-/.") == std::string::npos) text = line.at(table.date, 60) + " " + text;
+    const std::string zone = line.first({"timezone", "time_zone", "tz", "utc_offset"}, 20);
+    if (text.empty()) return text;
+    if (!zone.empty()) return text + " " + zone;
+    const auto read = table.time_in_utc ? read_time(text) : std::nullopt;
+    return read && !read->zone_minutes ? text + " UTC" : text;
 }
 
-/// The kind of abuse that a whole table is about, from its file name, as in "2025-01-11-scan_rdp-example-asn.csv".
-std::optional<std::pair<std::string, std::string>> kind_of_hint(std::string_view hint) {
-    struct Hint {
-        const char *part, *category, *type;
-    };
-    constexpr std::array hints{Hint{"honeypot_brute", "connection", "login_attack"}, Hint{"honeypot_ddos", "connection", "ddos"},
-                               Hint{"brute_force", "connection", "login_attack"},    Hint{"ddos", "connection", "ddos"},
-                               Hint{"sinkhole", "connection", "infected_host"},      Hint{"drone", "connection", "infected_host"},
-                               Hint{"botnet", "infrastructure", "botnet"},           Hint{"infected", "connection", "infected_host"},
-                               Hint{"compromised_website", "content", "remote_compromise"},
-                               Hint{"phish", "content", "phishing"},                 Hint{"malware_url", "content", "malware"},
-                               Hint{"spam", "messaging", "spam"},                    Hint{"blocklist", "reputation", "blocklist"},
-                               Hint{"scan_", "vulnerability", "open_service"},       Hint{"scan6_", "vulnerability", "open_service"}};
-    const std::string text = lower_case(hint);
-    for (const auto& h : hints)
-        if (text.find(h.part) != std::string::npos) return std::pair{std::string(h.category), std::string(h.type)};
-    return std::nullopt;
+/// "/header.php" of host "example.com" becomes the URL that it is.
+std::string url_of(const Line& line) {
+    const std::string text = refanged(line.first({"url", "source_url", "src_url", "malicious_url", "phishing_url", "phishing", "uri", "http_referer", "link",
+                                                  "download_url"}, 2048));
+    if (text.empty() || looks_like_url(text)) return text;
+    const std::string host = lower_case(line.first({"http_host", "host", "source_fqdn", "domain", "domain_name"}, 253));
+    if (!looks_like_host(host) || text.find(' ') != std::string::npos) return {};
+    const std::string scheme = lower_case(line.first({"application", "scheme", "protocol_application"}, 20)) == "https" ? "https://" : "http://";
+    return scheme + host + (text.starts_with('/') ? "" : "/") + text;
+}
+
+void place_destination(const Line& line, ReportedEvent& event) {
+    const auto to = read_endpoint(line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
+                                              "destination_address", "tgt", "target", "cc", "cc_ip", "dst"}));
+    if (!to || to->first == event.source.ip) return;
+    event.destination.ip = to->first;
+    event.destination.port = read_port(line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport", "cc_port"}));
+    if (!event.destination.port) event.destination.port = to->second;
+}
+
+/// What the line says itself, else what the file is about, else what its looser words mean.
+std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, const std::optional<KindPair>& of_table, ReportedEvent& event) {
+    for (const char* name : {"classification_type", "abuse_type", "event_type", "report_type", "incident_type", "attack_type", "threat_type", "threat",
+                             "classification", "type"}) {
+        const std::string word = line.at(table.column(name), 60);
+        if (word.empty()) continue;
+        if (event.type_raw.empty()) event.type_raw = word;
+        auto kind = kind_of_word(word);
+        if (!kind) kind = kind_of_hint(word);
+        if (kind) return event.type_raw = word, kind;
+    }
+    const std::string infection = line.first({"infection", "infection_type", "malware", "malware_name", "bot", "botnet"}, 60);
+    const std::string tag = line.first({"tag", "tags", "family"}, 100);
+    const std::string reason = line.first({"category", "reason", "abuse", "attack", "service"}, 60);
+    for (const auto& word : {infection, tag, reason})
+        if (event.type_raw.empty() || event.type_raw == "tcp" || event.type_raw == "udp") event.type_raw = word;
+    if (of_table) return of_table;
+    if (table.column("c&c") != CsvTable::absent) return KindPair{"infrastructure", "botnet"};
+    if (auto kind = kind_of_word(infection)) return kind;
+    if (!infection.empty()) return KindPair{"connection", "infected_host"};
+    if (auto kind = kind_of_tag(tag)) return kind;
+    if (auto kind = kind_of_word(reason)) return kind;
+    return kind_of_hint(tag + " " + reason);
+}
+
+struct Tally {
+    size_t repeated = 0, networks = 0, zoneless = 0;
+    bool kind_missing = false;
+};
+
+/// False where the line names nothing that could be found.
+bool place_source(const CsvTable& table, const Line& line, ReportedEvent& event, Tally& tally) {
+    event.source.url = url_of(line);
+    const std::string given = line.at(table.ip);
+    if (!given.empty() && !place_identifier(given, event.source) && event.source.url.empty()) return false;
+    if (!event.source.network.empty()) ++tally.networks;
+    if (event.source.ip.empty() && event.source.network.empty()) {
+        complete_from_url(event.source);
+        const std::string host = lower_case(line.first({"http_host", "hostname", "host", "source_fqdn", "domain", "domain_name", "fqdn"}, 253));
+        if (event.source.host.empty() && event.source.ip.empty() && looks_like_host(host) && !place_identifier(host, event.source)) return false;
+    }
+    const auto port = read_port(line.first({"src_port", "source_port", "port", "sourceport", "sport", "srcport", "c&c_port", "http_referer_port"}));
+    if (port) event.source.port = port;
+    return !(event.source.ip + event.source.network + event.source.host + event.source.url).empty();
+}
+
+/// "192.0.2.1 192.0.2.2" in one cell: each is a machine of its own.
+std::vector<std::string> further_addresses(const std::string& cell, const std::string& first) {
+    std::vector<std::string> out;
+    for (size_t at = cell.find_first_of(" ,;|"); at != std::string::npos && out.size() < 20; at = cell.find_first_of(" ,;|", at)) {
+        const size_t end = std::min(cell.find_first_of(" ,;|", ++at), cell.size());
+        const auto ip = read_address(std::string_view(cell).substr(at, end - at));
+        if (ip && *ip != first && std::find(out.begin(), out.end(), *ip) == out.end()) out.push_back(*ip);
+    }
+    return out;
 }
 
 }  // namespace
 
-bool looks_like_csv(std::string_view text) {
-    char separator;
-    size_t at = 0, lines = 0;
-    text = text.substr(0, 64 * 1024);
-    if (text.find('\n') == std::string_view::npos) return false;
-    const Row header = header_of(text, separator, at, lines);
-    // Names are short single words; prose that happens to have commas is not a header.
-    const bool names = std::all_of(header.begin(), header.end(), [](const std::string& name) { return name.size() <= 60 && name.find(':') == std::string::npos; });
-    return lines == 1 && header.size() >= 2 && names && column(header, ip_names) != absent;
+void read_rows(const CsvTable& table, std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+    report.format = "csv";
+    const auto of_table = kind_of_hint(hint);
+    Tally tally;
+    std::unordered_set<std::string_view> seen;
+    size_t at = table.first_row, lines = table.lines_before, events = 0;
+    while (at < text.size()) {
+        const size_t line_number = lines + 1, begin = at;
+        const CsvRow row = next_csv_row(text, table.separator, at, lines);
+        const std::string_view whole = trimmed(text.substr(begin, at - begin));
+        if (whole.empty() || whole.starts_with('#') || is_ruling(whole)) continue;
+        const auto odd = [&](const std::string& what) { warn(report, "Line " + std::to_string(line_number) + ": " + what, limits.warnings); };
+        if (report.events.size() >= limits.events) {
+            need_a_person(report, "The table lists more than " + std::to_string(limits.events) + " events; the rest was not read.");
+            break;
+        }
+        if (!seen.insert(whole).second) {
+            ++tally.repeated;
+            continue;
+        }
+        const Line line(table, row);
+        ReportedEvent event;
+        if (!place_source(table, line, event, tally)) {
+            odd("'" + (line.at(table.ip, 60).empty() ? clean_line(whole, 60) : line.at(table.ip, 60)) + "' is no address; the line was passed over.");
+            continue;
+        }
+        if (row.size() != table.header.size() && !(row.size() == table.header.size() + 1 && row.back().empty()))
+            odd("it has " + std::to_string(row.size()) + " fields instead of " + std::to_string(table.header.size()) + ".");
+        place_destination(line, event);
+        event.report_id = line.first({"report_id", "event_id", "incident_id", "case_id", "ticket", "rid", "id"}, 200);
+        if (event.report_id == "0") event.report_id.clear();
+        event.summary = line.first({"description", "event_description_text", "summary", "detail", "infection", "malware", "tag", "message", "comment",
+                                    "reason", "signature", "threat"});
+        std::vector<std::string> about_time;
+        read_observed_at(time_of(table, line), event, about_time);
+        // Only the first time without a zone is worth a warning; the others are the same.
+        if (!about_time.empty() && (!event.observed_at || tally.zoneless++ == 0)) odd(about_time[0]);
+        if (auto kind = kind_of_line(table, line, of_table, event)) std::tie(event.category, event.type) = std::move(*kind);
+        else tally.kind_missing = true;
+        const auto others = further_addresses(line.at(table.ip), event.source.ip);
+        report.events.push_back(event);
+        ++events;
+        for (const auto& ip : others) {
+            event.source.ip = ip;
+            report.events.push_back(event);
+        }
+    }
+    if (tally.repeated > 0) {
+        const std::string lines_repeat = tally.repeated == 1 ? " line repeats another" : " lines repeat others";
+        warn(report, std::to_string(tally.repeated) + lines_repeat + " exactly and counts once.", limits.warnings);
+    }
+    if (tally.networks > 0) warn(report, std::to_string(tally.networks) + " of the lines name a whole network instead of an address.", limits.warnings);
+    if (events == 0) need_a_person(report, "The table has no line with an address that can be read.");
+    else if (tally.kind_missing) need_a_person(report, "The table does not say what kind of abuse it lists; choose it by hand.");
+    if (table.time == CsvTable::absent) warn(report, "The table has no column with the time of observation.");
+    if (table.guessed) need_a_person(report, "The table has no header; its columns were told by what they hold. Look whether the address is the culprit's.");
 }
 
 bool read_csv(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
-    text = text.substr(std::min(text.find_first_not_of("\r\n \t"), text.size()));
-    if (!looks_like_csv(text)) return false;
-    char separator;
-    size_t at = 0, lines = 0;
-    const Row header = header_of(text, separator, at, lines);
-    const size_t ip = column(header, ip_names), time = column(header, time_names), kind = column(header, kind_names),
-                 port = column(header, port_names), to_ip = column(header, to_ip_names), to_port = column(header, to_port_names),
-                 url = column(header, url_names), id = column(header, id_names), what = column(header, what_names);
-    report.format = "csv";
-    const auto table_kind = kind_of_hint(hint);
-    bool kind_missing = false;
-    const size_t before = report.events.size();
-    while (at < text.size()) {
-        const size_t line = lines + 1;
-        const Row row = next_row(text, separator, at, lines);
-        if (row.size() == 1 && trimmed(row[0]).empty()) continue;
-        const auto cell = [&](size_t i, size_t most = 300) { return i < row.size() ? clean_line(row[i], most) : std::string(); };
-        const auto odd = [&](const std::string& text_) { warn(report, "Line " + std::to_string(line) + ": " + text_, limits.warnings); };
-        if (report.events.size() >= limits.events) {
-            report.triage = "The table lists more than " + std::to_string(limits.events) + " events; the rest was not read.";
-            break;
-        }
-        ReportedEvent event;
-        const auto address = read_address(cell(ip));
-        if (!address) {
-            odd("'" + cell(ip, 60) + "' is no address; the line was passed over.");
-            continue;
-        }
-        if (row.size() != header.size()) odd("it has " + std::to_string(row.size()) + " fields instead of " + std::to_string(header.size()) + ".");
-        event.source.ip = *address;
-        event.source.port = read_port(cell(port));
-        event.source.url = cell(url, 2048);
-        if (const auto to = read_address(cell(to_ip))) event.destination.ip = *to;
-        event.destination.port = read_port(cell(to_port));
-        event.report_id = cell(id);
-        event.summary = cell(what);
-        event.type_raw = cell(kind, 60);
-        // Only the first time without a zone is worth a warning; the others are the same.
-        std::vector<std::string> about_time;
-        read_observed_at(cell(time), event, about_time);
-        if (!about_time.empty() && (!event.observed_at || report.events.size() == before)) odd(about_time[0]);
-        auto found = kind_of_word(event.type_raw);
-        if (!found && header[what == absent ? 0 : what] == "infection" && !event.summary.empty()) found = std::pair{std::string("connection"), std::string("infected_host")};
-        if (!found) found = table_kind;
-        if (found) {
-            event.category = found->first;
-            event.type = found->second;
-        } else {
-            kind_missing = true;
-        }
-        report.events.push_back(std::move(event));
-    }
-    if (report.events.size() == before) report.triage = "The table has no line with an address that can be read.";
-    else if (kind_missing && !report.triage) report.triage = "The table does not say what kind of abuse it lists; choose it by hand.";
-    if (time == absent) warn(report, "The table has no column with the time of observation.");
+    const auto table = find_csv_table(text);
+    if (!table) return false;
+    read_rows(*table, text, hint, limits, report);
     return true;
+}
+
+bool read_inline_table(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+    size_t looked_at = 0;
+    for (size_t at = 0; at < text.size() && looked_at < 2000; ++looked_at) {
+        const size_t line_end = std::min(text.find('\n', at), text.size());
+        std::string_view line = text.substr(at, line_end - at);
+        const size_t colon = line.find(':');
+        // CERT-Bund: "Format: ASN | IP address | Timestamp (UTC) | ...".
+        const size_t label = colon != std::string_view::npos && lower_case(trimmed(line.substr(0, colon))) == "format" ? colon + 1 : 0;
+        line.remove_prefix(label);
+        const size_t begin = at + label;
+        at = line_end + 1;
+        if (line.find_first_of(",;|\t") == std::string_view::npos || line.size() > 4096) continue;
+        if (!find_csv_table(text.substr(begin, 8192), false)) continue;
+        // The table ends at the first empty line behind its first row.
+        size_t end = std::min(line_end + 1, text.size());
+        while (end < text.size() && (text[end] == '\n' || text[end] == '\r')) ++end;
+        const size_t gap = std::min({text.find("\n\n", end), text.find("\n\r\n", end), text.size()});
+        const std::string_view piece = text.substr(begin, gap - begin);
+        const auto table = find_csv_table(piece, false);
+        if (!table) continue;
+        size_t row_at = table->first_row, lines = 0;
+        CsvRow first;
+        do {
+            first = next_csv_row(piece, table->separator, row_at, lines);
+        } while (row_at < piece.size() && first.size() == 1 && (trimmed(first[0]).empty() || is_ruling(first[0])));
+        if (table->ip >= first.size() || !read_endpoint(first[table->ip])) continue;
+        read_rows(*table, piece, hint, limits, report);
+        return true;
+    }
+    return false;
 }
 
 }  // namespace bailiff

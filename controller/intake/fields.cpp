@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <unordered_map>
 
 namespace bailiff {
 namespace {
@@ -17,43 +18,59 @@ bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && 
 
 struct Kind {
     std::string_view category, type;
-    std::array<std::string_view, 6> words;  // lower case, without separators; the type's own word is implied
+    std::array<std::string_view, 16> words;  // lower case, without separators; the type's own word is implied
 };
 
-// XARF v4.2's types, and what older dialects call them.
+// XARF v4.2's types, and what older dialects, feeds and abuse bots call them.
 constexpr auto kinds = std::to_array<Kind>({
-    {"messaging", "spam", {"emailspam", "unsolicited"}},
-    {"messaging", "bulk_messaging", {}},
-    {"connection", "login_attack", {"bruteforce", "auth", "sshbruteforce", "loginattempt", "passwordattack"}},
-    {"connection", "port_scan", {"portscan", "scan", "scanning", "networkscan"}},
-    {"connection", "ddos", {"dos", "denialofservice", "ddosattack", "amplification", "flood"}},
-    {"connection", "infected_host", {"infectedhost", "infection", "drone", "sinkhole", "trojan", "infected"}},
-    {"connection", "reconnaissance", {"probe"}},
-    {"connection", "scraping", {}},
-    {"connection", "sql_injection", {"sqli"}},
-    {"connection", "vulnerability_scan", {"exploitattempt", "exploit"}},
-    {"content", "phishing", {"phish", "phishingsite"}},
-    {"content", "malware", {"virus", "malwaredistribution", "malwareurl", "maliciousurl", "malwarehosting"}},
-    {"content", "fraud", {"scam"}},
-    {"content", "brand_infringement", {"trademark"}},
-    {"content", "csam", {"childabuse"}},
+    {"messaging", "spam", {"emailspam", "mailspam", "unsolicited", "spamvertised", "spamvertized", "spamvertisement", "commentspam", "forumspam", "blogspam",
+                           "ube", "uce", "trap", "spamtrap", "emailabuse", "outboundspam", "spamming"}},
+    {"messaging", "bulk_messaging", {"bulk", "bulkmail", "newsletter"}},
+    {"connection", "login_attack", {"bruteforce", "auth", "sshbruteforce", "loginattempt", "passwordattack", "dictionaryattack", "dictionaryattacks",
+                                    "bruteforcelogin", "bruteforceattack", "credentialstuffing", "failedlogin", "loginfailure", "sshattack", "authattack",
+                                    "loginattempts", "passwordguessing"}},
+    {"connection", "port_scan", {"portscan", "scan", "scanning", "networkscan", "portscanning", "portprobe", "hostscan", "scanner", "sweep", "portsweep",
+                                 "portscans", "icmpsweep", "networkscanning", "darknet", "synscan"}},
+    {"connection", "ddos", {"dos", "denialofservice", "ddosattack", "amplification", "flood", "dosattack", "udpflood", "synflood", "httpflood",
+                            "ddosamplification", "ddosparticipant", "reflection", "amplificationattack", "distributeddenialofservice", "flooding"}},
+    {"connection", "infected_host", {"infectedhost", "infection", "drone", "sinkhole", "trojan", "infected", "botnetdrone", "botinfection", "zombie",
+                                     "malwareinfection", "infectedsystem", "sinkholehttpdrone", "botnetinfection", "worm", "hacktool"}},
+    {"connection", "reconnaissance", {"probe", "probing", "recon", "snooping"}},
+    {"connection", "scraping", {"webcrawler", "crawler", "harvesting", "harvester", "emailharvesting", "badbot", "badbots", "contentscraping", "webscraping",
+                                "regbot", "spider"}},
+    {"connection", "sql_injection", {"sqli", "sqlinjectionattack", "injection"}},
+    {"connection", "vulnerability_scan", {"exploitattempt", "exploit", "webattack", "webappattack", "hacking", "hackattempt", "intrusion", "intrusionattempt",
+                                          "rfi", "lfi", "xss", "exploitation", "exploits", "icsscan", "httpscan", "webexploit"}},
+    {"content", "phishing", {"phish", "phishingsite", "phishingattack", "phishingurl", "phishingwebsite", "phishingpage", "phishurl"}},
+    {"content", "malware", {"virus", "malwaredistribution", "malwareurl", "maliciousurl", "malwarehosting", "malwareattack", "malwaredownload", "ransomware",
+                            "drivebydownload", "maliciouscontent", "malwaresite", "exploitkit", "malicioussite", "payloaddelivery", "malwaredelivery",
+                            "maliciousfile"}},
+    {"content", "fraud", {"scam", "advancefee", "fakeshop", "fraudulent", "fraudsite", "webfraud"}},
+    {"content", "brand_infringement", {"trademark", "trademarkinfringement", "counterfeit", "brandabuse", "impersonation"}},
+    {"content", "csam", {"childabuse", "childpornography", "csamlinks"}},
     {"content", "csem", {}},
-    {"content", "exposed_data", {"dataleak"}},
-    {"content", "remote_compromise", {"defacement", "webshell", "compromisedwebsite", "hackedsite"}},
+    {"content", "exposed_data", {"dataleak", "leak", "databreach"}},
+    {"content", "remote_compromise", {"defacement", "webshell", "compromisedwebsite", "hackedsite", "hackedwebsite", "webhack", "backdoor", "webdefacement",
+                                      "compromisedsite"}},
     {"content", "suspicious_registration", {}},
-    {"infrastructure", "botnet", {"bot", "c2", "cnc", "commandandcontrol"}},
-    {"infrastructure", "compromised_server", {"compromised", "compromisedhost", "compromise"}},
-    {"copyright", "copyright", {"dmca", "copyrightinfringement", "infringement"}},
-    {"copyright", "p2p", {"torrent", "filesharing", "bittorrent"}},
+    {"infrastructure", "botnet", {"bot", "c2", "cnc", "commandandcontrol", "ccserver", "c2server", "cncserver", "botnetcontroller", "botnetcc", "botnetcnc",
+                                  "botnetc2", "botnetcontrol", "botnetcommandandcontrol", "controller"}},
+    {"infrastructure", "compromised_server", {"compromised", "compromisedhost", "compromise", "rootkit", "hacked", "compromisedsystem", "hackedserver",
+                                              "systemcompromise"}},
+    {"copyright", "copyright", {"dmca", "copyrightinfringement", "infringement", "piracy", "copyrightviolation", "copyrightclaim"}},
+    {"copyright", "p2p", {"torrent", "filesharing", "bittorrent", "peertopeer", "edonkey"}},
     {"copyright", "cyberlocker", {}},
     {"copyright", "link_site", {}},
     {"copyright", "ugc_platform", {}},
     {"copyright", "usenet", {}},
     {"vulnerability", "cve", {}},
-    {"vulnerability", "open_service", {"openresolver", "openrelay", "openproxy", "exposedservice", "open"}},
-    {"vulnerability", "misconfiguration", {"vulnerableservice", "vulnerable"}},
-    {"reputation", "blocklist", {"blacklist", "blocked"}},
-    {"reputation", "threat_intelligence", {}},
+    {"vulnerability", "open_service", {"openresolver", "openrelay", "openproxy", "exposedservice", "open", "openresolvers", "opendns", "opendnsresolver",
+                                       "opensmtprelay", "openport", "potentiallyunwantedaccessible", "ddosamplifier", "accessibleservice",
+                                       "openproxyserver"}},
+    {"vulnerability", "misconfiguration", {"vulnerableservice", "vulnerable", "vulnerability", "vulnerablesystem", "outdated", "weakcrypto", "sslfreak",
+                                           "sslpoodle", "ipspoofer", "informationdisclosure", "insecure"}},
+    {"reputation", "blocklist", {"blacklist", "blocked", "blocklisted", "blacklisted", "rbl", "dnsbl", "listing"}},
+    {"reputation", "threat_intelligence", {"threatintel", "indicator"}},
 });
 
 std::string bare_word(std::string_view word) {
@@ -86,7 +103,7 @@ std::optional<std::string> read_address(std::string_view text) {
         text = text.substr(1, end - 1);
         if (lower_case(text.substr(0, 5)) == "ipv6:") text.remove_prefix(5);
     }
-    text = text.substr(0, text.find_first_of(" \t("));
+    text = text.substr(0, text.find_first_of(" \t(;,"));
     if (text.empty() || text.size() > 45) return std::nullopt;
     const std::string copy(text);
     in_addr v4{};
@@ -114,11 +131,16 @@ std::optional<uint16_t> read_port(std::string_view text) {
 
 bool looks_like_url(std::string_view text) {
     const std::string head = lower_case(text.substr(0, 8));
-    return head.starts_with("http://") || head.starts_with("https://") || head.starts_with("ftp://");
+    return head.starts_with("http://") || head.starts_with("https://") || head.starts_with("ftp://") || head.starts_with("ftps://") ||
+           head.starts_with("tftp://");
 }
 
 bool looks_like_host(std::string_view text) {
     if (text.size() > 253 || text.find('.') == std::string_view::npos || text.starts_with('.')) return false;
+    // "37.120.178.9.10" is a broken address and no name: the last label of a name has a letter.
+    const std::string_view last = text.substr(0, text.find_last_not_of('.') + 1);
+    if (const size_t dot = last.rfind('.'); dot == std::string_view::npos || last.find_first_not_of("0123456789", dot +
+        1) == std::string_view::npos) return false;
     return std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_'; });
 }
 
@@ -136,10 +158,76 @@ std::optional<std::string> host_of_url(std::string_view url) {
     return lower_case(rest);
 }
 
+std::optional<std::string> read_network(std::string_view text) {
+    text = trimmed(text);
+    const size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto ip = read_address(text.substr(0, slash));
+    const auto bits = read_port(text.substr(slash + 1));
+    if (!ip || !bits || *bits > (ip->find(':') == std::string::npos ? 32 : 128)) return std::nullopt;
+    return *ip + "/" + std::to_string(*bits);
+}
+
+std::optional<std::pair<std::string, std::optional<uint16_t>>> read_endpoint(std::string_view text) {
+    text = trimmed(text);
+    // "[2001:db8::1]:443" and "192.0.2.1:443"; an IPv6 address without brackets has no port that could be told from it.
+    const size_t colon = text.rfind(':');
+    const bool bracketed = text.starts_with('[');
+    if (colon != std::string_view::npos && (bracketed ? colon > text.find(']') : text.find(':') == colon)) {
+        const auto ip = read_address(text.substr(0, colon));
+        const auto port = read_port(text.substr(colon + 1));
+        if (ip && port) return std::pair{*ip, port};
+    }
+    const auto ip = read_address(text);
+    if (!ip) return std::nullopt;
+    return std::pair{*ip, std::optional<uint16_t>()};
+}
+
+std::string refanged(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    const auto next = [&](size_t i, std::string_view word) { return text.compare(i, word.size(), word) == 0; };
+    const auto next_word = [&](size_t i, std::string_view word) { return lower_case(text.substr(i, word.size())) == word; };
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if ((c == '[' || c == '(' || c == '{') && i + 2 < text.size()) {
+            if (next(i + 1, ".]") || next(i + 1, ".)") || next(i + 1, ".}")) {
+                out += '.', i += 2;
+                continue;
+            }
+            if (next(i + 1, ":]")) {
+                out += ':', i += 2;
+                continue;
+            }
+            if (next(i + 1, "://]")) {
+                out += "://", i += 4;
+                continue;
+            }
+            if (next_word(i + 1, "dot]") || next_word(i + 1, "dot)")) {
+                // "example [dot] com": the blanks are part of the disguise.
+                while (!out.empty() && out.back() == ' ') out.pop_back();
+                out += '.', i += 4;
+                while (i + 1 < text.size() && text[i + 1] == ' ') ++i;
+                continue;
+            }
+        }
+        if ((c == 'h' || c == 'H') && (next_word(i, "hxxp") || next_word(i, "h**p"))) {
+            out += "http", i += 3;
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
 bool place_identifier(std::string_view identifier, ReportedPlace& place) {
-    identifier = trimmed(identifier);
-    if (const auto ip = read_address(identifier)) {
-        place.ip = *ip;
+    const std::string plain = refanged(trimmed(identifier));
+    identifier = plain;
+    if (const auto endpoint = read_endpoint(identifier)) {
+        place.ip = endpoint->first;
+        if (endpoint->second && !place.port) place.port = endpoint->second;
+    } else if (const auto network = read_network(identifier)) {
+        place.network = *network;
     } else if (looks_like_url(identifier)) {
         place.url = clean_line(identifier, 2048);
     } else if (looks_like_host(identifier)) {
@@ -167,12 +255,18 @@ bool is_type(std::string_view category, std::string_view type) {
 }
 
 std::optional<std::pair<std::string, std::string>> kind_of_word(std::string_view word) {
-    const std::string bare = bare_word(word);
-    if (bare.empty()) return std::nullopt;
-    for (const Kind& kind : kinds)
-        if (bare_word(kind.type) == bare || std::find(kind.words.begin(), kind.words.end(), bare) != kind.words.end())
-            return std::pair{std::string(kind.category), std::string(kind.type)};
-    return std::nullopt;
+    // A table asks for each of its lines.
+    static const std::unordered_map<std::string, const Kind*> by_word = [] {
+        std::unordered_map<std::string, const Kind*> map;
+        for (const Kind& kind : kinds) map.emplace(bare_word(kind.type), &kind);
+        for (const Kind& kind : kinds)
+            for (const auto other : kind.words)
+                if (!other.empty()) map.emplace(other, &kind);
+        return map;
+    }();
+    const auto found = by_word.find(bare_word(word));
+    if (found == by_word.end()) return std::nullopt;
+    return std::pair{std::string(found->second->category), std::string(found->second->type)};
 }
 
 Fields read_fields(std::string_view text) {
@@ -187,6 +281,8 @@ Fields read_fields(std::string_view text) {
             if (out.back().second.size() < 64 * 1024) out.back().second += " " + std::string(trimmed(line));
         } else if (colon != std::string_view::npos && colon > 0 && colon < 60) {
             std::string_view value = trimmed(line.substr(colon + 1));
+            // YAML's type tags ("!!python/unicode 'x'") are not part of the value either.
+            if (value.starts_with("!!")) value = trimmed(value.substr(std::min(value.find(' '), value.size())));
             // YAML's quotes are not part of the value.
             if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
                 value = value.substr(1, value.size() - 2);

@@ -21,6 +21,12 @@ std::string_view trimmed(std::string_view text);
 /// An IPv4 or IPv6 address in its normal form (IPv4-mapped ones as IPv4), from a text that may add brackets or a
 /// comment: "[2001:DB8::1]", "192.0.2.1 (mail.example)". Nothing where it is none.
 std::optional<std::string> read_address(std::string_view text);
+/// "192.0.2.0/24", "2001:db8::/32": a network in its normal form.
+std::optional<std::string> read_network(std::string_view text);
+/// An address with or without a port: "192.0.2.1:443", "[2001:db8::1]:443".
+std::optional<std::pair<std::string, std::optional<uint16_t>>> read_endpoint(std::string_view text);
+/// Takes back what reporters do to keep things from being clicked: "192[.]0[.]2[.]1", "hxxp://", "example[dot]com".
+std::string refanged(std::string_view text);
 /// A port of 0 to 65535.
 std::optional<uint16_t> read_port(std::string_view text);
 /// The host of "scheme://[user@]host[:port]/…", lower case, or nothing.
@@ -28,16 +34,18 @@ std::optional<std::string> host_of_url(std::string_view url);
 bool looks_like_url(std::string_view text);
 bool looks_like_host(std::string_view text);
 
-/// Sorts one identifier into ip, url or host; false where it is none of them.
+/// Sorts one identifier (defanged or not) into ip (with port), network, url or host; false where it is none of them.
 bool place_identifier(std::string_view identifier, ReportedPlace& place);
 /// Where only a URL is known, its host says where: an address becomes the ip, a name the host.
 void complete_from_url(ReportedPlace& place);
 
 /// A time in any of the forms reporters use: RFC 3339, "2025-01-11 09:21:23" (taken as UTC, with a warning), RFC 5322
-/// with numeric or named zone, seconds since 1970. `warning` is set where something had to be assumed.
+/// with numeric or named zone, "2 Mar 2026", "02.03.2026", "March 2, 2026" or "02/Mar/2026:" before a clock, asctime, seconds
+/// or milliseconds since 1970. `warning` is set where something had to be assumed.
 struct ReadTime {
     Instant at;
     std::string warning;
+    std::optional<int> zone_minutes = {};  ///< east of Greenwich; empty where UTC was assumed
 };
 std::optional<ReadTime> read_time(std::string_view text);
 /// Reads into the event, adding the warning or "cannot be read" to `warnings`.

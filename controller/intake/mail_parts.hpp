@@ -6,11 +6,13 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bailiff {
 
-/// One leaf of the MIME tree. `text` is UTF-8 for text types (their charset undone), else the bytes as they are.
+/// One leaf of the MIME tree. `text` is UTF-8 for what can be text (whatever its charset was, or was said to be), else the
+/// bytes as they are. A mail attached as a mere file is taken apart as if it were attached as a mail.
 struct MailPart {
     std::string content_type;  ///< lower case, "text/plain"
     std::string name;          ///< the file name, if any
@@ -20,7 +22,12 @@ struct MailPart {
 
 struct MailContent {
     std::string subject, from_name, from_address, date;
-    bool says_xarf = false;  ///< an X-ARF or X-XARF header
+    std::string content_type;  ///< of the whole, lower case
+    std::string report_type;   ///< its parameter "report-type": feedback-report, delivery-status
+    /// The mail's own header fields, names in lower case, values on one line; at most 200.
+    std::vector<std::pair<std::string, std::string>> headers;
+    /// The first value of a field, or an empty text.
+    std::string_view header(std::string_view name) const;
     std::vector<MailPart> parts;
     std::vector<std::string> warnings;
 };

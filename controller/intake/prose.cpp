@@ -22,17 +22,18 @@ void add(std::vector<T>& list, T item) {
     if (list.size() < most_suggestions && std::find(list.begin(), list.end(), item) == list.end()) list.push_back(std::move(item));
 }
 
-/// Takes back what reporters do to keep addresses from being clicked: 192[.]0[.]2[.]1, hxxp://.
-std::string refanged(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (size_t i = 0; i < text.size(); ++i) {
-        if (text.compare(i, 3, "[.]") == 0 || text.compare(i, 3, "(.)") == 0) out += '.', i += 2;
-        else if (text.compare(i, 3, "[:]") == 0) out += ':', i += 2;
-        else if (text.compare(i, 4, "hxxp") == 0) out += "http", i += 3;
-        else out += text[i];
-    }
-    return out;
+/// "version 1.2.3.4" and "v1.2.3.4" look like addresses and are none.
+bool after_version(std::string_view before) {
+    const std::string tail = lower_case(before.substr(before.size() - std::min<size_t>(before.size(), 10)));
+    return tail.ends_with("version ") || tail.ends_with("version: ") || tail.ends_with(" v.") || tail.ends_with("release ");
+}
+
+/// The length of "/24" behind an address, 0 where there is none: a network is no address to match.
+size_t prefix_length(std::string_view after) {
+    if (!after.starts_with('/')) return 0;
+    const size_t end = std::min(after.find_first_not_of("0123456789", 1), after.size());
+    const bool whole = end == after.size() || (!is_word_char(after[end]) && after[end] != '/' && after[end] != '-');
+    return end > 1 && end <= 4 && whole ? end : 0;
 }
 
 void find_addresses(std::string_view text, std::vector<std::string>& found) {
@@ -47,15 +48,28 @@ void find_addresses(std::string_view text, std::vector<std::string>& found) {
         size_t end = at;
         while (end < text.size() && is_address_char(text[end])) ++end;
         std::string_view candidate = text.substr(at, end - at);
-        const bool in_word = end < text.size() && (is_word_char(text[end]) || text[end] == '_');
-        at = end;
+        // "192.0.2.1@example" is somebody's mail address.
+        const bool in_word = end < text.size() && (is_word_char(text[end]) || text[end] == '_' || text[end] == '@');
+        const bool in_path = at > 0 && text[at - 1] == '/';
+        const size_t prefix = in_path ? 0 : prefix_length(text.substr(end, 6));
+        const bool version = candidate.size() < 16 && after_version(text.substr(0, at));
+        at = end + prefix;
         while (!candidate.empty() && (candidate.back() == '.' || (candidate.back() == ':' && !candidate.ends_with("::")))) candidate.remove_suffix(1);
-        if (in_word || candidate.size() < 3) continue;
+        if (in_word || prefix > 0 || version || candidate.size() < 3) continue;
         // "192.0.2.1:443" is an address and a port.
         const size_t colon = candidate.find(':');
         if (colon != std::string_view::npos && candidate.find('.') < colon && candidate.find(':', colon + 1) == std::string_view::npos)
             candidate = candidate.substr(0, colon);
-        if (const auto ip = read_address(candidate)) add(found, *ip);
+        if (const auto ip = read_address(candidate)) {
+            add(found, *ip);
+            continue;
+        }
+        // "IP:192.0.2.1" and the like: the dotted piece between colons.
+        while (!candidate.empty() && candidate.find('.') != std::string_view::npos) {
+            const std::string_view piece = candidate.substr(0, candidate.find(':'));
+            if (const auto ip = read_address(piece)) add(found, *ip);
+            candidate.remove_prefix(std::min(piece.size() + 1, candidate.size()));
+        }
     }
 }
 
@@ -70,45 +84,80 @@ void find_urls(std::string_view text, std::vector<std::string>& found) {
 }
 
 /// Tries the longest reading first, so that a zone behind the time is not lost.
-void add_time(std::string_view from, ParsedReport& report) {
+void add_time(std::string_view from, ParsedReport& report, std::vector<ReadTime>* stated) {
     from = from.substr(0, 48);
     from = from.substr(0, from.find('\n'));
     for (size_t length = from.size(); length >= 14; --length) {
         if (length < from.size() && is_word_char(from[length])) continue;
         const auto candidate = from.substr(0, length);
-        if (std::string_view(" ,.;").find(candidate.back()) != std::string_view::npos) continue;
+        if (std::string_view(" ,.;:(").find(candidate.back()) != std::string_view::npos) continue;
         const auto time = read_time(candidate);
         // A zone that is not known is rather the sentence going on.
         if (!time || time->warning.find("is not known") != std::string::npos) continue;
         add(report.suggestions.times, time->at);
+        if (stated && stated->size() < most_suggestions) stated->push_back(*time);
         return;
     }
 }
 
-void find_times(std::string_view text, ParsedReport& report) {
-    constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+bool month_at(std::string_view text) {
+    constexpr std::array months{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"};
+    return std::find(months.begin(), months.end(), lower_case(text.substr(0, 3))) != months.end();
+}
+
+/// Whether a time may begin here: "2026-", "2 Mar", "02/Mar", "02.03.2026", "Mar 2", "March 2".
+bool time_may_begin(std::string_view text) {
+    const char c = text[0];
+    if (c >= '0' && c <= '9') {
+        if (text[4] == '-' || text[4] == '/' || text[4] == '.') return text[7] == text[4] && std::string_view(" T,_").find(text[10]) != std::string_view::npos;
+        if (text[8] == 'T') return true;
+        if ((text[2] == '.' || text[2] == '/' || text[2] == '-') && text[5] == text[2]) return true;
+        const size_t gap = text.substr(0, 3).find_first_of(" /-");
+        return gap != std::string_view::npos && gap > 0 && month_at(text.substr(gap + 1 + (text[gap + 1] == ' ' ? 1 : 0)));
+    }
+    if (std::string_view("JFMASONDjfmasond").find(c) == std::string_view::npos || !month_at(text)) return false;
+    const size_t day = text.substr(0, 12).find_first_of("0123456789");
+    return day != std::string_view::npos && text[day - 1] == ' ';
+}
+
+void find_times(std::string_view text, ParsedReport& report, std::vector<ReadTime>* stated) {
     // Reading a time is the dearest thing here, so a text made of half times has a limit of tries.
-    size_t tries = 2000;
+    size_t tries = 1000;
     for (size_t i = 0; i + 14 < text.size() && report.suggestions.times.size() < most_suggestions && tries > 0; ++i) {
-        if (i > 0 && is_word_char(text[i - 1])) continue;
-        if (text[i] < '0' || text[i] > '9') continue;
-        const bool iso = (text[i + 4] == '-' || text[i + 4] == '/') && (text[i + 10] == ' ' || text[i + 10] == 'T');
-        const size_t blank = text.substr(i, 3).find(' ');
-        const bool mail = blank != std::string_view::npos && blank > 0 &&
-                          std::find(months.begin(), months.end(), text.substr(i + blank + 1, 3)) != months.end();
-        if (!iso && !mail) continue;
-        add_time(text.substr(i), report);
+        if (!is_word_char(text[i]) || (i > 0 && is_word_char(text[i - 1])) || !time_may_begin(text.substr(i))) continue;
+        add_time(text.substr(i), report, stated);
         --tries;
     }
 }
 
 }  // namespace
 
-void read_prose(std::string_view text, ParsedReport& report) {
+void read_prose(std::string_view text, ParsedReport& report, std::vector<ReadTime>* stated) {
     const std::string clean = refanged(clean_block(text, 1 << 20));
     find_addresses(clean, report.suggestions.addresses);
     find_urls(clean, report.suggestions.urls);
-    find_times(clean, report);
+    find_times(clean, report, stated);
+}
+
+void read_received(std::string_view headers, ParsedReport& report) {
+    std::string from;
+    for (const auto& [key, value] : read_fields(headers)) {
+        if (key != "received" && key != "x-originating-ip" && key != "received-spf" && key != "x-source-ip" && key != "x-sender-ip") continue;
+        // What handed the mail over stands before "by"; what follows is the reporter's own.
+        const std::string lower = lower_case(value);
+        const size_t by = key == "received" ? std::min(lower.find(" by "), value.size()) : value.size();
+        if (key != "received" || !lower.starts_with("by ")) from += value.substr(0, by) + "\n";
+        if (const size_t semicolon = value.rfind(';'); key == "received" && semicolon != std::string::npos && report.suggestions.times.empty())
+            if (const auto time = read_time(value.substr(semicolon + 1))) report.suggestions.times.push_back(time->at);
+    }
+    std::vector<std::string> found;
+    find_addresses(clean_block(from, 64 * 1024), found);
+    for (auto& ip : found)
+        if (!ip.starts_with("127.") && ip != "::1") add(report.suggestions.addresses, std::move(ip));
+}
+
+void need_a_person(ParsedReport& report, std::string why) {
+    if (!report.triage) report.triage = std::move(why);
 }
 
 void warn(ParsedReport& report, std::string text, size_t most) {

@@ -6,6 +6,10 @@
 #include "controller/intake/fields.hpp"
 #include "controller/intake/formats.hpp"
 #include "controller/intake/mail_parts.hpp"
+#include "controller/intake/not_a_report.hpp"
+#include "controller/intake/rules.hpp"
+#include "controller/intake/text_encoding.hpp"
+#include "controller/intake/unpack.hpp"
 
 #include <bailiff/clean_text.hpp>
 
@@ -15,154 +19,107 @@
 namespace bailiff {
 namespace {
 
-/// What one of them does not say cannot tell them apart.
-bool same_event(const ReportedEvent& a, const ReportedEvent& b) {
-    const auto agree = [](const std::string& x, const std::string& y) { return x.empty() || y.empty() || x == y; };
-    return !(a.source.ip + a.source.host + a.source.url).empty() && a.source.ip == b.source.ip && a.source.host == b.source.host &&
-           a.type == b.type && a.observed_at == b.observed_at && agree(a.source.url, b.source.url) && agree(a.report_id, b.report_id);
+/// A feedback report whose part says that it is something else.
+bool looks_like_feedback(std::string_view text) {
+    const std::string head = "\n" + lower_case(text.substr(0, 4096));
+    const auto has = [&](const char* field) { return head.find(field) != std::string::npos; };
+    return has("\nfeedback-type:") && (has("\nuser-agent:") || has("\nversion:") || has("\nsource-ip:"));
 }
 
-/// Two parts of a mail often describe one event: a JSON part and its older twin. `first` is where the second begins.
-void drop_twins(ParsedReport& report, size_t first) {
-    // Each is compared with each; long tables describe events of their own.
-    if (report.events.size() > 500) return;
-    for (size_t i = first; i < report.events.size();) {
-        const auto before = report.events.begin() + static_cast<std::ptrdiff_t>(first);
-        if (std::any_of(report.events.begin(), before, [&](const auto& e) { return same_event(e, report.events[i]); })) {
-            report.events.erase(report.events.begin() + static_cast<std::ptrdiff_t>(i));
-            warn(report, "Two parts describe the same event; it is counted once.");
-        } else {
-            ++i;
-        }
-    }
-}
-
-/// Text without tags, entities left as they are: enough to find addresses, and never shown as HTML.
-std::string without_tags(std::string_view html) {
-    std::string out;
-    bool tag = false;
-    for (const char c : html) {
-        if (c == '<') tag = true;
-        else if (c == '>') tag = false, out += ' ';
-        else if (!tag) out += c;
-    }
-    return out;
-}
-
-/// Asks the readers of single texts. `hint`: a file name or the subject.
-bool read_structured(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+/// The readers of single texts, without undoing anything.
+bool read_plainly(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+    if (looks_like_feedback(text)) return read_feedback_report(text, report);
     if (read_xarf_json(text, limits, report)) return true;
     // Another kind of JSON is no table and no list of fields, however it looks.
     const auto start = trimmed(text.substr(0, 256));
     if (start.starts_with('{') || start.starts_with('[')) return false;
-    return read_xarf_fields(text, report) || read_csv(text, hint, limits, report);
+    return read_xml(text, report) || read_xarf_fields(text, hint, report) || read_csv(text, hint, limits, report) ||
+           read_inline_table(text, hint, limits, report);
 }
 
-void read_parts(const MailContent& mail, bool enclosed, const ReportLimits& limits, ParsedReport& report) {
-    for (const auto& part : mail.parts) {
-        if (part.enclosed != enclosed || part.content_type == "message/rfc822" || part.content_type == "text/rfc822-headers") continue;
-        const size_t before = report.events.size();
-        const std::string kept_format = report.format;
-        const bool found = part.content_type == "message/feedback-report"
-                               ? read_feedback_report(part.text, report)
-                               : (part.content_type != "text/html" && !part.content_type.starts_with("image/") &&
-                                  read_structured(part.text, part.name + " " + mail.subject, limits, report));
-        if (found && kept_format != "unknown") report.format = kept_format;
-        if (found && before > 0) drop_twins(report, before);
-    }
+/// Text for people, or a page of it.
+void read_text(std::string_view text, const ReportLimits& limits, const IntakeRules* rules, ParsedReport& report) {
+    text = text.substr(0, 4u << 20);
+    const bool page = lower_case(text.substr(0, 512)).find("<html") != std::string::npos;
+    const std::string plain = page ? text_of_html(text) : std::string(text);
+    if (!rules || !read_by_rules(*rules, {{}, {}, {}, plain}, limits, report)) read_prose(plain, report);
 }
 
-/// A person decides where the text for people names addresses, but not the one that the machine-readable part gives.
-void compare_with_prose(const ParsedReport& prose, ParsedReport& report) {
-    const auto& named = prose.suggestions.addresses;
-    for (const auto& event : report.events) {
-        if (event.source.ip.empty() || report.triage) continue;
-        const auto others = std::count_if(named.begin(), named.end(), [&](const auto& ip) { return ip != event.destination.ip; });
-        if (others > 0 && std::find(named.begin(), named.end(), event.source.ip) == named.end())
-            report.triage = "The structured part says " + event.source.ip + ", but the text names " + named.front() + "; a person decides which is meant.";
-    }
-}
-
-void attach_original(const MailContent& mail, ParsedReport& report) {
-    if (!report.format.starts_with("arf")) return;
-    for (const auto& part : mail.parts) {
-        if (!part.enclosed || report.events.empty() || report.events[0].evidence.size() >= 10) continue;
-        if (part.content_type == "message/rfc822" || part.content_type == "text/rfc822-headers")
-            report.events[0].evidence.push_back({part.content_type, "headers of the reported mail", clean_block(part.text, 16 * 1024), part.text.size()});
-    }
-}
-
-void read_as_mail(std::string_view bytes, const ReportLimits& limits, ParsedReport& report) {
-    const MailContent mail = read_mail(bytes, limits);
-    report.by_mail = true;
-    report.subject = mail.subject;
-    for (const auto& text : mail.warnings) warn(report, text);
-    read_parts(mail, false, limits, report);
-    // Somebody forwarded the report as an attachment; in a feedback report the attachment is the evidence instead.
-    if (report.format == "unknown") read_parts(mail, true, limits, report);
-
-    ParsedReport prose;
-    size_t budget = 1 << 20;  // of text to look through, however many parts there are
-    const auto look_through = [&](std::string_view text, ParsedReport& into) {
-        read_prose(text.substr(0, budget), into);
-        budget -= std::min(budget, text.size());
-    };
-    for (const auto& part : mail.parts) {
-        if (part.enclosed) continue;
-        if (part.content_type == "text/plain" && !looks_like_csv(part.text)) {
-            ParsedReport fields_only;
-            // A part that is itself the structured report is no second opinion about it.
-            if (!read_structured(part.text, {}, limits, fields_only)) look_through(part.text, prose);
-        } else if (part.content_type == "text/html") {
-            look_through(without_tags(part.text), prose);
-        }
-    }
-    compare_with_prose(prose, report);
-    if (report.format == "unknown" || report.triage) {
-        report.suggestions = prose.suggestions;
-        for (const auto& part : mail.parts)
-            if (part.enclosed && (part.content_type == "message/rfc822" || part.content_type == "text/rfc822-headers")) look_through(part.text, report);
-    }
-    attach_original(mail, report);
-    if (report.reporter.contact.empty()) report.reporter.contact = mail.from_address;
-    if (report.reporter.name.empty()) report.reporter.name = mail.from_name;
-    if (report.reporter.domain.empty() && !report.reporter.contact.empty())
-        report.reporter.domain = lower_case(report.reporter.contact.substr(std::min(report.reporter.contact.rfind('@') + 1, report.reporter.contact.size())));
-}
-
-void read_any(std::string_view bytes, const ReportLimits& limits, ParsedReport& report) {
-    if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-    if (bytes.size() > limits.bytes) {
-        report.triage = "The report has " + std::to_string(bytes.size()) + " bytes; at most " + std::to_string(limits.bytes) + " are read. Look at the original.";
+void read_any(std::string_view bytes, std::string_view name, const ReportLimits& limits, const IntakeRules* rules, ParsedReport& report) {
+    if (bytes.size() > limits.bytes)
+        return need_a_person(report, "The report has " + std::to_string(bytes.size()) + " bytes; at most " + std::to_string(limits.bytes) +
+                             " are read. Look at the original.");
+    if (looks_packed(bytes)) {
+        if (!read_archive(bytes, name, limits, report))
+            report.triage = "The report is packed and cannot be opened" + (report.warnings.empty() ? std::string(".") : ": " + report.warnings[0]);
+        if (report.format == "unknown") report.format = "packed";
         return;
     }
-    if (trimmed(bytes).empty()) {
-        report.triage = "The report is empty.";
-        return;
+    if (trimmed(bytes).empty()) return need_a_person(report, "The report is empty.");
+    // A mail's parts have charsets of their own; anything else is one text.
+    std::string text;
+    if (!looks_like_mail(bytes.substr(bytes.find_first_not_of(" \t\r\n")))) {
+        text = as_utf8(std::string(bytes));
+        bytes = text;
     }
-    if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("\x1F\x8B")) {
-        report.triage = "The report is packed; unpack it and hand in what it holds.";
-        return;
-    }
-    if (looks_like_mail(bytes)) {
-        read_as_mail(bytes, limits, report);
-    } else if (!read_feedback_report(bytes.substr(0, bytes.find("\n\n")), report) && !read_structured(bytes, {}, limits, report)) {
-        read_prose(bytes, report);
+    const std::string_view from_first = bytes.substr(std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size()));
+    if (looks_like_mail(from_first)) {
+        read_mail_report(from_first, limits, rules, report);
+    } else {
+        const bool feedback = read_feedback_report(from_first.substr(0, from_first.find("\n\n")), report);
+        if (!feedback && !read_statistics(bytes, report) && !read_structured(bytes, name, limits, report)) read_text(from_first, limits, rules, report);
     }
     if (report.format != "unknown") return;
     const bool names_something = !report.suggestions.addresses.empty() || !report.suggestions.urls.empty();
     report.format = names_something || report.by_mail ? "prose" : "unknown";
-    report.triage = names_something ? "The report is written for people; choose the machine and the kind of abuse from what it names."
-                    : report.by_mail ? "The mail names no address; read it and find the machine by hand."
-                                     : "The format is not known; read the original and find the machine by hand.";
+    need_a_person(report, names_something     ? "The report is written for people; choose the machine and the kind of abuse from what it names."
+                          : report.by_mail ? "The mail names no address; read it and find the machine by hand."
+                                           : "The format is not known; read the original and find the machine by hand.");
 }
 
 }  // namespace
 
-ParsedReport parse_report(std::string_view bytes, const ReportLimits& limits) {
+bool read_structured(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+    const std::string_view head = text.substr(0, 64 * 1024);
+    const auto has = [&](const char* piece) { return head.find(piece) != std::string_view::npos; };
+    // Some senders encode or quote a part and forget to say so. JSON with soft line breaks would only be broken JSON.
+    const bool soft_breaks = has("=\n") || has("=\r\n"), printable = soft_breaks || has("=3D") || has("=22");
+    if (!(soft_breaks && trimmed(head).starts_with('{')) && read_plainly(text, hint, limits, report)) return true;
+    if (printable && read_plainly(undo_quoted_printable(text), hint, limits, report)) {
+        warn(report, "A part is quoted-printable although its header does not say so.");
+        return true;
+    }
+    if (soft_breaks && read_plainly(text, hint, limits, report)) return true;
+    if (const std::string inside = undo_base64(text); !inside.empty() && read_plainly(as_utf8(inside), hint, limits, report)) {
+        warn(report, "A part is base64 although its header does not say so.");
+        return true;
+    }
+    if (has("-----BEGIN PGP SIGNED")) return read_plainly(without_quoting(text), hint, limits, report);
+    if ((has("\n>") || head.starts_with('>')) && read_plainly(without_quoting(text), hint, limits, report)) {
+        need_a_person(report, "The report is quoted in another text; look whether it is a new one.");
+        return true;
+    }
+    return false;
+}
+
+bool read_archive(std::string_view bytes, std::string_view name, const ReportLimits& limits, ParsedReport& report) {
+    std::vector<std::string> warnings;
+    const auto files = unpack(bytes, name, limits, warnings);
+    for (auto& text : warnings) warn(report, std::move(text), limits.warnings);
+    bool found = false;
+    for (const auto& file : files) {
+        const std::string text = as_utf8(file.bytes);
+        const std::string hint = file.name + " " + std::string(name);
+        if (read_statistics(text, report) || read_structured(text, hint, limits, report)) found = true;
+        else warn(report, "The file '" + file.name + "' is of no format that is known; look at it in the original.", limits.warnings);
+    }
+    return found;
+}
+
+ParsedReport parse_report(std::string_view bytes, const ReportLimits& limits, const IntakeRules* rules, std::string_view name) {
     ParsedReport report;
     try {
-        read_any(bytes, limits, report);
+        read_any(bytes, name, limits, rules, report);
     } catch (const std::exception& problem) {
         // The readers are written not to throw; should one nevertheless, the report is still kept.
         report.triage = "Reading the report failed (" + clean_line(problem.what(), 200) + "); look at the original.";

@@ -9,9 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bailiff {
+
+class IntakeRules;
 
 /// Where the abuse came from (or went to), as far as the report says.
 struct ReportedPlace {
@@ -19,6 +22,7 @@ struct ReportedPlace {
     std::string host;  ///< a name, lower case
     std::string url;
     std::optional<uint16_t> port;
+    std::string network = {};  ///< "192.0.2.0/24", where a whole network is reported instead of an address
     friend bool operator==(const ReportedPlace&, const ReportedPlace&) = default;
 };
 
@@ -41,6 +45,9 @@ struct ReportedEvent {
     std::string summary;    ///< one line
     bool abuse = true;      ///< false: a report about something else, such as a failed DKIM check (RFC 6591)
     std::vector<ReportedEvidence> evidence;
+    /// What else the report states by name, as it states it: "user_agent", "original_mail_from", "service" ….
+    std::vector<std::pair<std::string, std::string>> details;
+    bool zone_assumed = false;  ///< the time was read as UTC because it states no zone that is known
     friend bool operator==(const ReportedEvent&, const ReportedEvent&) = default;
 };
 
@@ -51,7 +58,11 @@ struct ReportedBy {
 
 /// A report, read as far as it can be. Every text in it is cleaned UTF-8.
 struct ParsedReport {
-    std::string format = "unknown";  ///< arf, arf-auth-failure, xarf-v4, xarf-v3, x-arf, csv, prose, unknown
+    /// arf, arf-auth-failure, xarf-v4, xarf-v3, x-arf, csv, acns, safe-browsing, rule, prose, unknown; and what is no report:
+    /// dmarc-aggregate, tls-report, bounce, receipt, auto-reply.
+    std::string format = "unknown";
+    std::string rule;         ///< the id of the rule that read it (format "rule")
+    bool about_abuse = true;  ///< false: it was understood, and is no report of abuse; `triage` says what it is
     bool by_mail = false;
     std::string subject;
     std::vector<ReportedEvent> events;
@@ -72,14 +83,17 @@ struct ReportLimits {
     size_t parts = 200;
     size_t events = 20'000;
     size_t warnings = 100;
+    size_t unpacked_bytes = 64u << 20;  ///< of all members of an archive together
+    size_t members = 50;                ///< of an archive
 };
 
 /// Reads a report of any known format, recognised by its content. Total: never throws on any input, and whatever
-/// cannot be read comes back as triage with its reason. Thread-safe.
-ParsedReport parse_report(std::string_view bytes, const ReportLimits& limits = {});
+/// cannot be read comes back as triage with its reason. Pure and thread-safe. `rules` read what has no format of its own
+/// (nullptr: none do); `name`, the file's, may say what a table lists.
+ParsedReport parse_report(std::string_view bytes, const ReportLimits& limits = {}, const IntakeRules* rules = nullptr, std::string_view name = {});
 
-/// {"format","by_mail","subject","events":[{"category","type","source":{"ip","port","url","host"},"observed_at",
-/// "report_id",…}],"reporter":{"name","contact","domain"},"warnings":[…],"triage":null|"…","suggestions":{…}}; what is
+/// {"format","rule","about_abuse","by_mail","subject","events":[{"category","type","source":{"ip","port","url","host"},
+/// "observed_at","report_id","details":{…},…}],"reporter":{"name","contact","domain"},"warnings":[…],"triage":null|"…","suggestions":{…}}; what is
 /// not known is null.
 Json to_json(const ParsedReport& report);
 

@@ -11,17 +11,24 @@
 namespace bailiff {
 namespace {
 
-/// A member as text; numbers as their digits, everything else as empty. `path` goes through objects.
+/// A member by its name, or by the same letters in another case ("SourceIP", "sourceIp"); null where there is none.
+const Json& member(const Json& json, std::string_view key) {
+    static const Json none;
+    if (!json.is_object()) return none;
+    if (const auto exact = json.find(std::string(key)); exact != json.end()) return *exact;
+    const std::string wanted = lower_case(key);
+    for (const auto& [name, value] : json.items())
+        if (name.size() == key.size() && lower_case(name) == wanted) return value;
+    return none;
+}
+
+/// A member as text; numbers as their digits, the first of an array of texts, everything else as empty.
 std::string text_at(const Json& json, std::initializer_list<const char*> path, size_t most = 1024) {
     const Json* at = &json;
-    for (const char* key : path) {
-        if (!at->is_object()) return {};
-        const auto next = at->find(key);
-        if (next == at->end()) return {};
-        at = &*next;
-    }
+    for (const char* key : path) at = &member(*at, key);
+    if (at->is_array() && !at->empty()) at = &at->front();
     if (at->is_string()) return clean_line(at->get_ref<const std::string&>(), most);
-    if (at->is_number_integer()) return dump_json(*at);
+    if (at->is_number()) return dump_json(*at);
     return {};
 }
 
@@ -49,6 +56,7 @@ void read_payload(const Json& item, const char* key, bool base64, ReportedEviden
 }
 
 void read_evidence(const Json& list, bool v4, ReportedEvent& event) {
+    if (list.is_object()) return read_evidence(Json::array({list}), v4, event);
     if (!list.is_array()) return;
     for (const Json& item : list) {
         if (event.evidence.size() == 50) break;
@@ -62,8 +70,24 @@ void read_evidence(const Json& list, bool v4, ReportedEvent& event) {
     }
 }
 
-void need_a_person(ParsedReport& report, std::string why) {
-    if (!report.triage) report.triage = std::move(why);
+/// What else a report says in single values, under its own names.
+void read_details(const Json& json, std::initializer_list<const char*> wanted, ReportedEvent& event) {
+    for (const char* key : wanted)
+        if (auto text = text_at(json, {key}); !text.empty()) event.details.emplace_back(key, std::move(text));
+}
+
+/// "192.0.2.1", or a list of such.
+std::vector<std::string> texts_of(const Json& value) {
+    std::vector<std::string> out;
+    if (value.is_array()) {
+        for (const Json& item : value)
+            if (item.is_string() && out.size() < 1000) out.push_back(clean_line(item.get_ref<const std::string&>(), 2048));
+    } else if (value.is_string()) {
+        out.push_back(clean_line(value.get_ref<const std::string&>(), 2048));
+    } else if (value.is_number()) {
+        out.push_back(dump_json(value));
+    }
+    return out;
 }
 
 /// What both versions end with: a source that can be matched, and no contradiction between its parts.
@@ -76,12 +100,12 @@ void finish(ReportedEvent event, const std::string& identifier, ParsedReport& re
     const auto in_url = host ? read_address(*host) : std::nullopt;
     if (in_url && !stated.empty() && *in_url != stated)
         need_a_person(report, "The source is " + stated + ", but the URL names " + *in_url + "; a person decides which is meant.");
-    if (event.source == ReportedPlace{} || (event.source.ip.empty() && event.source.host.empty() && event.source.url.empty()))
-        need_a_person(report, "The report names no source address; find the machine by hand.");
+    const auto& source = event.source;
+    if ((source.ip + source.host + source.url + source.network).empty()) need_a_person(report, "The report names no source address; find the machine by hand.");
     report.events.push_back(std::move(event));
 }
 
-void read_v4(const Json& json, ParsedReport& report) {
+void read_v4(const Json& json, const ReportLimits& limits, ParsedReport& report) {
     ReportedEvent event;
     event.category_raw = first_text(json, {"category", "class"}, 60);
     event.type_raw = text_at(json, {"type"}, 60);
@@ -102,19 +126,44 @@ void read_v4(const Json& json, ParsedReport& report) {
         if (!json.contains(key)) warn(report, std::string("XARF's field '") + key + "' is missing.");
     event.report_id = text_at(json, {"report_id"}, 200);
     read_observed_at(text_at(json, {"timestamp"}), event, report.warnings);
-    event.source.url = text_at(json, {"url"}, 2048);
+    event.source.url = refanged(first_text(json, {"url", "source_url"}, 2048));
     event.source.port = read_port(text_at(json, {"source_port"}));
-    if (const auto ip = read_address(text_at(json, {"destination_ip"}))) event.destination.ip = *ip;
-    event.destination.port = read_port(text_at(json, {"destination_port"}));
+    if (const auto to = read_endpoint(first_text(json, {"destination_ip", "destination_identifier", "target_ip"}))) {
+        event.destination.ip = to->first;
+        event.destination.port = to->second;
+    }
+    if (const auto port = read_port(text_at(json, {"destination_port"}))) event.destination.port = port;
     event.summary = first_text(json, {"description", "subject", "summary"}, 300);
-    read_evidence(json.value("evidence", Json()), true, event);
-    const Json who = json.value("reporter", Json());
-    report.reporter = {text_at(who, {"org"}, 200), first_text(who, {"contact", "email"}, 200), text_at(who, {"domain"}, 200)};
-    finish(std::move(event), first_text(json, {"source_identifier", "source_ip"}), report);
+    read_details(json, {"xarf_version", "evidence_source", "protocol", "service", "smtp_from", "malware_family", "cve_id", "confidence"}, event);
+    read_evidence(member(json, "evidence"), true, event);
+    const Json& who = member(json, "reporter");
+    report.reporter = {who.is_string() ? text_at(json, {"reporter"}, 200) : first_text(who, {"org", "name"}, 200), first_text(who, {"contact", "email"}, 200),
+                       text_at(who, {"domain"}, 200)};
+    auto identifiers = texts_of(json.contains("source_identifier") ? member(json, "source_identifier") : member(json, "source_ip"));
+    // One report about several sources is several events: each is a machine of its own.
+    for (size_t i = 0; i + 1 < identifiers.size() && report.events.size() < limits.events; ++i) finish(event, identifiers[i], report);
+    finish(std::move(event), identifiers.empty() ? std::string() : identifiers.back(), report);
 }
 
-void read_v3(const Json& json, ParsedReport& report) {
-    const Json body = json.at("Report");
+/// In both shapes of version 3: where the abuse came from.
+void read_v3_source(const Json& body, ReportedEvent& event, std::vector<std::string>& identifiers) {
+    const Json& source = member(body, "Source");
+    if (source.is_object()) {
+        event.source.port = read_port(text_at(source, {"Port"}));
+        event.source.url = refanged(first_text(source, {"URL"}, 2048));
+        identifiers = texts_of(member(source, "IP"));
+        if (identifiers.empty()) identifiers = texts_of(member(source, "Value"));
+        if (identifiers.empty() && event.source.url.empty()) identifiers = {first_text(source, {"Domain", "Hostname", "Host", "ASN"})};
+    } else {
+        event.source.port = read_port(first_text(body, {"SourcePort", "AttackerPort"}));
+        event.source.url = refanged(first_text(body, {"SourceUrl", "ReportedUrl", "Url"}, 2048));
+        for (const char* key : {"SourceIp", "SourceIpAddress", "AttackerIp", "Source", "SourceDomain", "SourceHost"})
+            if (identifiers.empty()) identifiers = texts_of(member(body, key));
+    }
+    if (identifiers.empty()) identifiers.emplace_back();
+}
+
+void read_v3(const Json& json, const Json& body, const ReportLimits& limits, ParsedReport& report) {
     ReportedEvent event;
     event.category_raw = text_at(body, {"ReportClass"}, 60);
     event.type_raw = text_at(body, {"ReportType"}, 60);
@@ -124,57 +173,122 @@ void read_v3(const Json& json, ParsedReport& report) {
     } else {
         need_a_person(report, "The kind of abuse '" + event.category_raw + "/" + event.type_raw + "' is not known; choose it by hand.");
     }
-    event.report_id = first_text(body, {"ReportID", "ReportId"}, 200);
-    read_observed_at(text_at(body, {"Date"}), event, report.warnings);
-    const Json source = body.value("Source", Json());
-    event.source.port = read_port(source.is_object() ? text_at(source, {"Port"}) : text_at(body, {"SourcePort"}));
-    event.source.url = clean_line(source.is_object() ? first_text(source, {"URL", "Url"}, 2048) : first_text(body, {"SourceUrl", "ReportedUrl", "Url", "URL"}, 2048), 2048);
-    if (const auto ip = read_address(first_text(body, {"DestinationIp", "DestinationIP"}))) event.destination.ip = *ip;
+    event.report_id = first_text(body, {"ReportID", "ReportIdentifier", "Id"}, 200);
+    if (event.report_id.empty()) event.report_id = first_text(json, {"ReportID", "Id"}, 200);
+    read_observed_at(first_text(body, {"Date", "Timestamp", "LastSeen", "FirstSeen"}), event, report.warnings);
+    std::vector<std::string> identifiers;
+    read_v3_source(body, event, identifiers);
+    if (const auto to = read_endpoint(first_text(body, {"DestinationIp", "DestinationIpAddress", "TargetIp"}))) event.destination.ip = to->first;
     event.destination.port = read_port(text_at(body, {"DestinationPort"}));
-    event.summary = first_text(body, {"SmtpMessageSubject", "AttackDescription"}, 300);
-    read_evidence(body.value(body.contains("Attachment") ? "Attachment" : "Samples", Json()), false, event);
-    const Json who = json.value("ReporterInfo", Json());
-    report.reporter = {text_at(who, {"ReporterOrg"}, 200), first_text(who, {"ReporterContactEmail", "ReporterOrgEmail"}, 200),
+    event.summary = first_text(body, {"SmtpMessageSubject", "AttackDescription", "Description", "HarassmentDescription", "InfringedMaterial",
+                                      "TrademarkedMaterial"}, 300);
+    read_details(body, {"ReportSubType", "SmtpMailFromAddress", "FromAddress", "MalwareName", "BotnetName", "ServiceName", "CVE", "RpzDomain", "Protocol",
+                        "TransportProtocol"}, event);
+    read_evidence(member(body, body.contains("Attachment") ? "Attachment" : "Samples"), false, event);
+    const Json& who = member(json, "ReporterInfo");
+    report.reporter = {first_text(who, {"ReporterOrg", "ReporterContactName"}, 200), first_text(who, {"ReporterContactEmail", "ReporterOrgEmail"}, 200),
                        text_at(who, {"ReporterOrgDomain"}, 200)};
-    std::string identifier = source.is_object() ? first_text(source, {"IP", "Ip", "ip"}) : first_text(body, {"SourceIp", "SourceIP", "Source"});
-    if (identifier.empty() && source.is_object()) identifier = first_text(source, {"Domain", "Hostname", "Host"});
-    finish(std::move(event), identifier, report);
+    if (!event.observed_at) warn(report, "The report does not say when it was observed.");
+    for (size_t i = 0; i + 1 < identifiers.size() && report.events.size() < limits.events; ++i) finish(event, identifiers[i], report);
+    finish(std::move(event), identifiers.back(), report);
 }
 
-/// One report of either version; false where the object is neither.
-bool read_one(const Json& json, ParsedReport& report) {
+/// One report of either version (of v3, one `Report` or a list of them); false where the object is neither.
+bool read_one(const Json& json, const ReportLimits& limits, ParsedReport& report) {
     if (!json.is_object()) return false;
-    const bool v3 = json.contains("Report") && json.at("Report").is_object();
+    const Json& body = member(json, "Report");
+    const bool bare = body.is_null() && json.contains("ReportType") && (json.contains("ReportClass") || json.contains("SourceIp"));
+    const bool v3 = body.is_object() || (body.is_array() && !body.empty() && body.front().is_object()) || bare;
     const bool v4 = json.contains("xarf_version") || (json.contains("source_identifier") && json.contains("type"));
     if (!v3 && !v4) return false;
     if (report.format == "unknown") report.format = v4 ? "xarf-v4" : "xarf-v3";
-    v4 ? read_v4(json, report) : read_v3(json, report);
+    if (v4) {
+        read_v4(json, limits, report);
+    } else if (body.is_array()) {
+        for (const Json& one : body)
+            if (one.is_object() && report.events.size() < limits.events) read_v3(json, one, limits, report);
+    } else {
+        if (bare) warn(report, "The report lacks XARF's frame; who reports is not said in it.");
+        read_v3(json, bare ? json : body, limits, report);
+    }
     return true;
+}
+
+/// The objects of an array; those that are no reports cost themselves only.
+bool read_list(const Json& list, const ReportLimits& limits, ParsedReport& report) {
+    size_t read = 0, number = 0;
+    for (const Json& item : list) {
+        ++number;
+        if (report.events.size() >= limits.events) {
+            need_a_person(report, "The report lists more than " + std::to_string(limits.events) + " events; the rest was not read.");
+            break;
+        }
+        if (read_one(item, limits, report)) ++read;
+        else warn(report, "Entry " + std::to_string(number) + " is no XARF report and was passed over.");
+    }
+    return read > 0;
+}
+
+/// The end of the object or array that begins at `at`, strings skipped; npos where it has none.
+size_t end_of_value(std::string_view text, size_t at) {
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = at; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c == '\\') ++i;
+            else if (c == '"') quoted = false;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            ++depth;
+        } else if ((c == '}' || c == ']') && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return std::string_view::npos;
+}
+
+/// JSON with text before or behind it, as in a mail's body: the object around the first name that only XARF has.
+bool read_embedded(std::string_view text, const ReportLimits& limits, ParsedReport& report) {
+    size_t key = std::string_view::npos;
+    for (const char* name : {"\"xarf_version\"", "\"ReporterInfo\"", "\"source_identifier\""}) key = std::min(key, text.find(name));
+    if (key == std::string_view::npos) return false;
+    size_t open = text.rfind('{', key);
+    for (size_t tries = 0; open != std::string_view::npos && tries < 8; ++tries, open = open == 0 ? std::string_view::npos : text.rfind('{', open - 1)) {
+        const size_t end = end_of_value(text, open);
+        if (end == std::string_view::npos || end < key) continue;
+        const auto object = parse_json(text.substr(open, end - open), {limits.bytes, 32});
+        if (object && read_one(*object, limits, report)) {
+            warn(report, "The report stands in the middle of a text; what is around it was left to people.");
+            return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace
 
 bool read_xarf_json(std::string_view text, const ReportLimits& limits, ParsedReport& report) {
     text = trimmed(text);
-    if (text.empty() || (text.front() != '{' && text.front() != '[')) return false;
+    if (text.empty()) return false;
+    if (text.front() != '{' && text.front() != '[') return read_embedded(text, limits, report);
     const JsonLimits json_limits{limits.bytes, 32};
     const auto whole = parse_json(text, json_limits);
-    if (whole && whole->is_object()) return read_one(*whole, report);
-    if (whole && whole->is_array()) {
-        size_t read = 0, number = 0;
-        for (const Json& item : *whole) {
-            ++number;
-            if (report.events.size() >= limits.events) {
-                need_a_person(report, "The report lists more than " + std::to_string(limits.events) + " events; the rest was not read.");
-                break;
-            }
-            if (read_one(item, report)) ++read;
-            else warn(report, "Entry " + std::to_string(number) + " is no XARF report and was passed over.");
+    if (whole && whole->is_object()) {
+        if (read_one(*whole, limits, report)) return true;
+        // {"reports": [...]}: the only member that is a list of them.
+        for (const auto& [key, value] : whole->items()) {
+            const bool reports = value.is_array() && !value.empty() && value.front().is_object() && value.front().contains("xarf_version");
+            if (reports) return read_list(value, limits, report);
         }
-        return read > 0;
+        return false;
     }
+    if (whole && whole->is_array()) return read_list(*whole, limits, report);
     // One object per line: a broken line costs itself only.
-    if (text.find('\n') != std::string_view::npos && text.find("xarf") != std::string_view::npos) {
+    const auto has = [&](const char* name) { return text.find(name) != std::string_view::npos; };
+    const bool named = has("xarf_version") || has("ReporterInfo") || has("source_identifier");
+    if (text.find('\n') != std::string_view::npos && named) {
         size_t read = 0, number = 0;
         ParsedReport lines = report;
         for (size_t at = 0; at < text.size();) {
@@ -187,18 +301,21 @@ bool read_xarf_json(std::string_view text, const ReportLimits& limits, ParsedRep
                 need_a_person(lines, "The report lists more than " + std::to_string(limits.events) + " events; the rest was not read.");
                 break;
             }
-            const auto one = parse_json(line, json_limits);
-            if (one && read_one(*one, lines)) ++read;
-            else warn(lines, "Line " + std::to_string(number) + " is no XARF report and was passed over.");
+            const auto one = line.front() == '{' ? parse_json(line, json_limits) : Result<Json>(fail(Errc::invalid, "no object"));
+            if (one && read_one(*one, limits, lines)) ++read;
+            else warn(lines, "Line " + std::to_string(number) + " is no XARF report and was passed over.", limits.warnings);
         }
         if (read > 0) {
             report = std::move(lines);
             return true;
         }
     }
-    if (text.find("xarf_version") == std::string_view::npos && text.find("ReporterInfo") == std::string_view::npos) return false;
-    report.format = text.find("xarf_version") != std::string_view::npos ? "xarf-v4" : "xarf-v3";
+    if (!named) return false;
+    if (read_embedded(text, limits, report)) return true;
+    report.format = text.find("ReporterInfo") == std::string_view::npos ? "xarf-v4" : "xarf-v3";
     need_a_person(report, "The report is XARF, but its JSON cannot be read: " + (whole ? std::string("no reports in it") : whole.error().text) + ".");
+    // A person can still choose from what it names.
+    read_prose(text, report);
     return true;
 }
 

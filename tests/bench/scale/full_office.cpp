@@ -75,7 +75,7 @@ void FullOffice::open_cases(int64_t from, int64_t to, bool close) {
         const auto work = [&]() -> Result<void> {
             for (int64_t n = first; n < std::min(first + batch, to); ++n) {
                 ReportInput report;
-                report.type = n % 3 ? "content/malware" : "messaging/spam";
+                report.type = !close || n % 3 ? "content/malware" : "messaging/spam";   // those that are open are due together
                 report.vm = vm(n * 10).text();
                 report.reporter = fmt::format("cert{}@reporter.example", n % 100);
                 report.summary = "EICAR in /var/www/html/uploads/invoice.php";

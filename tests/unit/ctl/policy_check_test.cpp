@@ -16,7 +16,18 @@ TEST(PolicyCheck, Sound) {
     const auto folder = check({policies, "--json"});
     EXPECT_EQ(folder.code, 0);
     EXPECT_EQ(folder.json()["ok"], true);
-    EXPECT_EQ(folder.json()["files"].size(), 12u);
+    // Five policies and their calendar, six remedies, and the rules of intake.
+    EXPECT_GE(folder.json()["files"].size(), 6u + 6u + 12u);
+    const auto rules = check({policies + "intake", policies + "intake/fail2ban.json"});
+    EXPECT_EQ(rules.code, 0) << rules.out;
+    EXPECT_NE(rules.out.find("intake/blocklist-de.json: OK"), std::string::npos) << rules.out;
+}
+
+TEST(PolicyCheck, RulesOfIntake) {
+    const TemporaryFile file("rule.json", R"({"name": "n", "match": {"from": ["*@x.example"]}, "once": ["IP {ip}"], "kind": "spam"})");
+    const auto seen = check({file.path()});
+    EXPECT_EQ(seen.code, 1);
+    for (const char* place : {"/once/0: ", "/kind: "}) EXPECT_NE(seen.out.find(file.path() + " " + place), std::string::npos) << place << seen.out;
 }
 
 TEST(PolicyCheck, EveryMistakeWithFileAndPlace) {

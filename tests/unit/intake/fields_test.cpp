@@ -29,11 +29,24 @@ TEST(Fields, times_are_read_with_their_zone) {
     EXPECT_EQ(at("1736587283"), "2025-01-11T09:21:23Z");
     EXPECT_EQ(at("2025-01-11 09:21:23 UTC"), "2025-01-11T09:21:23Z");
     EXPECT_EQ(at("2025-01-11 09:21:23.512 +0100"), "2025-01-11T08:21:23Z");
+    EXPECT_EQ(at("2025-01-11 09:21:23-07:00"), "2025-01-11T16:21:23Z");
+    EXPECT_EQ(at("'2025-01-11 09:21:23Z'"), "2025-01-11T09:21:23Z");
+    EXPECT_EQ(at("2015-05-06T05-00-00UTC"), "2015-05-06T05:00:00Z");
+    EXPECT_EQ(at("20150506T050000Z"), "2015-05-06T05:00:00Z");
+    EXPECT_EQ(at("1736587283512"), "2025-01-11T09:21:23Z");
+    EXPECT_EQ(at("1736587283.512"), "2025-01-11T09:21:23Z");
+    EXPECT_EQ(at("Mon, 21 Sep 2015 11:00AM PDT"), "2015-09-21T18:00:00Z");
+    EXPECT_EQ(at("Mon Sep 21 04:12:09 UTC 2015"), "2015-09-21T04:12:09Z");
+    EXPECT_EQ(at("September 21st, 2015 at 4:12 PM GMT+2"), "2015-09-21T14:12:00Z");
+    EXPECT_EQ(at("31/Jan/2014:07:19:02 +0100"), "2014-01-31T06:19:02Z");
+    EXPECT_EQ(at("31.01.2014 07:19:02 MEZ"), "2014-01-31T06:19:02Z");
+    EXPECT_EQ(at("2015-09-25 22: 14:33-07:00"), "2015-09-26T05:14:33Z");
     // What had to be assumed is said.
     EXPECT_EQ(at("2025-01-11 09:21:23"), "2025-01-11T09:21:23Z !");
     EXPECT_EQ(at("8 Oct 2011 20:15:58 -0000 (EST)"), "2011-10-08T20:15:58Z !");
     EXPECT_EQ(at("8 Oct 2011 20:15:58 IST"), "2011-10-08T20:15:58Z !");
-    for (const char* none : {"", "yesterday", "2025-02-30 10:00:00", "2025-01-11", "32 Jan 2025 10:00:00 GMT", "8 Foo 2011 20:15:58 GMT", "99999"})
+    for (const char* none : {"", "yesterday", "2025-02-30 10:00:00", "2025-01-11", "32 Jan 2025 10:00:00 GMT", "8 Foo 2011 20:15:58 GMT", "99999",
+                             "02/03/2026 04:12:09", "Mar  2 04:12:09", "20151306T050000Z", "25:00"})
         EXPECT_EQ(at(none), "none") << none;
 }
 
@@ -43,10 +56,28 @@ TEST(Fields, words_of_other_dialects_are_understood) {
     EXPECT_EQ(kind_of_word("login-attack"), Pair("connection", "login_attack"));
     EXPECT_EQ(kind_of_word("DDoS"), Pair("connection", "ddos"));
     EXPECT_EQ(kind_of_word("Brute Force"), Pair("connection", "login_attack"));
+    EXPECT_EQ(kind_of_word("malware-attack"), Pair("content", "malware"));
+    EXPECT_EQ(kind_of_word("Bot"), Pair("infrastructure", "botnet"));
     EXPECT_FALSE(kind_of_word("loud noise"));
     EXPECT_FALSE(kind_of_word(""));
     EXPECT_TRUE(is_type("content", "phishing"));
     EXPECT_FALSE(is_type("messaging", "phishing"));
+}
+
+TEST(Fields, endpoints_networks_and_disguises) {
+    using Endpoint = std::pair<std::string, std::optional<uint16_t>>;
+    EXPECT_EQ(read_endpoint("192.0.2.1:443"), Endpoint("192.0.2.1", uint16_t{443}));
+    EXPECT_EQ(read_endpoint("[2001:db8::1]:443"), Endpoint("2001:db8::1", uint16_t{443}));
+    EXPECT_EQ(read_endpoint("2001:db8::1"), Endpoint("2001:db8::1", std::nullopt));
+    EXPECT_FALSE(read_endpoint("192.0.2.1:99999"));
+    EXPECT_EQ(read_network("192.0.2.0/24"), "192.0.2.0/24");
+    EXPECT_FALSE(read_network("192.0.2.0/33"));
+    EXPECT_EQ(refanged("hxxps[://]shop[.]example (dot) com/a"), "https://shop.example.com/a");
+    EXPECT_FALSE(looks_like_host("37.120.178.9.10"));
+    ReportedPlace place;
+    EXPECT_TRUE(place_identifier("192[.]0[.]2[.]1:8080", place));
+    EXPECT_EQ(place.ip, "192.0.2.1");
+    EXPECT_EQ(place.port, 8080);
 }
 
 TEST(Fields, a_url_says_where_only_if_nothing_else_does) {

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the header of a table, or what its columns must be where there is none.
+#include "controller/intake/csv_table.hpp"
+
+#include "controller/intake/fields.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace bailiff {
+namespace {
+
+// In the order of trust: what stands first is the culprit's address wherever it is there.
+constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
+                                     "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
+                                     "client_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
+                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip"};
+constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
+                                  "timestamp_utc", "date_time", "datetime", "event_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
+                                  "last_seen_utc", "seen", "first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "start_time", "starttime",
+                                  "created_at", "reported_at", "detection_time", "date", "event_date"};
+constexpr std::array url_columns{"url", "source_url", "malicious_url", "phishing_url", "uri"};
+
+/// "Timestamp (UTC)" -> "timestamp"; "C&C Port" -> "c&c_port"; "source.ip" -> "source_ip".
+std::string column_name(std::string_view given) {
+    given = trimmed(given);
+    while (!given.empty() && std::string_view("#\"' ").find(given.front()) != std::string_view::npos) given.remove_prefix(1);
+    given = given.substr(0, given.find_first_of("(["));
+    std::string out;
+    for (const char c : lower_case(trimmed(given))) {
+        const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '&' || static_cast<unsigned char>(c) >= 0x80;
+        if (word) out += c;
+        else if (!out.empty() && out.back() != '_') out += '_';
+    }
+    while (!out.empty() && out.back() == '_') out.pop_back();
+    return out;
+}
+
+template <size_t N>
+size_t first_column(const CsvTable& table, const std::array<const char*, N>& names) {
+    for (const char* name : names)
+        if (const size_t at = table.column(name); at != CsvTable::absent) return at;
+    return CsvTable::absent;
+}
+
+char separator_of(std::string_view line) {
+    char separator = ',';
+    for (const char candidate : {';', '\t', '|'})
+        if (std::count(line.begin(), line.end(), candidate) > std::count(line.begin(), line.end(), separator)) separator = candidate;
+    return separator;
+}
+
+/// Whether the line names columns that can be used; fills in the table.
+bool take_header(std::string_view line, CsvTable& table) {
+    size_t at = 0, lines = 0;
+    table.separator = separator_of(line);
+    const CsvRow names = next_csv_row(line, table.separator, at, lines);
+    if (names.size() < 2 || lines != 1) return false;
+    CsvRow plain;
+    for (const auto& given : names) {
+        const std::string_view name = trimmed(given);
+        // Names are short; prose that happens to have commas is not a header.
+        if (name.size() > 60 || name.find(':') != std::string_view::npos || std::count(name.begin(), name.end(), ' ') > 5) return false;
+        plain.push_back(column_name(name));
+    }
+    table.name_columns(std::move(plain));
+    table.ip = first_column(table, address_columns);
+    table.time = first_column(table, time_columns);
+    const bool urls = first_column(table, url_columns) != CsvTable::absent && (table.time != CsvTable::absent || names.size() > 2);
+    if (table.ip == CsvTable::absent && !urls) return false;
+    if (table.time != CsvTable::absent) {
+        const std::string said = lower_case(names[table.time]);
+        table.time_in_utc = said.find("utc") != std::string::npos || said.find("gmt") != std::string::npos;
+        // "Date" and "Time", "event_date" and "event_time": two halves of one.
+        const std::string& name = table.header[table.time];
+        if (name == "time" || name == "event_time") table.date = table.column(name == "time" ? "date" : "event_date");
+    }
+    return true;
+}
+
+/// A column that holds an address in each of the first rows, and one that holds a time; two of the former: nothing.
+bool guess_columns(std::string_view text, CsvTable& table) {
+    const std::string_view line = text.substr(table.first_row, text.find('\n', table.first_row) - table.first_row);
+    table.separator = separator_of(line);
+    size_t at = table.first_row, lines = 0, rows = 0, width = 0;
+    std::vector<size_t> addresses, times;
+    while (at < text.size() && rows < 20) {
+        const CsvRow row = next_csv_row(text, table.separator, at, lines);
+        if (row.size() == 1 && trimmed(row[0]).empty()) continue;
+        if (row.size() < 2 || (width && row.size() != width)) return false;
+        width = row.size();
+        addresses.resize(width);
+        times.resize(width);
+        for (size_t i = 0; i < width; ++i) {
+            addresses[i] += read_address(row[i]).has_value();
+            times[i] += read_time(row[i]).has_value();
+        }
+        ++rows;
+    }
+    if (rows == 0 || std::count(addresses.begin(), addresses.end(), rows) != 1) return false;
+    CsvRow names(width);
+    table.ip = static_cast<size_t>(std::find(addresses.begin(), addresses.end(), rows) - addresses.begin());
+    const auto time = std::find(times.begin(), times.end(), rows);
+    if (time == times.end()) return false;
+    table.time = static_cast<size_t>(time - times.begin());
+    names[table.ip] = "ip";
+    names[table.time] = "timestamp";
+    table.name_columns(std::move(names));
+    table.guessed = true;
+    return true;
+}
+
+}  // namespace
+
+CsvRow next_csv_row(std::string_view text, char separator, size_t& at, size_t& lines) {
+    CsvRow row(1);
+    bool quoted = false;
+    while (at < text.size()) {
+        const char c = text[at++];
+        if (quoted) {
+            if (c == '"' && at < text.size() && text[at] == '"') row.back() += text[at++];
+            else if (c == '"') quoted = false;
+            else row.back() += c;
+            if (c == '\n') ++lines;
+        } else if (c == '"' && trimmed(row.back()).empty()) {
+            quoted = true;
+            row.back().clear();
+        } else if (c == separator) {
+            if (row.size() < 500) row.emplace_back();
+        } else if (c == '\n') {
+            break;
+        } else if (c != '\r') {
+            row.back() += c;
+        }
+    }
+    ++lines;
+    return row;
+}
+
+bool is_ruling(std::string_view line) { return line.size() > 2 && line.find_first_not_of("-+=|_ \r\t") == std::string_view::npos; }
+
+void CsvTable::name_columns(CsvRow names) {
+    header = std::move(names);
+    places.clear();
+    for (size_t i = 0; i < header.size(); ++i) places.emplace(header[i], i);
+}
+
+size_t CsvTable::column(std::string_view name) const {
+    const auto found = places.find(name);
+    return found == places.end() ? absent : found->second;
+}
+
+std::optional<CsvTable> find_csv_table(std::string_view text, bool guess) {
+    text = text.substr(0, 64 * 1024);
+    CsvTable table;
+    size_t at = 0;
+    CsvTable commented;
+    for (size_t line_count = 0; at < text.size() && line_count < 200; ++line_count) {
+        const size_t end = std::min(text.find('\n', at), text.size());
+        const std::string_view line = trimmed(text.substr(at, end - at));
+        const size_t next = std::min(end + 1, text.size());
+        if (line.empty() || line.starts_with("sep=")) {
+            at = next;
+            continue;
+        }
+        if (line.starts_with('#') || line.starts_with("//")) {
+            commented = {};
+            if (!take_header(line, commented)) commented = {};
+            at = next;
+            continue;
+        }
+        table.lines_before = line_count + 1;
+        table.first_row = next;
+        if (end == text.size()) return std::nullopt;
+        if (take_header(line, table)) return table;
+        if (!commented.header.empty()) {
+            // abuse.ch and others comment their header out.
+            commented.lines_before = line_count;
+            commented.first_row = at;
+            return commented;
+        }
+        if (!guess) return std::nullopt;
+        table = {};
+        table.first_row = at;
+        table.lines_before = line_count;
+        if (guess_columns(text.substr(0, text.size() == 64 * 1024 ? text.rfind('\n') + 1 : text.size()), table)) return table;
+        return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+}  // namespace bailiff
