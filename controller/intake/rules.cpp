@@ -37,6 +37,8 @@ void read_match(JsonReader& document, IntakeRule& rule, std::vector<Mistake>& mi
     rule.from = match->texts("from", false, 200);
     rule.subject = read_patterns(*match, "subject", mistakes);
     rule.body = read_patterns(*match, "body", mistakes);
+    for (const char* field : {"from", "subject", "body"})
+        if (match->has(field) && match->json().at(field) == Json::array()) match->mistake(field, "is empty and would match nothing; leave it out");
     if (rule.from.empty() && rule.subject.empty() && rule.body.empty())
         match->mistake("", "says nothing about the mails it is for; name from, subject or body");
     match->finish();
