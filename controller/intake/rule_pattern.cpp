@@ -157,6 +157,13 @@ Result<RulePattern> RulePattern::parse(std::string_view text) {
     end_literal();
     if (!segment.empty()) out.segments_.push_back(std::move(segment));
     if (out.segments_.empty()) return fail(Errc::invalid, shown + " matches everything; write what the line says");
+    for (const Segment& some : out.segments_)
+        for (const Piece& piece : some)
+            for (size_t at = 0; at < piece.literal.size();) {
+                const size_t end = std::min(piece.literal.find(' ', at), piece.literal.size());
+                if (end - at > out.needle_.size()) out.needle_ = piece.literal.substr(at, end - at);
+                at = end + 1;
+            }
     return out;
 }
 
@@ -202,9 +209,11 @@ bool RulePattern::may_begin(const Piece& first, std::string_view line, std::stri
     return alphanumeric(line[at]) && colon != std::string_view::npos && colon > 0;
 }
 
-bool RulePattern::match(std::string_view line, RuleValues& values) const {
-    line = trimmed(line.substr(0, 2000));
-    const std::string lower = lower_case(line);
+RuleLine::RuleLine(std::string_view line) : text(trimmed(line.substr(0, 2000))), lower(lower_case(text)) {}
+
+bool RulePattern::match(const RuleLine& whole, RuleValues& values) const {
+    const std::string_view line = whole.text, lower = whole.lower;
+    if (lower.find(needle_) == std::string_view::npos) return false;
     size_t from = 0;
     for (size_t s = 0; s < segments_.size(); ++s) {
         const bool last = s + 1 == segments_.size(), bound = s == 0 && from_begin_ && !open_begin_;

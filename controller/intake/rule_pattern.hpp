@@ -36,6 +36,12 @@ class RuleValues {
     std::array<std::string, 11> values_;
 };
 
+/// A line to match: trimmed, at most 2,000 characters of it, and once more in lower case, since many patterns look at it.
+struct RuleLine {
+    explicit RuleLine(std::string_view line);
+    std::string text, lower;
+};
+
 /// Literal text (in either case; a blank stands for any number of blanks, none included), `*` for anything, and fields in
 /// braces. It may match anywhere in a line; a leading `^` binds it to the line's begin, a trailing `$` to its end.
 class RulePattern {
@@ -43,7 +49,8 @@ class RulePattern {
     /// invalid: an unknown field, a brace without its other, nothing but `*`, or longer than 300 characters.
     static Result<RulePattern> parse(std::string_view text);
     /// Whether the line is such a one; if so its fields are set in `values`.
-    bool match(std::string_view line, RuleValues& values) const;
+    bool match(const RuleLine& line, RuleValues& values) const;
+    bool match(std::string_view line, RuleValues& values) const { return match(RuleLine(line), values); }
     bool takes(RuleField field) const;
 
   private:
@@ -55,6 +62,7 @@ class RulePattern {
     std::optional<size_t> match_segment(const Segment& segment, std::string_view line, std::string_view lower, size_t at, bool last, RuleValues& values) const;
     static bool may_begin(const Piece& first, std::string_view line, std::string_view lower, size_t at);
     std::vector<Segment> segments_;
+    std::string needle_;  ///< the longest word of its literals: a line without it is not looked at further
     bool from_begin_ = false, to_end_ = false;
     bool open_begin_ = false, open_end_ = false;  ///< begins or ends with `*`
 };

@@ -15,27 +15,29 @@ namespace {
 
 constexpr size_t most_lines = 5000;
 
-std::vector<std::string> lines_of(std::string_view body) {
-    std::vector<std::string> out;
+using RuleLines = std::vector<RuleLine>;
+
+RuleLines lines_of(std::string_view body) {
+    RuleLines out;
     const std::string clean = refanged(clean_block(body, 1 << 20));
     for (size_t at = 0; at < clean.size() && out.size() < most_lines;) {
         const size_t end = std::min(clean.find('\n', at), clean.size());
         std::string_view line = trimmed(std::string_view(clean).substr(at, end - at));
         while (line.starts_with('>')) line = trimmed(line.substr(1));
-        if (!line.empty()) out.emplace_back(line.substr(0, 2000));
+        if (!line.empty()) out.emplace_back(line);
         at = end + 1;
     }
     return out;
 }
 
-bool any_match(const std::vector<RulePattern>& patterns, std::string_view line, RuleValues& values) {
+bool any_match(const std::vector<RulePattern>& patterns, const RuleLine& line, RuleValues& values) {
     return std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return p.match(line, values); });
 }
 
-bool fits_mail(const IntakeRule& rule, const RuleText& text, const std::vector<std::string>& lines, RuleValues& values) {
+bool fits_mail(const IntakeRule& rule, const RuleText& text, const RuleLine& subject, const RuleLines& lines, RuleValues& values) {
     const auto is_sender = [&](const auto& glob) { return fits_glob(glob, text.from_address); };
     if (!rule.from.empty() && std::none_of(rule.from.begin(), rule.from.end(), is_sender)) return false;
-    if (!rule.subject.empty() && !any_match(rule.subject, text.subject, values)) return false;
+    if (!rule.subject.empty() && !any_match(rule.subject, subject, values)) return false;
     RuleValues ignored;
     return rule.body.empty() || std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return any_match(rule.body, line, ignored); });
 }
@@ -47,7 +49,7 @@ struct Taken {
 };
 
 /// Goes through the lines once. `once` patterns see the subject and every line, so their order in the mail does not matter.
-std::vector<Taken> take(const IntakeRule& rule, std::string_view subject, const std::vector<std::string>& lines, RuleValues& shared, size_t most) {
+std::vector<Taken> take(const IntakeRule& rule, const RuleLine& subject, const RuleLines& lines, RuleValues& shared, size_t most) {
     for (const auto& pattern : rule.once) static_cast<void>(pattern.match(subject, shared));
     std::vector<Taken> out;
     std::optional<KindPair> section;
@@ -148,9 +150,10 @@ void fold_events(std::vector<ReportedEvent>& events) {
 
 bool read_by_rules(const IntakeRules& rules, const RuleText& text, const ReportLimits& limits, ParsedReport& report) {
     const auto lines = lines_of(text.body);
+    const RuleLine subject(text.subject);
     for (const IntakeRule& rule : rules.all()) {
         RuleValues shared;
-        if (!fits_mail(rule, text, lines, shared)) continue;
+        if (!fits_mail(rule, text, subject, lines, shared)) continue;
         if (!rule.not_abuse.empty()) {
             report.rule = rule.id;
             report.format = "rule";
@@ -161,7 +164,7 @@ bool read_by_rules(const IntakeRules& rules, const RuleText& text, const ReportL
         // What this rule finds counts only if it finds an event; else the next may fit better.
         ParsedReport trial = report;
         std::vector<ReportedEvent> events;
-        for (const Taken& taken : take(rule, text.subject, lines, shared, limits.events)) {
+        for (const Taken& taken : take(rule, subject, lines, shared, limits.events)) {
             ReportedEvent event;
             if (!make_event(rule, taken, event, trial)) continue;
             read_rule_time(rule, clean_line(taken.values[RuleField::observed_at], 100), text, event, trial);

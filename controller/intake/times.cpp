@@ -236,7 +236,10 @@ std::optional<ReadTime> read_time(std::string_view given) {
     if (given.empty() || given.size() > 100) return std::nullopt;
     const std::string whole = mended(given);
     const std::string_view text = whole;
-    if (const auto exact = parse_rfc3339(text)) return ReadTime{*exact, {}, 0};
+    // Its refusals are sentences, too dear for the many texts that are no times: only what ends like one is asked.
+    const bool ends_like_one = text.size() >= 20 && (text.back() == 'Z' || text.back() == 'z' || text[text.size() - 3] == ':');
+    if (ends_like_one)
+        if (const auto exact = parse_rfc3339(text)) return ReadTime{*exact, {}, 0};
     int64_t seconds;
     const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     if (digits == 10 && (text.size() == 10 || text[10] == '.') && detail::digits(text, 0, 10, seconds)) return ReadTime{Instant(Seconds(seconds)), {}, 0};
