@@ -198,6 +198,7 @@ size_t Desk::tick() {
         if (acted) ++taken;
         else if (acted.error().code != Errc::conflict) spdlog::error("case={} deadline not taken: {}", due.id.text(), acted.error().text);
     }
+    file_waiting();
     reissue();
     settle_locks();
     send_mails();

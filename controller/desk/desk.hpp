@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bailiff {
@@ -48,6 +49,20 @@ struct ReportOutcome {
     std::string triage;            ///< why a person must look
 };
 
+/// What a door hands in. `raw` must live as long as the call.
+struct DeliveryInput {
+    std::string_view raw;
+    std::string digest, likeness;        ///< of `raw`
+    std::string sender, recipient;
+    int64_t whole_bytes = 0;             ///< of what came, when `raw` is only its beginning; else 0
+    bool by_mail = false;                ///< see Delivery
+    Reading reading;
+};
+struct DeliveryOutcome {
+    Delivery delivery;                   ///< without its raw
+    bool folded = false;                 ///< it was here already, and nothing was filed anew
+};
+
 /// What the API shows of a case besides its fields.
 struct CaseView {
     core::Case c;
@@ -77,6 +92,8 @@ class Desk {
     // -- acts ------------------------------------------------------------------------------------------------------
     /// Opens a case, joins an open one, or keeps the report for triage. Never loses it.
     Result<ReportOutcome> report(const ReportInput& input, const std::string& actor);
+    /// Keeps what a door hands in, once however often it comes, and files each of its events as a report of its own.
+    Result<DeliveryOutcome> receive(const DeliveryInput& input, const std::string& actor);
     /// Gives a triaged report its VM (and policy by its type).
     Result<ReportOutcome> resolve_report(const ReportId& id, const VmId& vm, const std::string& actor);
     /// One input to one case. The answer is the case after it.
@@ -115,6 +132,11 @@ class Desk {
     const core::Policy& policy_of(const core::Case& c) const;
     const core::Calendar& calendar_of(const core::Policy& policy) const;
     Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor);
+    // desk_deliveries.cpp
+    void file_events(Delivery& delivery, std::vector<ReadEvent> events, const std::string& actor);
+    void file_event(const Delivery& delivery, const ReadEvent& event, const std::string& actor);
+    std::string why_no_stranger_may(const Vm& vm, const std::string& type);
+    void file_waiting();
     void dispatch(const core::Case& c, const core::Dues& dues, bool ask_again = false);
     void issue_order(const core::Case& c, const core::OrderDue& due);
     void issue_job(const core::Case& c, const core::JobDue& due, const HostId& host);

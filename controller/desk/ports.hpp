@@ -11,12 +11,12 @@
 #include <bailiff/order.hpp>
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
+#include "controller/desk/delivery.hpp"
 #include "controller/desk/webhooks.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -90,6 +90,7 @@ struct StoredReport {
     std::string raw;                      ///< the body as it came
     Instant received_at{};
     std::string fingerprint{};            ///< of what our own scans found, so that it is filed once; "" of all other reports
+    DeliveryId delivery{};                ///< what it was read out of, which holds the body; empty: handed in by itself
     friend bool operator==(const StoredReport&, const StoredReport&) = default;
 };
 
@@ -312,7 +313,7 @@ class PolicyArchive {
 
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
-class Storage : public Directory, public Cases, public Outbox, public Dispatch, public Access, public PolicyArchive, public Webhooks {
+class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive, public Webhooks {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

@@ -62,6 +62,15 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     void put_checkpoint(const Checkpoint& checkpoint) override;
     std::vector<Checkpoint> checkpoints() override;
 
+    // -- Deliveries
+    DeliveryId next_delivery_id() override;
+    void put_delivery(const Delivery& delivery) override;
+    std::optional<Delivery> find_delivery(const DeliveryId& id) override;
+    std::optional<Delivery> same_delivery(const std::string& digest, const std::string& likeness) override;
+    std::vector<Delivery> deliveries(std::optional<DeliveryState> state, const DeliveryId& before, size_t limit) override;
+    std::optional<Delivery> unfinished_delivery() override;
+    std::vector<StoredReport> reports_of(const DeliveryId& id, size_t limit) override;
+
     // -- PolicyArchive
     void keep_policy(const Kept& policy) override;
     std::vector<Kept> kept_policies() override;
@@ -136,6 +145,11 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::vector<ChainedItem> chain_;
     std::map<int64_t, Checkpoint> checkpoints_;
     std::map<int64_t, StoredReport> reports_;
+    std::map<int64_t, Delivery> deliveries_;
+    std::map<std::string, int64_t> delivery_by_digest_;
+    std::set<std::pair<std::string, int64_t>> delivery_by_likeness_;
+    std::set<int64_t> unfinished_deliveries_;
+    std::set<std::pair<DeliveryId, int64_t>> reports_by_delivery_;
     std::map<std::pair<PolicyId, int64_t>, Kept> policies_;
 
     std::map<int64_t, OutboxMail> mails_;

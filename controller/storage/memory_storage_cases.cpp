@@ -119,6 +119,7 @@ void MemoryStorage::put_report(const StoredReport& report) {
     if (!number) throw std::logic_error("'" + report.id.text() + "' is no report id; next_report_id() makes one");
     StoredReport stored = report;
     stored.summary.id = report.id;
+    if (!report.delivery.empty()) log_.insert(reports_by_delivery_, {report.delivery, *number});
     log_.assign(reports_, *number, std::move(stored));
 }
 

@@ -69,6 +69,15 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void put_checkpoint(const Checkpoint& checkpoint) override;
     std::vector<Checkpoint> checkpoints() override;
 
+    // -- Deliveries
+    DeliveryId next_delivery_id() override;
+    void put_delivery(const Delivery& delivery) override;
+    std::optional<Delivery> find_delivery(const DeliveryId& id) override;
+    std::optional<Delivery> same_delivery(const std::string& digest, const std::string& likeness) override;
+    std::vector<Delivery> deliveries(std::optional<DeliveryState> state, const DeliveryId& before, size_t limit) override;
+    std::optional<Delivery> unfinished_delivery() override;
+    std::vector<StoredReport> reports_of(const DeliveryId& id, size_t limit) override;
+
     // -- PolicyArchive
     void keep_policy(const Kept& policy) override;
     std::vector<Kept> kept_policies() override;

@@ -26,6 +26,7 @@ StoredReport read_report(SqlRows& rows) {
     r.raw = rows.take<std::string>();
     r.received_at = rows.take<Instant>();
     r.fingerprint = rows.take<std::string>();
+    r.delivery = rows.take<DeliveryId>();
     if (encoded) {
         auto bytes = unbase64(r.raw);
         if (!bytes) unreadable("a report's body", bytes.error().text);
@@ -43,18 +44,18 @@ void SqlStorage::put_report(const StoredReport& r) {
     const bool clean = is_clean_text(r.raw);
     db_->run(
         "insert into reports (number, id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
-        "received_at, fingerprint) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (number) do update set "
+        "received_at, fingerprint, delivery) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict (number) do update set "
         "case_id = excluded.case_id, triage = excluded.triage, type = excluded.type, reporter = excluded.reporter, "
         "observed_at = excluded.observed_at, summary = excluded.summary, address = excluded.address, vm_hint = excluded.vm_hint, "
         "raw_encoding = excluded.raw_encoding, raw = excluded.raw, received_at = excluded.received_at, "
-        "fingerprint = excluded.fingerprint",
+        "fingerprint = excluded.fingerprint, delivery = excluded.delivery",
         *number, r.id, r.case_id, r.triage, r.summary.type, r.summary.reporter, r.summary.observed_at, r.summary.summary, r.address, r.vm_hint,
-        std::string(clean ? "text" : "base64"), clean ? r.raw : base64(r.raw), r.received_at, r.fingerprint);
+        std::string(clean ? "text" : "base64"), clean ? r.raw : base64(r.raw), r.received_at, r.fingerprint, r.delivery);
 }
 
 std::optional<StoredReport> SqlStorage::find_report(const ReportId& id) {
     auto rows = db_->query(
-        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint "
+        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint, delivery "
         "from reports where id = $1",
         id);
     if (!rows.next()) return std::nullopt;
@@ -64,7 +65,7 @@ std::optional<StoredReport> SqlStorage::find_report(const ReportId& id) {
 std::optional<StoredReport> SqlStorage::report_by_fingerprint(const std::string& fingerprint) {
     // The condition of the partial index stands here too, so that it is used.
     auto rows = db_->query(
-        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint "
+        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint, delivery "
         "from reports where fingerprint = $1 and fingerprint <> '' order by number desc limit 1",
         fingerprint);
     if (!rows.next()) return std::nullopt;
@@ -76,11 +77,21 @@ std::vector<StoredReport> SqlStorage::reports(bool triage_only, const ReportId& 
     const int64_t below = before.empty() ? std::numeric_limits<int64_t>::max() : number_of(before, 'R').value_or(0);
     auto rows = triage_only
                     ? db_->query("select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
-                                 "received_at, fingerprint from reports where case_id = '' and number < $1 order by number desc limit $2",
+                                 "received_at, fingerprint, delivery from reports where case_id = '' and number < $1 order by number desc limit $2",
                                  below, limit)
                     : db_->query("select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
-                                 "received_at, fingerprint from reports where number < $1 order by number desc limit $2",
+                                 "received_at, fingerprint, delivery from reports where number < $1 order by number desc limit $2",
                                  below, limit);
+    while (rows.next()) out.push_back(read_report(rows));
+    return out;
+}
+
+std::vector<StoredReport> SqlStorage::reports_of(const DeliveryId& id, size_t limit) {
+    std::vector<StoredReport> out;
+    auto rows = db_->query(
+        "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint, delivery "
+        "from reports where delivery = $1 and delivery <> '' order by number limit $2",
+        id, limit);
     while (rows.next()) out.push_back(read_report(rows));
     return out;
 }
