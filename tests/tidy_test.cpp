@@ -50,6 +50,8 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         {"controller/config", {"controller/core"}},
         {"controller/intake", {"controller/core"}},
         {"controller/inventory", {"controller/core", "controller/desk"}},
+        // Its worker is a program of its own: the parser, and nothing else of the controller.
+        {"controller/parsing", {"controller/core", "controller/desk", "controller/intake"}},
         {"controller/storage", {"controller/core", "controller/desk", "controller/gateway/ports.hpp"}},
         {"controller/mail", {"controller/core", "controller/desk"}},
         {"controller/webhooks", {"controller/core", "controller/desk"}},

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the parser's many fields to the few that the desk acts on.
+#include "controller/parsing/reading_of.hpp"
+
+#include <bailiff/clean_text.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace bailiff {
+namespace {
+
+// As desk/reading.cpp takes them back.
+constexpr size_t word = 128, line = 512, paragraph = 4096, most_events = 20'000, most_notes = 200;
+
+/// Formats that are never about abuse by a VM, whatever their text names: bounces, receipts, machines that answer.
+bool is_about_something_else(const std::string& format) {
+    static constexpr std::array others{"arf-auth-failure", "dsn", "delivery-status", "mdn", "auto-reply", "auto_reply", "dmarc", "dmarc-aggregate", "tls-rpt"};
+    return std::find(others.begin(), others.end(), format) != others.end();
+}
+
+std::string where(const ReportedPlace& place) {
+    std::string out = !place.url.empty() ? place.url : !place.host.empty() ? place.host : "";
+    if (place.port && place.url.empty()) out += (out.empty() ? "port " : ":") + std::to_string(*place.port);
+    return clean_line(out, line);
+}
+
+ReadEvent event_of(const ReportedEvent& e) {
+    ReadEvent out;
+    // Words that are not XARF v4's never stand as "category/type", so that no policy takes them for a known kind.
+    if (!e.category.empty() && !e.type.empty()) out.type = e.category + "/" + e.type;
+    else out.type = clean_line(e.category_raw + " " + (e.type_raw.empty() ? e.type : e.type_raw), word);
+    std::replace_if(out.type.begin(), out.type.end(), [&](char c) { return c == '/' && e.type.empty(); }, ' ');
+    out.type = clean_line(out.type, word);
+    out.address = e.source.ip;
+    out.place = where(e.source);
+    out.number = clean_line(e.report_id, word);
+    out.summary = clean_block(e.summary, paragraph / 2);
+    out.observed_at = e.observed_at.value_or(Instant{});
+    out.abuse = e.abuse;
+    return out;
+}
+
+std::vector<std::string> lines_of(const std::vector<std::string>& texts) {
+    std::vector<std::string> out;
+    for (size_t i = 0; i < texts.size() && i < most_notes; ++i) out.push_back(clean_line(texts[i], line));
+    return out;
+}
+
+}  // namespace
+
+Reading reading_of(const ParsedReport& report) {
+    Reading out;
+    out.format = clean_line(report.format, word);
+    out.subject = clean_line(report.subject, line);
+    const ReportedBy& by = report.reporter;
+    out.reporter = clean_line(!by.contact.empty() ? by.contact : !by.name.empty() ? by.name : by.domain, line);
+    for (size_t i = 0; i < report.events.size() && i < most_events; ++i) out.events.push_back(event_of(report.events[i]));
+    out.warnings = lines_of(report.warnings);
+    out.addresses = lines_of(report.suggestions.addresses);
+    out.urls = lines_of(report.suggestions.urls);
+    if (report.triage) out.triage = clean_line(*report.triage, paragraph / 2);
+    out.abuse = !is_about_something_else(report.format);
+    return out;
+}
+
+Reading read_delivery(std::string_view bytes) { return reading_of(parse_report(bytes)); }
+
+}  // namespace bailiff

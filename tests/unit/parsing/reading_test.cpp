@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parser understood, in the desk's words.
+#include "controller/parsing/reading_of.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bailiff::test {
+namespace {
+
+ParsedReport parsed(const std::string& category, const std::string& type) {
+    ParsedReport out;
+    out.format = "x-arf";
+    ReportedEvent event;
+    event.category = category;
+    event.type = type;
+    event.category_raw = "Abuse";
+    event.type_raw = "Login-Attack";
+    event.source.ip = "192.0.2.10";
+    out.events.push_back(event);
+    return out;
+}
+
+TEST(ReadingOf, known_kinds_stand_as_category_and_type_and_others_never_do) {
+    EXPECT_EQ(reading_of(parsed("connection", "login_attack")).events[0].type, "connection/login_attack");
+    EXPECT_EQ(reading_of(parsed("", "")).events[0].type, "Abuse Login-Attack");
+    auto slashed = parsed("", "");
+    slashed.events[0].category_raw = "content/malware";
+    EXPECT_EQ(reading_of(slashed).events[0].type.find('/'), std::string::npos) << "a word of the reporter's is no policy's";
+}
+
+TEST(ReadingOf, says_where_and_who) {
+    auto report = parsed("content", "phishing");
+    report.events[0].source.host = "shop.example";
+    report.events[0].source.port = uint16_t{8080};
+    EXPECT_EQ(reading_of(report).events[0].place, "shop.example:8080");
+    report.events[0].source.url = "http://shop.example/login";
+    EXPECT_EQ(reading_of(report).events[0].place, "http://shop.example/login");
+    report.reporter = {"CERT", "", "cert.example"};
+    EXPECT_EQ(reading_of(report).reporter, "CERT");
+    report.reporter.contact = "c@cert.example";
+    EXPECT_EQ(reading_of(report).reporter, "c@cert.example");
+}
+
+TEST(ReadingOf, is_within_what_is_taken_back) {
+    auto report = parsed("content", "phishing");
+    report.subject = std::string(100'000, 's');
+    report.triage = std::string(100'000, 't');
+    report.events[0].summary = std::string(100'000, 'x');
+    report.events[0].report_id = std::string(100'000, 'y');
+    report.events[0].source.url = "http://" + std::string(100'000, 'z');
+    report.warnings.assign(1000, std::string(10'000, 'w'));
+    report.suggestions.addresses.assign(1000, "192.0.2.1");
+    report.events.resize(30'000, parsed("content", "phishing").events[0]);
+    const auto back = reading_from(*parse_json(dump_json(to_json(reading_of(report))), {256u << 20, 8}));
+    ASSERT_TRUE(back) << back.error().text;
+    EXPECT_EQ(back->events.size(), 20'000u);
+}
+
+TEST(ReadingOf, tells_what_is_no_abuse) {
+    auto report = parsed("", "");
+    report.events[0].abuse = false;
+    EXPECT_FALSE(reading_of(report).events[0].abuse);
+    EXPECT_TRUE(reading_of(report).abuse);
+    report.format = "dsn";
+    EXPECT_FALSE(reading_of(report).abuse);
+}
+
+}  // namespace
+}  // namespace bailiff::test
