@@ -13,6 +13,7 @@
 #include "controller/gateway/gateway.hpp"
 #include "controller/mail/mail_worker.hpp"
 #include "controller/mail/notice_text.hpp"
+#include "controller/parsing/worker_reader.hpp"
 #include "controller/storage/postgres.hpp"
 #include "controller/storage/sql_storage.hpp"
 #include "controller/storage/sqlite.hpp"
@@ -162,6 +163,14 @@ void write_first_token(const ControllerOptions& options, Storage& storage, Rando
     spdlog::warn("first start: the administrator's token lies in {}", path);
 }
 
+/// bailiff-intake lies where this program does, unless the options say otherwise.
+std::string intake_program(const ControllerOptions& options) {
+    if (!options.intake.empty()) return options.intake;
+    std::error_code unknown;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
+    return unknown ? "/usr/libexec/bailiff/bailiff-intake" : (self.parent_path() / "bailiff-intake").string();
+}
+
 std::string mail_domain(const std::string& address) {
     const auto at = address.find('@');
     return at == std::string::npos ? "bailiff.invalid" : address.substr(at + 1);
@@ -229,6 +238,8 @@ int run(const ControllerOptions& options) {
     parts.random = &random;
     parts.feed = &feed;
     parts.hosts = &door;
+    WorkerReader reader({intake_program(options)}, wall);
+    parts.reader = &reader;
     parts.check_policy = [](const std::string& text) {
         std::vector<Mistake> mistakes;
         (void)parse_policy(text, mistakes);
@@ -258,6 +269,7 @@ int run(const ControllerOptions& options) {
     sigwait(&ends, &signal);
     spdlog::info("ending: nothing is lost, the next start takes up");
     server.stop();
+    reader.stop();
     gateway.stop();
     loop.stop();
     // What they have in hand is answered while the desk is still there to be told.

@@ -19,6 +19,7 @@ struct Api::Exchange {
     Json body;
     std::chrono::milliseconds began{0};
     std::string account;
+    std::optional<DeliveryInput> delivery{};
 };
 
 namespace {
@@ -63,12 +64,24 @@ HttpResponse unrouted(const HttpRequest& request, const RouteMatch& match) {
     return out;
 }
 
-bool is_json(std::string_view type) {
+/// "application/json" of "Application/JSON; charset=utf-8".
+std::string media_type(const HttpRequest& request) {
+    std::string_view type = request.header("content-type");
     type = type.substr(0, size_t(std::find(type.begin(), type.end(), ';') - type.begin()));
     std::string word;
     for (const char c : type)
         if (c != ' ') word += c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
-    return word == "application/json";
+    return word;
+}
+
+bool is_delivery(std::string_view type) { return type == "message/rfc822" || type == "application/xarf+json"; }
+
+/// XARF comes as application/json too. Our own reports have other fields, and nothing longer than a mebibyte is one.
+bool looks_like_xarf(const std::string& text, const Result<Json>& json) {
+    if (text.size() > largest_body) return text[0] == '{' || text[0] == '[';
+    if (!json) return false;
+    if (json->is_array()) return !json->empty() && json->at(0).is_object();
+    return json->is_object() && (json->contains("xarf_version") || json->contains("ReporterInfo") || json->contains("Report"));
 }
 
 bool has_body(const HttpRequest& request) {
@@ -123,14 +136,18 @@ void Api::admit(const HttpRequest& header, const Admit& admit) {
     }
     if (!has_body(header)) return admit({std::nullopt, 0});
     if (route.body == BodyUse::none) return refuse(problem(413, "This address takes no body."));
-    if (!is_json(header.header("content-type")))
-        return refuse(problem(415, "Send JSON: 'Content-Type: application/json'."));
+    const std::string type = media_type(header);
+    const bool report = route.body == BodyUse::report;
+    if (type != "application/json" && !(report && is_delivery(type)))
+        return refuse(problem(415, report ? "Send JSON, 'Content-Type: application/json', or a mail, 'Content-Type: message/rfc822'."
+                                          : "Send JSON: 'Content-Type: application/json'."));
     if (!route.role) return admit({std::nullopt, largest_body});
+    const size_t limit = report ? largest_delivery : largest_body;
     // The body may cost memory and parsing: strangers do not get that far.
     DeskTurn turn;
-    turn.work = [this, header, admit, &route](Desk& desk) -> std::function<void()> {
+    turn.work = [this, header, admit, &route, limit](Desk& desk) -> std::function<void()> {
         auto account = authenticate(desk.storage(), header, route);
-        if (account) return [admit] { admit({std::nullopt, largest_body}); };
+        if (account) return [admit, limit] { admit({std::nullopt, limit}); };
         answers_[size_t(account.error().status) / 100]++;
         return [admit, refusal = std::move(account.error())] { admit({refusal, 0}); };
     };
@@ -139,16 +156,37 @@ void Api::admit(const HttpRequest& header, const Admit& admit) {
 }
 
 void Api::handle(HttpRequest request, const Respond& respond) {
-    auto exchange = std::make_shared<Exchange>(Exchange{std::move(request), respond, {}, Json::object(), parts_.clock->monotonic(), {}});
+    auto exchange = std::make_shared<Exchange>(Exchange{std::move(request), respond, {}, Json::object(), parts_.clock->monotonic(), {}, {}});
     exchange->match = match_route(api_routes(), exchange->request.method, exchange->request.path);
     const Route* route = exchange->match.route;
     if (!route) return finish(*exchange, unrouted(exchange->request, exchange->match));
     if (route->direct) return finish(*exchange, route->direct(*this, exchange->request));
-    if (route->body == BodyUse::json && !exchange->request.body.empty()) {
+    const bool report = route->body == BodyUse::report;
+    if (report && is_delivery(media_type(exchange->request)) && !exchange->request.body.empty()) return read_delivery(exchange);
+    if (route->body != BodyUse::none && !exchange->request.body.empty()) {
         auto body = parse_json(exchange->request.body, {largest_body, 32});
-        if (!body) return finish(*exchange, problem(400, "The body is no JSON text that is taken here: " + body.error().text + "."));
+        if (report && looks_like_xarf(exchange->request.body, body)) return read_delivery(exchange);
+        const int status = exchange->request.body.size() > largest_body ? 413 : 400;
+        if (!body) return finish(*exchange, problem(status, "The body is no JSON text that is taken here: " + body.error().text + "."));
         exchange->body = std::move(*body);
     }
+    post(exchange);
+}
+
+/// To the reader, and from there to the desk. What makes two deliveries the same is told here, from the bytes alone.
+void Api::read_delivery(const std::shared_ptr<Exchange>& exchange) {
+    const auto read = [this, exchange](Result<Reading> reading) {
+        if (!reading) return finish(*exchange, problem(503, "Reports cannot be read now, and nothing was changed: " + reading.error().text));
+        const std::string& bytes = exchange->request.body;
+        const bool by_mail = media_type(exchange->request) == "message/rfc822";
+        exchange->delivery = DeliveryInput{bytes, sha256_hex(bytes), likeness_of(bytes), {}, {}, 0, by_mail, std::move(*reading)};
+        post(exchange);
+    };
+    if (!parts_.reader || !parts_.reader->read({exchange, &exchange->request.body}, read))
+        finish(*exchange, problem(503, "Too many reports wait to be read; try again."));
+}
+
+void Api::post(const std::shared_ptr<Exchange>& exchange) {
     DeskTurn turn_;
     turn_.work = [this, exchange](Desk& desk) { return turn(exchange, desk); };
     turn_.failed = [this, exchange](const std::string& outage) {
@@ -168,7 +206,8 @@ std::function<void()> Api::turn(const std::shared_ptr<Exchange>& exchange, Desk&
         account = std::move(*found);
     }
     exchange->account = account.name;
-    ApiCall call{*this, parts_, desk, exchange->request, exchange->match.values, std::move(account), exchange->body, {}, {}};
+    ApiCall call{*this, parts_, desk, exchange->request, exchange->match.values, std::move(account), exchange->body, {}, {},
+                 exchange->delivery ? &*exchange->delivery : nullptr};
     HttpResponse response;
     // An answer of 400 or more means that nothing happened: what the handler wrote until then is rolled back.
     (void)desk.storage().transaction([&]() -> Result<void> {

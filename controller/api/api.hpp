@@ -4,6 +4,7 @@
 // One request: io thread: route, limits, (with a body) a turn that looks the token up -> the body is read -> io thread:
 // JSON is parsed -> desk's thread: the token again, the idempotency key, the handler, the answer remembered, all in one
 // savepoint -> after the commit the answer leaves. An answer of 400 or more rolls back what its handler wrote.
+// A mail or a XARF document goes to the reader's process before its turn: no byte of it is looked into on these threads.
 #pragma once
 
 #include "controller/api/feed.hpp"
@@ -45,6 +46,7 @@ struct ApiParts {
     Random* random = nullptr;                        ///< tokens; desk's thread
     Feed* feed = nullptr;
     HostDoor* hosts = nullptr;
+    ReportReader* reader = nullptr;                  ///< of mails and XARF documents; without one they get 503
     /// Mistakes of a policy file's text, with JSON pointers. Desk's thread.
     std::function<std::vector<Mistake>(const std::string& text)> check_policy;
     /// Further samples for /metrics (gateway, mail). Desk's thread.
@@ -79,6 +81,8 @@ class Api {
   private:
     struct Exchange;
     tl::expected<Account, HttpResponse> authenticate(Access& access, const HttpRequest& request, const Route& route);
+    void read_delivery(const std::shared_ptr<Exchange>& exchange);
+    void post(const std::shared_ptr<Exchange>& exchange);
     void finish(const Exchange& exchange, HttpResponse response);
     std::function<void()> turn(const std::shared_ptr<Exchange>& exchange, Desk& desk);
     HttpResponse run(Exchange& exchange, ApiCall& call);

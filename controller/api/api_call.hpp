@@ -24,6 +24,7 @@ struct ApiCall {
     const Json& body;
     std::vector<std::function<void()>> after_commit;
     std::function<void(const Respond&)> take_over;   ///< after the commit, instead of the returned answer
+    const DeliveryInput* delivery = nullptr;         ///< the body, where it is a mail or a XARF document, as it was read
 
     std::string actor() const { return "staff:" + account.name; }
     Storage& storage() const { return desk.storage(); }

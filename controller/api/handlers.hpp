@@ -25,6 +25,12 @@ HttpResponse list_reports(ApiCall& call);
 HttpResponse show_report(ApiCall& call);
 HttpResponse resolve_report(ApiCall& call);
 
+// handlers_deliveries.cpp
+HttpResponse add_delivery(ApiCall& call);
+HttpResponse list_deliveries(ApiCall& call);
+HttpResponse show_delivery(ApiCall& call);
+HttpResponse raw_delivery(ApiCall& call);
+
 // handlers_directory.cpp
 HttpResponse list_vms(ApiCall& call);
 HttpResponse show_vm(ApiCall& call);

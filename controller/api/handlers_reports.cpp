@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports handed in by staff and programs, and the triage of those that found no VM.
+// Reports handed in by staff and programs, and the triage of those that found no VM. Mails and XARF documents go on to
+// handlers_deliveries.cpp.
 #include "controller/api/handlers.hpp"
 #include "controller/api/views.hpp"
 
@@ -7,6 +8,9 @@
 
 namespace bailiff {
 namespace {
+
+/// In a report's JSON; the whole of a delivery has an address of its own.
+constexpr size_t largest_raw_shown = 1 << 20;
 
 HttpResponse outcome_answer(int status, const ReportOutcome& outcome) {
     HttpResponse out = json_answer(status, {{"report", outcome.report.text()}, {"case", outcome.case_id.text()},
@@ -18,6 +22,7 @@ HttpResponse outcome_answer(int status, const ReportOutcome& outcome) {
 }  // namespace
 
 HttpResponse add_report(ApiCall& call) {
+    if (call.delivery) return add_delivery(call);
     std::vector<Mistake> mistakes;
     JsonReader read(call.body, mistakes);
     ReportInput input;
@@ -55,8 +60,11 @@ HttpResponse list_reports(ApiCall& call) {
 }
 
 HttpResponse show_report(ApiCall& call) {
-    const auto report = call.storage().find_report(ReportId(call.values[0]));
+    auto report = call.storage().find_report(ReportId(call.values[0]));
     if (!report) return problem(404, "There is no report " + call.values[0] + "; GET /api/v1/reports lists those there are.");
+    // What it was read out of holds the body, once for all its events.
+    if (!report->delivery.empty())
+        if (const auto delivery = call.storage().find_delivery(report->delivery)) report->raw = delivery->raw.substr(0, largest_raw_shown);
     return json_answer(200, report_json(*report, true));
 }
 

@@ -16,8 +16,8 @@ namespace bailiff {
 struct ApiCall;
 class Api;
 
-/// What a request body is. Everything but `none` is JSON and nothing else.
-enum class BodyUse { none, json };
+/// What a request body is: none, JSON and nothing else, or JSON or a delivery (a mail, a XARF document).
+enum class BodyUse { none, json, report };
 
 /// One route. A pattern's `{name}` takes one whole segment. Exactly one of the two handlers is set: `turn` runs on the
 /// desk's thread inside the transaction, `direct` on the io thread and must not block.

@@ -11,6 +11,7 @@ constexpr auto approver = Role::approver;
 constexpr auto admin = Role::admin;
 constexpr auto none = BodyUse::none;
 constexpr auto json = BodyUse::json;
+constexpr auto json_or_mail = BodyUse::report;
 
 constexpr Route get(std::string_view pattern, std::optional<Role> role, HttpResponse (*turn)(ApiCall&), std::string_view summary) {
     return {"GET", pattern, role, none, false, turn, nullptr, summary};
@@ -36,9 +37,13 @@ constexpr Route table[] = {
     get("/api/v1/me", analyst, who_am_i, "The account of the token"),
 
     get("/api/v1/reports", analyst, list_reports, "Reports, newest first"),
-    post("/api/v1/reports", analyst, json, add_report, "Hand in a report"),
+    post("/api/v1/reports", analyst, json_or_mail, add_report, "Hand in a report"),
     get("/api/v1/reports/{id}", analyst, show_report, "One report with its body as it came"),
     post("/api/v1/reports/{id}/resolve", analyst, json, resolve_report, "Give a report in triage its VM"),
+
+    get("/api/v1/deliveries", analyst, list_deliveries, "What came through the doors, newest first"),
+    get("/api/v1/deliveries/{id}", analyst, show_delivery, "One delivery with what was read out of it"),
+    get("/api/v1/deliveries/{id}/raw", analyst, raw_delivery, "The bytes of a delivery as they came"),
 
     get("/api/v1/cases", analyst, list_cases, "Cases, newest first"),
     get("/api/v1/cases/{id}", analyst, show_case, "One case with everything about it"),

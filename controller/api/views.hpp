@@ -19,6 +19,8 @@ Json case_line_json(Desk& desk, const core::Case& c);
 Json call_due_json(Desk& desk, const core::Case& c, const core::CallDue& due, Instant now);
 Json history_item_json(const core::HistoryItem& item, const core::Calendar* calendar);
 Json report_json(const StoredReport& report, bool whole);
+/// Never with its bytes, which have an address of their own.
+Json delivery_json(const Delivery& delivery, bool whole);
 Json order_json(const StoredOrder& order);
 Json job_json(const StoredJob& job);
 Json contact_json(const core::Contact& contact);

@@ -17,10 +17,21 @@ std::string local_in(const std::string& zone, Instant at) {
 
 Json report_json(const StoredReport& r, bool whole) {
     Json out{{"id", r.id.text()}, {"case", r.case_id.text()}, {"triage", r.triage}, {"type", r.summary.type},
-             {"reporter", r.summary.reporter}, {"summary", r.summary.summary}, {"address", r.address}, {"vm_hint", r.vm_hint}};
+             {"reporter", r.summary.reporter}, {"summary", r.summary.summary}, {"address", r.address}, {"vm_hint", r.vm_hint}, {"delivery", r.delivery.text()}};
     put_instant(out, "observed_at", r.summary.observed_at, nullptr);
     put_instant(out, "received_at", r.received_at, nullptr);
     if (whole) out["raw"] = r.raw;
+    return out;
+}
+
+Json delivery_json(const Delivery& d, bool whole) {
+    Json out{{"id", d.id.text()}, {"state", name(d.state)}, {"format", d.format}, {"subject", d.subject}, {"reporter", d.reporter}, {"sender", d.sender},
+             {"recipient", d.recipient}, {"triage", d.triage}, {"by_mail", d.by_mail}, {"events", d.events}, {"times", d.times}, {"sha256", d.digest}};
+    put_instant(out, "received_at", d.received_at, nullptr);
+    put_instant(out, "last_at", d.last_at, nullptr);
+    if (!whole) return out;
+    const auto notes = parse_json(d.notes);
+    for (const char* field : {"warnings", "addresses", "urls"}) out[field] = notes && notes->is_object() ? notes->value(field, Json::array()) : Json::array();
     return out;
 }
 

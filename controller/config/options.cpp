@@ -24,6 +24,7 @@ po::options_description file_options() {
         ("state", text("/var/lib/bailiff"), "folder for database, keys and the first token")
         ("database", text(""), "sqlite:PATH or postgresql://...; default sqlite:STATE/bailiff.db")
         ("policies", text("/usr/share/bailiff/policies"), "folder of policies, calendars and notices")
+        ("intake", text(""), "program that reads reports in a box; default bailiff-intake beside this program")
         ("listen", text("127.0.0.1:8080"), "ADDRESS:PORT of the REST API")
         ("tls-certificate", text(""), "PEM file for the REST API")
         ("tls-key", text(""), "PEM file for the REST API")
@@ -88,6 +89,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.state = text("state");
     o.database = text("database").empty() ? "sqlite:" + o.state + "/bailiff.db" : text("database");
     o.policies = text("policies");
+    o.intake = text("intake");
     o.listen = endpoint("listen");
     o.tls_certificate = text("tls-certificate");
     o.tls_key = text("tls-key");

@@ -22,6 +22,7 @@ struct ControllerOptions {
     std::string state;                  ///< folder: database, keys, first token
     std::string database;               ///< "sqlite:PATH" or a postgresql:// URL
     std::string policies;               ///< folder
+    std::string intake;                 ///< path of bailiff-intake; empty: beside this program
     Endpoint listen;                    ///< REST API
     std::string tls_certificate, tls_key;
     bool plain_http = false;            ///< loopback only

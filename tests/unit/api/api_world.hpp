@@ -5,6 +5,7 @@
 #include "controller/api/accounts.hpp"
 #include "controller/api/api.hpp"
 #include "controller/config/policy_file.hpp"
+#include "controller/parsing/inline_reader.hpp"
 #include "controller/storage/memory_storage.hpp"
 #include "tests/fixtures/fake_clock.hpp"
 #include "tests/fixtures/fake_desk.hpp"
@@ -152,6 +153,7 @@ class ApiWorld {
     FakeSigner signer;
     FakeHosts hosts;
     KnownHosts door;
+    InlineReader reader;
     Feed feed{"life1", 5, 3};
     Desk desk{{storage, clock, random, signer, mailer, writer, hosts, feed}, shipped_policies(), {}};
     bool outage = false, full = false;
@@ -179,6 +181,7 @@ class ApiWorld {
         p.random = &random;
         p.feed = &feed;
         p.hosts = &door;
+        p.reader = &reader;
         p.check_policy = [](const std::string& text) {
             std::vector<Mistake> mistakes;
             (void)parse_policy(text, mistakes);
