@@ -10,6 +10,8 @@ using CommandRun = ExitCode(const std::vector<std::string>& arguments, std::ostr
 
 // online_reports.cpp
 CommandRun report_add, report_list, report_show, report_resolve;
+// intake_*.cpp
+CommandRun intake_mail, intake_maildir, intake_imap, intake_list, intake_show;
 // online_cases.cpp
 CommandRun case_list, case_show, case_history_list, calls_list;
 // scans.cpp

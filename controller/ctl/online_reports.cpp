@@ -74,7 +74,7 @@ ExitCode report_show(const std::vector<std::string>& arguments, std::ostream& ou
         if (!r) return s.code();
         if (s.printed(*r)) return exit_ok;
         Table table({"report", shown(*r, "id")});
-        for (const char* field : {"case", "triage", "type", "reporter", "address", "vm_hint", "observed_at", "received_at", "summary"})
+        for (const char* field : {"case", "triage", "type", "reporter", "address", "vm_hint", "delivery", "observed_at", "received_at", "summary"})
             if (const auto text = shown(*r, field); !text.empty()) table.row({field, text});
         table.print(s.out);
         if (const auto raw = shown(*r, "raw"); !raw.empty()) s.out << "\n" << clean_block(raw, 1 << 20) << "\n";

@@ -72,7 +72,9 @@ Result<int64_t> number(const std::string& text, const char* option, int64_t low,
     return n;
 }
 
-Result<RestClient> connect(const Arguments& a) {
+}  // namespace
+
+Result<RestClient> controller_of(const Arguments& a) {
     const bool named = a.has("config");
     const auto config = read_config(named ? a.text("config") : config_folder() + "/ctl.conf", named);
     if (!config) return fail(config.error());
@@ -88,7 +90,15 @@ Result<RestClient> connect(const Arguments& a) {
     return RestClient::open({setting("server", "https://localhost:8080"), *token, setting("ca", ""), std::chrono::seconds(*timeout)});
 }
 
-}  // namespace
+void add_online_options(Arguments& arguments) {
+    arguments.flag("json", "print the controller's JSON")
+        .value("server", "URL", "the controller; default https://localhost:8080")
+        .value("token-file", "FILE", "the token; default ~/.config/bailiff/token")
+        .value("ca", "FILE", "the CA that signed the controller's certificate; default the system's")
+        .value("timeout", "SECONDS", "how long to wait for an answer; default 30")
+        .value("config", "FILE", "settings; default ~/.config/bailiff/ctl.conf")
+        .words("word", "");
+}
 
 std::optional<Json> Session::ask(const std::string& method, const std::string& path, const Json& body, RestHeaders headers) {
     const std::string text = body.is_null() ? std::string() : dump_json(body);
@@ -154,13 +164,7 @@ bool Session::printed(const Json& value) const {
 
 ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std::initializer_list<const char*> words, std::ostream& out,
                 std::ostream& err, const std::function<ExitCode(Session&)>& act) {
-    arguments.flag("json", "print the controller's JSON")
-        .value("server", "URL", "the controller; default https://localhost:8080")
-        .value("token-file", "FILE", "the token; default ~/.config/bailiff/token")
-        .value("ca", "FILE", "the CA that signed the controller's certificate; default the system's")
-        .value("timeout", "SECONDS", "how long to wait for an answer; default 30")
-        .value("config", "FILE", "settings; default ~/.config/bailiff/ctl.conf")
-        .words("word", "");
+    add_online_options(arguments);
     if (const auto over = arguments.read(given, out, err)) return *over;
     std::vector<std::string> found = arguments.list("word");
     const bool any_number = words.size() > 0 && std::string_view(*(words.end() - 1)) == "...";
@@ -169,7 +173,7 @@ ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std
     if (!any_number && found.size() > words.size()) return arguments.complain(err, "'" + found[words.size()] + "' is a word too many");
     for (const auto& word : found)
         if (word.empty()) return arguments.complain(err, "a word is empty");
-    auto client = connect(arguments);
+    auto client = controller_of(arguments);
     if (!client) {
         err << "bailiffctl: " << client.error().text << "\n";
         return client.error().code == Errc::invalid ? exit_usage : exit_refused;

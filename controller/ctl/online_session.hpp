@@ -47,6 +47,12 @@ class Session {
     ExitCode code_ = exit_ok;
 };
 
+/// The options of every command that asks a controller, and its words; `online` adds them itself.
+void add_online_options(Arguments& arguments);
+/// The controller that these options and the settings name. `invalid`: what they say is wrong; `not_found`: settings or
+/// token cannot be read.
+Result<RestClient> controller_of(const Arguments& arguments);
+
 /// Adds the shared options, reads everything, connects, and runs `act`. `words` names the words the command takes:
 /// required ("CASE"), and after these optional ("[JOB]"); "..." at the end: as many more as there are.
 ExitCode online(Arguments& arguments, const std::vector<std::string>& given, std::initializer_list<const char*> words, std::ostream& out,

@@ -83,8 +83,12 @@ Result<RestAnswer> perform(const RestOptions& options, const std::string& method
     if (!options.token.empty()) add("Authorization: Bearer " + options.token);
     add(piece ? "Accept: text/event-stream" : "Accept: application/json");
     add("Expect:");
-    for (const auto& [key, value] : headers) add(key + ": " + value);
-    if (body) add("Content-Type: application/json");
+    bool typed = false;
+    for (const auto& [key, value] : headers) {
+        add(key + ": " + value);
+        typed = typed || key == "Content-Type";
+    }
+    if (body && !typed) add("Content-Type: application/json");
     const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> keep(list, curl_slist_free_all);
     char why[CURL_ERROR_SIZE] = {};
     curl_easy_setopt(c, CURLOPT_URL, (options.server + path).c_str());

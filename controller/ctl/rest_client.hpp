@@ -36,8 +36,8 @@ using RestHeaders = std::vector<std::pair<std::string, std::string>>;
 class RestClient {
   public:
     static Result<RestClient> open(RestOptions options);
-    /// `unavailable` when the server cannot be reached; `unknown_outcome` when the connection broke after the request
-    /// had gone out.
+    /// A body is JSON unless `headers` name its Content-Type. `unavailable` when the server cannot be reached; `unknown_outcome` when
+    /// the connection broke after the request had gone out.
     Result<RestAnswer> ask(const std::string& method, const std::string& path, const std::string& body = {},
                            const RestHeaders& headers = {});
     /// Hands pieces of the answer's body to `piece` as they come, until it says false or the server ends the answer.
