@@ -6,6 +6,7 @@
 #include "controller/config/policy_file.hpp"
 #include "controller/ctl/commands.hpp"
 #include "controller/ctl/rest_client.hpp"
+#include "controller/parsing/inline_reader.hpp"
 #include "controller/storage/memory_storage.hpp"
 #include "tests/fixtures/fake_clock.hpp"
 #include "tests/fixtures/fake_desk.hpp"
@@ -155,6 +156,7 @@ class LiveApi {
     FakeSigner signer;
     FakeHosts hosts;
     NoHosts door;
+    InlineReader reader;
     Feed feed{"life1"};
     Desk desk{{storage, clock, random, signer, mailer, writer, hosts, feed}, policies_as_shipped(), {}};
     std::unique_ptr<DeskLoop> loop;
@@ -175,6 +177,7 @@ class LiveApi {
         p.random = &random;
         p.feed = &feed;
         p.hosts = &door;
+        p.reader = &reader;
         p.check_policy = [](const std::string&) { return std::vector<Mistake>(); };
         return p;
     }
