@@ -12,6 +12,7 @@
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
 #include "controller/desk/delivery.hpp"
+#include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
 #include <cstdint>
@@ -313,7 +314,8 @@ class PolicyArchive {
 
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
-class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive, public Webhooks {
+class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
+                public Statements, public Webhooks {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

@@ -108,6 +108,12 @@ class MemoryStorage : public Storage, public EnrolmentStore {
 
     void put_webhook(const WebhookState& state) override;
     std::optional<WebhookState> find_webhook(const std::string& id) override;
+    // -- Statements
+    void put_page_token(const PageToken& token) override;
+    std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
+    void put_attachment(const Attachment& attachment) override;
+    std::vector<Attachment> attachments_of(const CaseId& id) override;
+    std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
 
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
@@ -164,6 +170,10 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::set<std::pair<OrderKey, OrderId>> open_orders_;
     std::set<std::pair<OrderKey, JobId>> open_jobs_;
     std::map<std::pair<HostId, MessageId>, Instant> handled_;
+
+    std::map<int64_t, PageToken> page_tokens_;
+    std::map<std::string, int64_t> page_by_hash_;
+    std::map<std::pair<CaseId, int64_t>, Attachment> statement_files_;
 
     std::map<std::string, PendingEnrolment> enrolments_;
     std::map<std::pair<HostId, std::string>, Instant> certificates_;

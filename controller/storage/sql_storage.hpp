@@ -115,6 +115,13 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::optional<std::string> recall(const std::string& account, const std::string& key) override;
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
 
+    // -- Statements
+    void put_page_token(const PageToken& token) override;
+    std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
+    void put_attachment(const Attachment& attachment) override;
+    std::vector<Attachment> attachments_of(const CaseId& id) override;
+    std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
