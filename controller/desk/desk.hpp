@@ -27,6 +27,7 @@ struct DeskOptions {
     std::string answer_to = "abuse@localhost";            ///< what notices name for answers
     std::string staff_language = "en";                    ///< of staff and supervisor notices: a folder of policies/notices
     std::string mail_domain = "bailiff.invalid";          ///< right half of Message-IDs
+    std::string page_url;                                 ///< where customers reach the page of their case, no slash at its end; "" = there is none
     Seconds order_life{10 * 60};                          ///< not_after - issued_at; at most 15 minutes
     int64_t mails_per_tick = 50;
     Seconds guard_patience{120};                          ///< how long hosts of a cluster may take to hold a VM's lock
@@ -61,6 +62,20 @@ struct DeliveryInput {
 struct DeliveryOutcome {
     Delivery delivery;                   ///< without its raw
     bool folded = false;                 ///< it was here already, and nothing was filed anew
+};
+
+/// What a customer hands in on the page of a case.
+struct Statement {
+    CaseId case_id;
+    core::Reply reply;
+    std::string consent;             ///< to the charge, word for word as it was shown; a fix_request needs it
+    std::string peer;                ///< where the consent came from
+    std::vector<Attachment> files;   ///< names and bytes
+    std::string key;                 ///< the same key again is the same statement
+};
+struct StatementTaken {
+    int64_t revision = 0;            ///< of the history's item that holds it
+    bool again = false;              ///< it was there already
 };
 
 /// What the API shows of a case besides its fields.
@@ -98,6 +113,10 @@ class Desk {
     Result<ReportOutcome> resolve_report(const ReportId& id, const VmId& vm, const std::string& actor);
     /// One input to one case. The answer is the case after it.
     Result<CaseView> act(const CaseId& id, const core::Input& input, const std::string& actor);
+    /// The customer's answer by the page, with its files and what was agreed to, in one transaction. `conflict` when the case
+    /// is closed, `forbidden` for what the policy, the phase or the bounds below do not allow.
+    Result<StatementTaken> take_statement(const Statement& statement);
+    static constexpr int64_t most_statements = 50, most_files = 20, most_file_bytes = 20 << 20;   ///< of one case
 
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
@@ -160,6 +179,7 @@ class Desk {
     std::vector<CaseId> cases_with_lock();
     void send_mails();
     std::vector<std::string> thread_of(const OutboxMail& mail);
+    std::optional<std::string> new_page_address(const core::Case& c, const core::NoticeDue& due);
     void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
     void settle_mail(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
     // desk_webhooks.cpp

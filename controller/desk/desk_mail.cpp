@@ -76,7 +76,9 @@ void Desk::send_mails() {
             case core::Audience::supervisor: out.to = options_.supervisor_address; break;
         }
         const std::string language = mail.due.audience == core::Audience::customer ? c->contact.language : options_.staff_language;
-        auto text = ports_.writer.write(mail.due.notice, language, notice_context(*c, mail.due));
+        Json context = notice_context(*c, mail.due);
+        if (const auto address = new_page_address(*c, mail.due)) context["page_url"] = *address;
+        auto text = ports_.writer.write(mail.due.notice, language, context);
         if (!text) {
             spdlog::error("case={} notice {} cannot be written: {}", c->id.text(), name(mail.due.notice), text.error().text);
             OutboxMail later = mail;

@@ -103,6 +103,19 @@ TEST(Notices, every_deadline_stands_in_the_ticket_in_both_zones) {
     }
 }
 
+TEST(Notices, the_page_is_named_where_an_answer_is_wanted_and_only_when_there_is_one) {
+    const std::string url = texts().keys().sample.at("page_url").get<std::string>();
+    for (const auto& language : texts().languages())
+        for (const char* notice : {"ticket", "further_report", "answer_incomplete", "switched_off", "network_cut"}) {
+            Json context = texts().sample(notice);
+            EXPECT_NE(texts().render(notice, language, context)->text.find("\n" + url + "\n"), std::string::npos) << language << "/" << notice << ": on a line of its own";
+            context.erase("page_url");
+            EXPECT_EQ(texts().render(notice, language, context)->text.find("/s/"), std::string::npos) << language << "/" << notice;
+        }
+    for (const char* notice : {"restored", "closed", "call_reminder", "review_needed"})
+        EXPECT_EQ(texts().render(notice, "en", texts().sample(notice))->text.find(url), std::string::npos) << notice;
+}
+
 TEST(Notices, a_statement_of_reasons_says_whether_it_was_automated) {
     for (const char* notice : {"switched_off", "network_cut"}) {
         Json context = texts().sample(notice);
