@@ -17,6 +17,7 @@
 #include "controller/storage/postgres.hpp"
 #include "controller/storage/sql_storage.hpp"
 #include "controller/storage/sqlite.hpp"
+#include "controller/web/statement_page.hpp"
 #include "controller/webhooks/webhook_worker.hpp"
 
 #include <algorithm>
@@ -26,6 +27,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <optional>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -123,6 +125,8 @@ NoticeTexts load_notices(const ControllerOptions& options) {
     return std::move(*texts);
 }
 
+PageTexts load_page(const ControllerOptions& options) { return or_stop(PageTexts::load(options.policies + "/page"), "the customers' page is not sound"); }
+
 SmtpMailer make_mailer(const ControllerOptions& options) {
     SmtpOptions smtp;
     smtp.server = options.smtp;
@@ -205,6 +209,7 @@ int run(const ControllerOptions& options) {
     desk_options.staff_language = options.staff_language;
     desk_options.mail_domain = mail_domain(options.mail_from);
     desk_options.order_life = options.order_life;
+    desk_options.page_url = options.page_url;
     desk_options.webhooks = load_webhooks_in_force(options);
     auto poster = std::make_unique<WebhookWorker>(poster_options(options));
     Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get()}, load_policies_in_force(options, storage.get()), desk_options);
@@ -256,6 +261,25 @@ int run(const ControllerOptions& options) {
     http.clock = &wall;
     if (!options.tls_certificate.empty()) http.tls = HttpTls{options.tls_certificate, options.tls_key, "", false};
     HttpServer server(http, api.handlers());
+    // The customers' listener is a server of its own: what it serves has nothing to do with the API's tokens and routes.
+    std::optional<StatementPage> page;
+    std::optional<HttpServer> page_server;
+    if (options.page_listen) {
+        page.emplace(StatementPageParts{[&](DeskTurn turn) { return loop.post(std::move(turn)); }, &wall, &random, options.page_url, options.page_proxies},
+                     load_page(options), [](const PageLogLine& line) {
+                         spdlog::info("page method={} case={} kind={} status={} peer={} ms={}", line.method, line.case_id, line.what, line.status, line.peer,
+                                      line.took.count());
+                     });
+        HttpOptions page_http;
+        page_http.address = options.page_listen->address;
+        page_http.port = options.page_listen->port;
+        page_http.clock = &wall;
+        // Each may hold a form with files. Behind a proxy everybody is one address.
+        page_http.most_connections = 256;
+        page_http.most_connections_per_address = options.page_proxies.empty() ? 32 : 256;
+        if (!options.page_tls_certificate.empty()) page_http.tls = HttpTls{options.page_tls_certificate, options.page_tls_key, "", false};
+        page_server.emplace(page_http, page->handlers());
+    }
 
     sigset_t ends;
     sigemptyset(&ends);
@@ -263,6 +287,10 @@ int run(const ControllerOptions& options) {
     sigaddset(&ends, SIGINT);
     if (const auto up = gateway.start(); !up) stop_with("--agents-listen: " + up.error().text);
     if (const auto up = server.start(); !up) stop_with("--listen: " + up.error().text);
+    if (page_server) {
+        if (const auto up = page_server->start(); !up) stop_with("--page-listen: " + up.error().text);
+        spdlog::info("up: customers' page on {}:{}, known as {}", options.page_listen->address, page_server->bound_port(), options.page_url);
+    }
     spdlog::info("up: api on {}:{}, hosts on {}:{}, database {}, {} policies", options.listen.address, server.bound_port(),
                  options.agents_listen.address, gateway.bound_port(), options.database.substr(0, options.database.find('@')), desk.policies().in_force.size());
     int signal = 0;
@@ -270,6 +298,7 @@ int run(const ControllerOptions& options) {
     spdlog::info("ending: nothing is lost, the next start takes up");
     server.stop();
     reader.stop();
+    if (page_server) page_server->stop();
     gateway.stop();
     loop.stop();
     // What they have in hand is answered while the desk is still there to be told.
@@ -312,6 +341,7 @@ int main(int argc, char** argv) {
             (void)bailiff::load_notices(command.options);
             (void)bailiff::load_webhooks_in_force(command.options);
             (void)bailiff::poster_options(command.options);
+            if (command.options.page_listen) (void)bailiff::load_page(command.options);
             fmt::print("options, policies and notices are sound\n");
             return 0;
         case ControllerCommand::Do::begin_epoch:

@@ -31,6 +31,12 @@ po::options_description file_options() {
         ("plain-http", po::value<bool>()->default_value(false)->implicit_value(true), "serve the API without TLS; loopback addresses only")
         ("agents-listen", text(":8443"), "ADDRESS:PORT for the hosts (mutual TLS 1.3)")
         ("agents-name", po::value<std::vector<std::string>>()->composing(), "DNS name or address under which hosts reach this controller; repeatable")
+        ("page-listen", text(""), "ADDRESS:PORT of the customers' page; without it none is served")
+        ("page-url", text(""), "https://... under which customers reach their page; notices name it")
+        ("page-tls-certificate", text(""), "PEM file for the customers' page")
+        ("page-tls-key", text(""), "PEM file for the customers' page")
+        ("page-plain-http", po::value<bool>()->default_value(false)->implicit_value(true), "serve the page without TLS; loopback addresses only, behind a proxy")
+        ("page-proxy", po::value<std::vector<std::string>>()->composing(), "address of a proxy whose X-Forwarded-For is believed; repeatable")
         ("smtp", text("smtp://localhost:25"), "smtp://HOST:PORT or smtps://HOST:PORT")
         ("smtp-starttls", text("if_offered"), "required, if_offered or never")
         ("smtp-user", text(""), "user name at the mail server")
@@ -77,6 +83,34 @@ std::string print(const po::variables_map& values, const po::options_description
     return out.str();
 }
 
+bool loopback_url(const std::string& url) {
+    for (const std::string here : {"http://127.0.0.1", "http://localhost", "http://[::1]"})
+        if (url == here || url.starts_with(here + ":") || url.starts_with(here + "/")) return true;
+    return false;
+}
+
+/// The customers' page: its address stands in mails, so that it must be one that leads to it, and safely.
+void take_page(const po::variables_map& v, ControllerOptions& o, std::vector<std::string>& mistakes) {
+    const auto text = [&](const char* option) { return v[option].as<std::string>(); };
+    o.page_url = text("page-url");
+    while (o.page_url.ends_with('/')) o.page_url.pop_back();
+    o.page_tls_certificate = text("page-tls-certificate");
+    o.page_tls_key = text("page-tls-key");
+    o.page_plain_http = v["page-plain-http"].as<bool>();
+    if (v.count("page-proxy")) o.page_proxies = v["page-proxy"].as<std::vector<std::string>>();
+    if (!o.page_url.empty() && !loopback_url(o.page_url) && (!o.page_url.starts_with("https://") || o.page_url.size() < 9))
+        mistakes.push_back("--page-url: write https://NAME; without TLS an address that anybody on the way can read would answer for the customer");
+    if (o.page_url.find_first_of(" \t\r\n?#\"<>") != std::string::npos) mistakes.push_back("--page-url: is an address without blanks, '?' and '#'");
+    if (o.page_tls_certificate.empty() != o.page_tls_key.empty()) mistakes.push_back("--page-tls-certificate and --page-tls-key go together");
+    if (text("page-listen").empty()) return;
+    const auto endpoint = parse_endpoint(text("page-listen"));
+    if (endpoint) o.page_listen = *endpoint;
+    else mistakes.push_back("--page-listen: " + endpoint.error().text);
+    if (o.page_url.empty()) mistakes.push_back("--page-listen needs --page-url: notices tell customers where their page is");
+    if (o.page_tls_certificate.empty() && !o.page_plain_http)
+        mistakes.push_back("the page needs --page-tls-certificate and --page-tls-key, or --page-plain-http on a loopback address behind a proxy");
+}
+
 /// Takes the values, collecting what is wrong with them.
 ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mistakes) {
     const auto text = [&](const char* option) { return v[option].as<std::string>(); };
@@ -113,6 +147,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.tick_milliseconds = v["tick"].as<int64_t>();
     o.lab_clock = text("lab-clock");
     o.log_level = text("log-level");
+    take_page(v, o, mistakes);
     const auto life = parse_duration(text("order-life"));
     if (!life) mistakes.push_back("--order-life: " + life.error().text);
     else if (*life < Seconds(30) || *life > Seconds(900)) mistakes.push_back("--order-life must be from PT30S to PT15M");

@@ -5,6 +5,7 @@
 #include <bailiff/time.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ struct ControllerOptions {
     Endpoint agents_listen;
     std::vector<std::string> agents_names;  ///< DNS names and addresses under which hosts reach us
     std::string smtp, smtp_starttls, smtp_user, smtp_password_file, smtp_ca;
+    std::optional<Endpoint> page_listen; ///< of the customers' page; nothing: this controller serves none
+    std::string page_url;               ///< under which customers reach it; no slash at its end
+    std::string page_tls_certificate, page_tls_key;
+    bool page_plain_http = false;       ///< only on loopback addresses: a proxy on this host has the TLS
+    std::vector<std::string> page_proxies;  ///< addresses whose X-Forwarded-For is believed
     std::string mail_from, staff_address, supervisor_address, answer_to;
     std::string staff_language;         ///< of staff notices; checked against the folders when the notices are read
     std::string webhooks;               ///< folder of files; empty: nobody else is told
