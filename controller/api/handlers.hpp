@@ -19,6 +19,10 @@ HttpResponse stream_changes(ApiCall& call);
 HttpResponse list_scans(ApiCall& call);
 HttpResponse show_scan(ApiCall& call);
 
+// handlers_statements.cpp
+HttpResponse list_files(ApiCall& call);
+HttpResponse fetch_file(ApiCall& call);
+
 // handlers_reports.cpp
 HttpResponse add_report(ApiCall& call);
 HttpResponse list_reports(ApiCall& call);

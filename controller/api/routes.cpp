@@ -61,6 +61,8 @@ constexpr Route table[] = {
     post("/api/v1/cases/{id}/acceptances", approver, json, act_on_case, "Accept an incomplete scan; it takes two people"),
     get("/api/v1/cases/{id}/scans", analyst, list_scans, "The signed reports of a case's scans, oldest first"),
     get("/api/v1/cases/{id}/scans/{job}", analyst, show_scan, "One signed report of a scan"),
+    get("/api/v1/cases/{id}/files", analyst, list_files, "Files that the customer sent with statements"),
+    get("/api/v1/cases/{id}/files/{number}", analyst, fetch_file, "One of these files, to be saved"),
     get("/api/v1/calls", analyst, list_calls, "Whom to phone now"),
     get("/api/v1/changes", analyst, stream_changes, "Changes of cases as server-sent events"),
 

@@ -38,6 +38,7 @@ constexpr Command table[] = {
     {"case approve", "let a waiting treatment go on", case_approve},
     {"case accept-incomplete", "accept a scan that did not look at everything; it takes two people", case_accept_incomplete},
     {"case scan", "what the host said of the case's disks, signed", case_scan},
+    {"case files", "files that the customer sent with statements", case_files},
     {"case review", "ask for a person's review", case_review},
     {"case close", "close a case", case_close},
     {"case note", "add a note", case_note},

@@ -14,6 +14,8 @@ CommandRun report_add, report_list, report_show, report_resolve;
 CommandRun intake_mail, intake_maildir, intake_imap, intake_list, intake_show;
 // online_cases.cpp
 CommandRun case_list, case_show, case_history_list, calls_list;
+// online_statements.cpp
+CommandRun case_files;
 // scans.cpp
 CommandRun case_scan;
 // online_acts.cpp

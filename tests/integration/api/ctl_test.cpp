@@ -79,6 +79,37 @@ TEST(Ctl, OneReasonForManyCasesIsAsManyActs) {
     EXPECT_EQ(live.ctl("webhook list").out, "WEBHOOK  SERVER  FORMAT  BEHIND  FAILURES  NEXT TRY  LAST ANSWER\n") << "nobody else is told here";
 }
 
+TEST(Ctl, FilesOfACustomerAreListedAndSaved) {
+    LiveApi live;
+    live.ctl(eicar);
+    EXPECT_EQ(live.ctl("case files C-1").out, "NUMBER  AT  NAME  BYTES  SHA-256\n");
+    std::string bytes = "log\n";
+    for (int i = 0; i < 100'000; ++i) bytes += char(i * 7);
+    std::promise<bool> taken;
+    live.loop->post([&](Desk& desk) {
+        Statement statement;
+        statement.case_id = CaseId("C-1");
+        statement.reply.kind = core::ReplyKind::dispute;
+        statement.reply.text = "see the log";
+        Attachment file;
+        file.name = "access.log";
+        file.bytes = bytes;
+        statement.files.push_back(file);
+        statement.key = "k";
+        taken.set_value(desk.take_statement(statement).has_value());
+    });
+    ASSERT_TRUE(taken.get_future().get());
+    EXPECT_NE(live.ctl("case files C-1").out.find("access.log  100004"), std::string::npos) << live.ctl("case files C-1").out;
+    EXPECT_EQ(live.ctl("case files C-1 --json").json().at(0).at("sha256"), sha256_hex(bytes));
+    EXPECT_EQ(live.ctl("case files C-1 1").code, 1) << "not onto a terminal";
+    EXPECT_EQ(live.ctl("case files C-1 1 --output " + live.folder + "/saved").code, 0);
+    std::ifstream saved(live.folder + "/saved", std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(saved), {}), bytes);
+    const auto none = live.ctl("case files C-1 2 --output " + live.folder + "/none");
+    EXPECT_NE(none.code, 0);
+    EXPECT_NE(none.err.find("There is no file 2"), std::string::npos) << none.err;
+}
+
 TEST(Ctl, WatchesACaseUntilItIsClosed) {
     LiveApi live;
     live.ctl(eicar);

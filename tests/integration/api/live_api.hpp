@@ -8,6 +8,7 @@
 #include "controller/ctl/rest_client.hpp"
 #include "controller/parsing/inline_reader.hpp"
 #include "controller/storage/memory_storage.hpp"
+#include "tests/fixtures/certificate.hpp"
 #include "tests/fixtures/fake_clock.hpp"
 #include "tests/fixtures/fake_desk.hpp"
 #include "tests/unit/ctl/shell.hpp"
@@ -19,8 +20,6 @@
 #include <filesystem>
 #include <future>
 #include <memory>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 namespace bailiff::test {
 
@@ -51,32 +50,6 @@ class NoHosts : public HostDoor {
     Result<HostToken> enrolment_token(const HostId&) override { return HostToken{"one-time", std::string(64, 'c'), Instant(Seconds(1'800'000'000))}; }
     void shut_out(const HostId&) override {}
 };
-
-/// A self-signed certificate for 127.0.0.1 and localhost, with its key, as PEM files in `folder`.
-inline void write_certificate(const std::string& folder) {
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-    const std::unique_ptr<X509, decltype(&X509_free)> cert(X509_new(), X509_free);
-    X509_set_version(cert.get(), 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert.get()), -60);
-    X509_gmtime_adj(X509_getm_notAfter(cert.get()), 3600);
-    X509_set_pubkey(cert.get(), key.get());
-    X509_NAME* name = X509_get_subject_name(cert.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("bailiff test"), -1, -1, 0);
-    X509_set_issuer_name(cert.get(), name);
-    for (const auto& [nid, value] : {std::pair{NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost"}, {NID_basic_constraints, "CA:TRUE"}}) {
-        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-        X509_add_ext(cert.get(), extension, -1);
-        X509_EXTENSION_free(extension);
-    }
-    X509_sign(cert.get(), key.get(), EVP_sha256());
-    FILE* file = std::fopen((folder + "/cert.pem").c_str(), "w");
-    PEM_write_X509(file, cert.get());
-    std::fclose(file);
-    file = std::fopen((folder + "/key.pem").c_str(), "w");
-    PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(file);
-}
 
 class LiveApi {
   public:
