@@ -243,7 +243,11 @@ int run(const ControllerOptions& options) {
     parts.random = &random;
     parts.feed = &feed;
     parts.hosts = &door;
-    WorkerReader reader({intake_program(options)}, wall);
+    WorkerOptions worker;
+    worker.program = intake_program(options);
+    worker.rules = options.policies + "/intake";
+    worker.authserv = options.mail_authserv;
+    WorkerReader reader(worker, wall);
     parts.reader = &reader;
     parts.check_policy = [](const std::string& text) {
         std::vector<Mistake> mistakes;
@@ -252,7 +256,8 @@ int run(const ControllerOptions& options) {
     };
     parts.lab_clock_file = options.lab_clock;
     parts.public_key = authority.order_key().public_pem();
-    Api api(std::move(parts), [](const ApiLogLine& line) {
+    Api api(std::move(parts), [](ApiLogLine line) {
+        if (line.path.starts_with(page_path)) line.path = std::string(page_path) + "...";   // a customer's address, sent to the wrong port
         spdlog::info("api method={} path={} status={} account={} peer={} ms={}", line.method, line.path, line.status, line.account, line.peer, line.took.count());
     });
     HttpOptions http;

@@ -42,6 +42,7 @@ po::options_description file_options() {
         ("smtp-user", text(""), "user name at the mail server")
         ("smtp-password-file", text(""), "file that holds the password")
         ("smtp-ca", text(""), "PEM file of the mail server's CA; default the system's")
+        ("mail-authserv", text(""), "what your mail server calls itself in Authentication-Results; empty: no mail's sender is proven")
         ("mail-from", text("abuse@localhost"), "sender of every notice")
         ("staff-address", text("abuse@localhost"), "where staff notices go")
         ("supervisor-address", text(""), "where overdue calls go; default the staff's address")
@@ -136,6 +137,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.smtp_user = text("smtp-user");
     o.smtp_password_file = text("smtp-password-file");
     o.smtp_ca = text("smtp-ca");
+    o.mail_authserv = text("mail-authserv");
     o.mail_from = text("mail-from");
     o.staff_address = text("staff-address");
     o.supervisor_address = text("supervisor-address").empty() ? o.staff_address : text("supervisor-address");

@@ -35,6 +35,7 @@ struct ControllerOptions {
     std::string page_tls_certificate, page_tls_key;
     bool page_plain_http = false;       ///< only on loopback addresses: a proxy on this host has the TLS
     std::vector<std::string> page_proxies;  ///< addresses whose X-Forwarded-For is believed
+    std::string mail_authserv;          ///< what our mail server calls itself in Authentication-Results; empty: no sender is proven
     std::string mail_from, staff_address, supervisor_address, answer_to;
     std::string staff_language;         ///< of staff notices; checked against the folders when the notices are read
     std::string webhooks;               ///< folder of files; empty: nobody else is told

@@ -37,6 +37,18 @@ struct ReadEvent {
     friend bool operator==(const ReadEvent&, const ReadEvent&) = default;
 };
 
+/// A mail that answers one of ours.
+struct ReadReply {
+    std::string case_id;           ///< that it names
+    std::string from;              ///< address
+    bool proven = false;           ///< the mail server vouches for the address's domain
+    bool automatic = false;        ///< an absence note or a bounce, for certain
+    bool by_reference = false;     ///< it answers a Message-ID of ours; else only its subject names the case
+    std::string text{};            ///< the sender's own words
+    std::vector<std::string> attachments{};   ///< their names
+    friend bool operator==(const ReadReply&, const ReadReply&) = default;
+};
+
 /// What was read out of one delivery.
 struct Reading {
     std::string format = "unknown";
@@ -45,6 +57,7 @@ struct Reading {
     std::vector<std::string> warnings, addresses, urls;   ///< the last two: found in prose, for a person to choose from
     std::string triage;            ///< why a person must look; empty: every event may be matched
     bool abuse = true;             ///< false: the whole of it is no abuse report (a bounce, RFC 6591)
+    std::optional<ReadReply> reply{};
     friend bool operator==(const Reading&, const Reading&) = default;
 };
 

@@ -118,6 +118,15 @@ class Desk {
     Result<StatementTaken> take_statement(const Statement& statement);
     static constexpr int64_t most_statements = 50, most_files = 20, most_file_bytes = 20 << 20;   ///< of one case
 
+    // -- answers by mail -------------------------------------------------------------------------------------------
+    enum class ReplyFate {
+        answered,     ///< by the contact: the ladder stands
+        for_review,   ///< by nobody who is proven: the ladder stands, and a person reads it
+        noted,        ///< it changes nothing, and stands in the history
+        no_case,      ///< there is no such case
+    };
+    Result<ReplyFate> reply_by_mail(const ReadReply& mail);
+
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
     /// returns how many deadlines it took.

@@ -2,6 +2,7 @@
 // What came through a door: kept whole and once, then each of its events on its own way.
 //
 //   delivery ── the same bytes, or the same Message-ID and body, are here ──> counted, nothing new
+//            ── answers a mail of ours ──> its case (desk_replies.cpp); kept, marked
 //            ── no report of abuse ──> kept, marked
 //            ── no event, or a reason for triage ──> a person looks, with the original beside
 //            ── else each event: VM known ──> a case, or a further report of the open one; by mail no case whose policy
@@ -78,6 +79,18 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
                        " are kept; ask the reporter for the rest";
         else if (events.empty() && (!reading.abuse || !reading.events.empty())) d.state = DeliveryState::not_abuse;
         else if (events.empty() && d.triage.empty()) d.triage = "no event could be read from it; look at the original";
+        std::string answered;
+        if (reading.reply) {
+            // What else it says is a report only if it does not answer a mail of ours: answers quote evidence.
+            const auto fate = reply_by_mail(*reading.reply);
+            if (!fate) return fail(fate.error());
+            if (*fate != ReplyFate::no_case) answered = reading.reply->case_id;
+            if (!answered.empty() && (reading.reply->by_reference || events.empty())) {
+                events.clear();
+                d.events = 0;
+                d.state = DeliveryState::not_abuse;
+            }
+        }
         if (d.state == DeliveryState::not_abuse) d.triage.clear();
         if (!d.triage.empty()) d.state = DeliveryState::triage;
         ports_.storage.put_delivery(d);
@@ -88,7 +101,8 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
             events.push_back(std::move(nothing));
         }
         file_events(d, std::move(events), actor);
-        spdlog::info("delivery={} format={} state={} events={} sender={} triage=\"{}\"", d.id.text(), d.format, name(d.state), d.events, d.sender, d.triage);
+        spdlog::info("delivery={} format={} state={} events={} sender={} answers={} triage=\"{}\"", d.id.text(), d.format, name(d.state), d.events, d.sender,
+                     answered, d.triage);
         d.raw.clear();
         out = {std::move(d), false};
         return {};

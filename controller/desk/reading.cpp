@@ -14,7 +14,7 @@ namespace bailiff {
 namespace {
 
 constexpr size_t most_events = 20'000, most_notes = 200;
-constexpr size_t word = 128, line = 512, paragraph = 4096;
+constexpr size_t word = 128, line = 512, paragraph = 4096, most_reply = 16 << 10;
 
 /// Digits, dots and colons that the system itself takes for an address, and nothing else.
 bool is_address(const std::string& text) {
@@ -34,6 +34,21 @@ ReadEvent event_from(const Json& json, std::vector<Mistake>& mistakes, const std
     out.abuse = read.boolean("abuse", false, true);
     read.finish();
     if (!out.address.empty() && !is_address(out.address)) read.mistake("address", "is no address");
+    return out;
+}
+
+std::vector<std::string> lines_from(JsonReader& read, const char* field);
+
+ReadReply reply_from(JsonReader& read) {
+    ReadReply out;
+    out.case_id = clean_line(read.text("case", word), word);
+    out.from = clean_line(read.optional_text("from", line), line);
+    out.proven = read.boolean("proven", false);
+    out.automatic = read.boolean("automatic", false);
+    out.by_reference = read.boolean("by_reference", false);
+    out.text = clean_block(read.optional_text("text", most_reply), most_reply);
+    out.attachments = lines_from(read, "attachments");
+    read.finish();
     return out;
 }
 
@@ -57,8 +72,12 @@ Json to_json(const ReadEvent& e) {
 Json to_json(const Reading& r) {
     Json events = Json::array();
     for (const auto& event : r.events) events.push_back(to_json(event));
-    return {{"format", r.format}, {"subject", r.subject}, {"reporter", r.reporter}, {"events", events}, {"warnings", r.warnings},
-            {"addresses", r.addresses}, {"urls", r.urls}, {"triage", r.triage}, {"abuse", r.abuse}};
+    Json out{{"format", r.format}, {"subject", r.subject}, {"reporter", r.reporter}, {"events", events}, {"warnings", r.warnings},
+             {"addresses", r.addresses}, {"urls", r.urls}, {"triage", r.triage}, {"abuse", r.abuse}};
+    if (r.reply)
+        out["reply"] = {{"case", r.reply->case_id}, {"from", r.reply->from}, {"proven", r.reply->proven}, {"automatic", r.reply->automatic}, {"by_reference", r.reply->by_reference},
+                        {"text", r.reply->text}, {"attachments", r.reply->attachments}};
+    return out;
 }
 
 Result<std::vector<ReadEvent>> events_from(const Json& json) {
@@ -81,6 +100,7 @@ Result<Reading> reading_from(const Json& json) {
     out.reporter = clean_line(read.optional_text("reporter", line), line);
     out.triage = clean_line(read.optional_text("triage", paragraph), paragraph);
     out.abuse = read.boolean("abuse", false, true);
+    if (auto reply = read.object("reply", false)) out.reply = reply_from(*reply);
     out.warnings = lines_from(read, "warnings");
     out.addresses = lines_from(read, "addresses");
     out.urls = lines_from(read, "urls");

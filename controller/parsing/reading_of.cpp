@@ -2,6 +2,8 @@
 // From the parser's many fields to the few that the desk acts on.
 #include "controller/parsing/reading_of.hpp"
 
+#include "controller/intake/mail_reply.hpp"
+
 #include <bailiff/clean_text.hpp>
 
 #include <algorithm>
@@ -64,6 +66,16 @@ Reading reading_of(const ParsedReport& report) {
     return out;
 }
 
-Reading read_delivery(std::string_view bytes) { return reading_of(parse_report(bytes)); }
+Reading read_delivery(std::string_view bytes, const ReadingContext& context) {
+    Reading out = reading_of(parse_report(bytes, {}, context.rules));
+    // Few mails name a case of ours; the others are not taken apart a second time.
+    const bool names_a_case = bytes.find("<C-") != std::string_view::npos || bytes.find("[C-") != std::string_view::npos || bytes.find("=?") != std::string_view::npos;
+    if (!names_a_case || !looks_like_mail(bytes)) return out;
+    const auto reply = read_reply(read_mail(bytes, {}), context.authserv);
+    if (!reply) return out;
+    out.reply = ReadReply{reply->case_id, clean_line(reply->from, line), reply->proof == SenderProof::aligned, reply->automatic, reply->by_reference, clean_block(reply->text, 16 << 10),
+                          lines_of(reply->attachments)};
+    return out;
+}
 
 }  // namespace bailiff

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bailiff-intake: reads reports for bailiff-controller and can do nothing else. Started by it, with one socket as standard
 // input and output; frames as in README.md. Ends when the socket closes.
+#include "controller/intake/rule_files.hpp"
 #include "controller/parsing/reading_of.hpp"
 #include "controller/parsing/worker_box.hpp"
 #include "controller/parsing/worker_process.hpp"
@@ -63,7 +64,18 @@ void warm_up() {
     (void)read_delivery("ip,timestamp,port\n192.0.2.1,2026-03-02 09:00:00,80\n");
 }
 
-int serve() {
+/// Rules are files, and there are none in the box.
+IntakeRules rules_of(const char* folder) {
+    std::vector<RuleFileMistakes> files;
+    IntakeRules out = load_intake_rules(folder, files);
+    for (const auto& file : files)
+        if (!file.mistakes.empty()) std::fprintf(stderr, "bailiff-intake: the rule %s is not sound and is left out\n", file.file.c_str());
+    return out;
+}
+
+int serve(const char* rules_folder, const char* authserv) {
+    const IntakeRules rules = rules_of(rules_folder);
+    const ReadingContext context{&rules, authserv};
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     warm_up();
     if (const auto shut = shut_worker_box(); !shut) {
@@ -78,7 +90,7 @@ int serve() {
         if (size > largest_delivery * 2 || !read_all(size, bytes)) return 0;
         Reading reading;
         try {
-            reading = read_delivery(bytes);
+            reading = read_delivery(bytes, context);
         } catch (const std::exception& e) {
             reading = {};
             reading.triage = "reading it failed; look at the original";
@@ -99,4 +111,5 @@ int serve() {
 }  // namespace
 }  // namespace bailiff
 
-int main() { return bailiff::serve(); }
+/// bailiff-intake [RULES-FOLDER [NAME]]: NAME is what our mail server calls itself in Authentication-Results.
+int main(int argc, char** argv) { return bailiff::serve(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : ""); }

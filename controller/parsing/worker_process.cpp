@@ -42,8 +42,8 @@ struct SpawnPlan {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(std::string program, const Clock& clock, const std::atomic<bool>& giving_up)
-    : program_(std::move(program)), clock_(clock), giving_up_(giving_up) {}
+WorkerProcess::WorkerProcess(std::vector<std::string> argv, const Clock& clock, const std::atomic<bool>& giving_up)
+    : argv_(std::move(argv)), clock_(clock), giving_up_(giving_up) {}
 
 WorkerProcess::~WorkerProcess() { end(); }
 
@@ -62,21 +62,22 @@ Result<void> WorkerProcess::start(milliseconds patience) {
     posix_spawnattr_setsigmask(&plan.how, &none);
     posix_spawnattr_setsigdefault(&plan.how, &all);
     posix_spawnattr_setflags(&plan.how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    std::string path = program_;
-    char* argv[] = {path.data(), nullptr};
+    std::vector<char*> argv;
+    for (const auto& word : argv_) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
     char* environment[] = {nullptr};
-    const int error = posix_spawn(&pid_, path.c_str(), &plan.files, &plan.how, argv, environment);
+    const int error = posix_spawn(&pid_, argv_.front().c_str(), &plan.files, &plan.how, argv.data(), environment);
     close(pair[1]);
     if (error != 0) {
         close(pair[0]);
         pid_ = -1;
-        return fail(Errc::unavailable, program_ + " cannot be started: " + std::strerror(error) +
+        return fail(Errc::unavailable, argv_.front() + " cannot be started: " + std::strerror(error) +
                                            "; it lies beside bailiff-controller, or name it with --intake");
     }
     socket_ = pair[0];
     std::string shut;
     if (receive(4, shut, clock_.monotonic() + patience) != Wait::ready || shut != length_of(0))
-        return fail(Errc::unavailable, program_ + " did not get ready: " + end());
+        return fail(Errc::unavailable, argv_.front() + " did not get ready: " + end());
     return {};
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <sys/types.h>
 
 namespace bailiff {
@@ -21,7 +22,7 @@ inline constexpr size_t largest_answer_of_worker = 32u << 20;
 class WorkerProcess {
   public:
     /// `giving_up` ends every waiting within a tenth of a second.
-    WorkerProcess(std::string program, const Clock& clock, const std::atomic<bool>& giving_up);
+    WorkerProcess(std::vector<std::string> argv, const Clock& clock, const std::atomic<bool>& giving_up);
     ~WorkerProcess();
     WorkerProcess(const WorkerProcess&) = delete;
     WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -47,7 +48,7 @@ class WorkerProcess {
     Wait send_all(std::string_view bytes, std::chrono::milliseconds until);
     Wait receive(size_t count, std::string& out, std::chrono::milliseconds until);
 
-    const std::string program_;
+    const std::vector<std::string> argv_;   ///< the program's path first
     const Clock& clock_;
     const std::atomic<bool>& giving_up_;
     pid_t pid_ = -1;

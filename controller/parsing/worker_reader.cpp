@@ -52,7 +52,7 @@ void WorkerReader::run() {
 
 Result<void> WorkerReader::ready_worker() {
     if (worker_ && worker_->running() && taken_ < options_.reports_to_a_worker) return {};
-    worker_ = std::make_unique<WorkerProcess>(options_.program, clock_, stopping_);
+    worker_ = std::make_unique<WorkerProcess>(std::vector<std::string>{options_.program, options_.rules, options_.authserv}, clock_, stopping_);
     taken_ = 0;
     ++workers_;
     const auto started = worker_->start(options_.start_patience);

@@ -20,6 +20,8 @@ struct WorkerOptions {
     std::string program;                           ///< path of bailiff-intake
     std::chrono::milliseconds patience{10'000};    ///< for one report
     std::chrono::milliseconds start_patience{30'000};
+    std::string rules{};                           ///< folder of rules for reports without a format of their own
+    std::string authserv{};                        ///< what our mail server calls itself in Authentication-Results
     size_t most_waiting = 2000;
     size_t most_waiting_bytes = 256u << 20;
     uint64_t reports_to_a_worker = 5000;           ///< then a fresh one: whatever leaked goes

@@ -22,7 +22,7 @@ std::string deflated(const std::string& bytes, int bits) {
     stream.next_out = reinterpret_cast<Bytef*>(out.data());
     stream.avail_out = static_cast<uInt>(out.size());
     EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    out.resize(out.size() - stream.avail_out);
+    out.erase(size_t(stream.total_out));
     deflateEnd(&stream);
     return out;
 }

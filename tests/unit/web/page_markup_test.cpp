@@ -29,10 +29,10 @@ std::vector<Element> elements_of(const std::string& html) {
     std::vector<Element> out{{"", {}, 0}};
     std::vector<size_t> open{0};
     for (size_t at = html.find('<'); at != std::string::npos; at = html.find('<', at)) {
-        const size_t end = html.find('>', at);
-        EXPECT_NE(end, std::string::npos);
-        std::string tag = html.substr(at + 1, end - at - 1);
-        at = end + 1;
+        const size_t closing = html.find('>', at);
+        EXPECT_NE(closing, std::string::npos);
+        std::string tag = html.substr(at + 1, closing - at - 1);
+        at = closing + 1;
         if (tag.starts_with("!DOCTYPE")) continue;
         if (tag.starts_with("/")) {
             EXPECT_EQ(out[open.back()].name, tag.substr(1)) << "closes another element, before " << html.substr(at, 80);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers that come by mail. Whatever comes from a person stops what would harm him: a proven answer as the answer that it is, any
+// other by asking for a person's review, since it proves nothing and may be true.
+#include "controller/desk/desk.hpp"
+
+#include <algorithm>
+
+namespace bailiff {
+namespace {
+
+constexpr size_t most_words = 4000;
+
+std::string in_lower_case(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+    return text;
+}
+
+}  // namespace
+
+Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
+    const auto c = ports_.storage.find_case(CaseId(mail.case_id));
+    if (!c) return ReplyFate::no_case;
+    const std::string from = mail.from.empty() ? "an address that it does not name" : mail.from;
+    std::string words = mail.text.empty() ? "(no text of its own)" : mail.text.substr(0, most_words);
+    for (const auto& name : mail.attachments) words += "\n[attached: " + name + "]";
+    const auto note = [&](const std::string& what) -> Result<ReplyFate> {
+        const auto acted = act(c->id, core::AddNote{what + " from " + from + ":\n" + words}, "customer");
+        return acted ? Result<ReplyFate>(ReplyFate::noted) : fail(acted.error());
+    };
+    if (mail.automatic) return note("an automatic answer, which stops nothing, came by mail");
+    if (c->phase == core::Phase::closed) return note("a mail about the closed case came");
+    const bool proven = mail.proven && !mail.from.empty() && in_lower_case(mail.from) == in_lower_case(c->contact.email);
+    if (proven) {
+        core::Reply reply;
+        reply.channel = core::Channel::mail;
+        reply.kind = core::ReplyKind::acknowledged;
+        reply.text = words;
+        const auto acted = act(c->id, core::RecordReply{reply}, "customer");
+        if (!acted) return fail(acted.error());
+        return ReplyFate::answered;
+    }
+    if (c->phase != core::Phase::open) return note("a mail, whose sender is not proven to be the contact, came");
+    auto told = note("a mail came whose sender is not proven to be the contact,");
+    if (!told) return told;
+    const auto acted = act(c->id, core::AskReview{"a mail came from " + from + ", who is not proven to be the contact; read it, then decide"}, "controller");
+    return acted ? Result<ReplyFate>(ReplyFate::for_review) : fail(acted.error());
+}
+
+}  // namespace bailiff

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers by mail stop what would harm, whoever they are from; only a proven one is the answer.
+#include "tests/unit/desk/desk_world.hpp"
+
+namespace bailiff::test {
+namespace {
+
+struct Mailed : DeskWorld {
+    std::unique_ptr<Desk> desk;
+    int mails_ = 0;
+    using Fate = Desk::ReplyFate;
+
+    Mailed() : desk(std::make_unique<Desk>(ports(), shipped_policies(), options)) {
+        EXPECT_TRUE(desk->report(report_of("content/malware"), "staff:ana"));
+        tick();
+    }
+    void tick() {
+        (void)storage.transaction([&]() -> Result<void> { return desk->tick(), Result<void>(); });
+        desk->flush();
+    }
+    std::optional<Fate> mail(const std::string& from, bool proven, bool automatic = false, const std::string& id = "C-1") {
+        const auto fate = desk->reply_by_mail({id, from, proven, automatic, true, "We removed it.", {"scan.log"}});
+        tick();
+        return fate ? std::optional(*fate) : std::nullopt;
+    }
+    core::Case now() { return *storage.find_case(CaseId("C-1")); }
+    std::string phase() { return std::string(name(now().phase)); }
+    std::string history() {
+        std::string out;
+        for (const auto& item : storage.history(CaseId("C-1"), 0, 1000)) out += item.actor + ": " + core::describe(item.fact) + "\n";
+        return out;
+    }
+    /// Lets the ladder run as far as it goes without a call.
+    void a_day() {
+        for (int hour = 0; hour < 24; ++hour) clock.advance(Seconds(3600)), tick();
+    }
+};
+
+TEST_F(Mailed, the_contacts_own_proven_answer_stops_the_ladder) {
+    EXPECT_EQ(mail("ASHA@lotus.example", true), Fate::answered);
+    EXPECT_EQ(phase(), "answered");
+    ASSERT_EQ(now().replies.size(), 1u);
+    EXPECT_NE(now().replies[0].text.find("We removed it."), std::string::npos);
+    EXPECT_NE(now().replies[0].text.find("scan.log"), std::string::npos);
+}
+
+TEST_F(Mailed, any_other_persons_mail_proves_nothing_and_stops_what_would_harm) {
+    EXPECT_EQ(mail("asha@lotus.example", false), Fate::for_review);
+    EXPECT_EQ(phase(), "review");
+    EXPECT_TRUE(now().replies.empty());
+    EXPECT_NE(history().find("We removed it."), std::string::npos) << history();
+    a_day();
+    EXPECT_EQ(phase(), "review") << "a person decides";
+    EXPECT_EQ(mail("colleague@lotus.example", true), Fate::noted) << "once in review, another one is for whoever reviews";
+}
+
+TEST_F(Mailed, a_proven_colleague_is_not_the_contact) {
+    EXPECT_EQ(mail("colleague@lotus.example", true), Fate::for_review);
+    EXPECT_EQ(phase(), "review");
+}
+
+TEST_F(Mailed, nobody_has_read_what_a_machine_answers) {
+    EXPECT_EQ(mail("asha@lotus.example", true, true), Fate::noted);
+    EXPECT_EQ(phase(), "open");
+    EXPECT_NE(history().find("automatic"), std::string::npos) << history();
+}
+
+TEST_F(Mailed, of_a_closed_case_it_is_a_note_and_of_none_nothing) {
+    ASSERT_TRUE(desk->act(CaseId("C-1"), core::Close{"tested"}, "staff:ana"));
+    EXPECT_EQ(mail("asha@lotus.example", true), Fate::noted);
+    EXPECT_EQ(phase(), "closed");
+    EXPECT_EQ(mail("asha@lotus.example", true, false, "C-99"), Fate::no_case);
+}
+
+/// Through the door, as a mail comes.
+TEST_F(Mailed, an_answer_is_no_report_and_a_report_with_a_cases_number_is_both) {
+    const auto receive = [&](bool by_reference, std::vector<ReadEvent> events) {
+        DeliveryInput input;
+        input.digest = std::to_string(++mails_);
+        input.by_mail = true;
+        input.raw = "mail";
+        input.reading.format = "prose";
+        input.reading.events = std::move(events);
+        input.reading.reply = ReadReply{"C-1", "asha@lotus.example", true, false, by_reference, "Done.", {}};
+        const auto out = desk->receive(input, "intake");
+        EXPECT_TRUE(out) << out.error().text;
+        return out ? std::string(name(out->delivery.state)) : "";
+    };
+    ReadEvent event;
+    event.type = "messaging/spam";
+    event.address = "192.0.2.10";
+    event.summary = "a line of the evidence that we sent";
+    EXPECT_EQ(receive(true, {event}), "not_abuse");
+    EXPECT_EQ(phase(), "answered");
+    EXPECT_EQ(storage.open_cases_of(web1).size(), 1u) << "what it quotes opens nothing";
+    EXPECT_EQ(receive(false, {event}), "filed");
+    EXPECT_EQ(storage.open_cases_of(web1).size(), 2u);
+    EXPECT_EQ(receive(false, {}), "not_abuse");
+}
+
+}  // namespace
+}  // namespace bailiff::test
