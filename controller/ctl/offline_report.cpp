@@ -29,7 +29,8 @@ std::filesystem::path shipped_rules() {
 ExitCode report_parse_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl report parse FILE [--rules FOLDER]\n"
                 "Reads a report (mail, ARF, XARF, X-ARF, CSV, ACNS, plain or packed, prose) as intake would, and prints what was\n"
-                "understood as JSON. Exit code 0 whenever intake would keep it, also as triage.\n");
+                "understood as JSON.\n"
+                "Exit code 0 whenever intake would keep it, also as triage.\n");
     a.value("rules", "FOLDER", "rules for mails without a format of their own (default: the shipped policies/intake)").words("file", "the report");
     if (const auto over = a.read(arguments, out, err)) return *over;
     const auto files = a.list("file");
