@@ -25,7 +25,7 @@ Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
     std::string words = mail.text.empty() ? "(no text of its own)" : mail.text.substr(0, most_words);
     for (const auto& name : mail.attachments) words += "\n[attached: " + name + "]";
     const auto note = [&](const std::string& what) -> Result<ReplyFate> {
-        const auto acted = act(c->id, core::AddNote{what + " from " + from + ":\n" + words}, "customer");
+        const auto acted = act(c->id, core::AddNote{what + " from " + from + ":\n" + words}, "intake");
         return acted ? Result<ReplyFate>(ReplyFate::noted) : fail(acted.error());
     };
     if (mail.automatic) return note("an automatic answer, which stops nothing, came by mail");
@@ -37,14 +37,14 @@ Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
         reply.kind = core::ReplyKind::acknowledged;
         reply.text = words;
         const auto acted = act(c->id, core::RecordReply{reply}, "customer");
-        if (!acted) return fail(acted.error());
-        return ReplyFate::answered;
+        // A mail that could not be filed would be refused, and with it the customer's words be lost.
+        return acted ? Result<ReplyFate>(ReplyFate::answered) : note("an answer came that the case does not take now (" + acted.error().text + "),");
     }
     if (c->phase != core::Phase::open) return note("a mail, whose sender is not proven to be the contact, came");
     auto told = note("a mail came whose sender is not proven to be the contact,");
     if (!told) return told;
-    const auto acted = act(c->id, core::AskReview{"a mail came from " + from + ", who is not proven to be the contact; read it, then decide"}, "controller");
-    return acted ? Result<ReplyFate>(ReplyFate::for_review) : fail(acted.error());
+    const auto acted = act(c->id, core::AskReview{"a mail came from " + from + ", who is not proven to be the contact; read it, then decide"}, "intake");
+    return acted ? Result<ReplyFate>(ReplyFate::for_review) : told;
 }
 
 }  // namespace bailiff

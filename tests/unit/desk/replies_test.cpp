@@ -72,6 +72,17 @@ TEST_F(Mailed, of_a_closed_case_it_is_a_note_and_of_none_nothing) {
     EXPECT_EQ(mail("asha@lotus.example", true, false, "C-99"), Fate::no_case);
 }
 
+TEST_F(Mailed, whatever_phase_the_case_is_in_the_mail_is_kept) {
+    ASSERT_TRUE(desk->act(CaseId("C-1"), core::AskReview{"a doubt"}, "staff:ana"));
+    ASSERT_TRUE(desk->act(CaseId("C-1"), core::Decide{core::Decision::treat, "suspicious"}, "staff:meera"));
+    EXPECT_EQ(phase(), "treatment");
+    for (const bool proven : {true, false}) EXPECT_TRUE(mail("asha@lotus.example", proven)) << proven;
+    size_t kept = 0;
+    for (size_t at = history().find("We removed it."); at != std::string::npos; at = history().find("We removed it.", at + 1)) ++kept;
+    EXPECT_EQ(kept + now().replies.size(), 2u) << history();
+    EXPECT_EQ(phase(), "review") << "his own answer came while the switch-off was under way";
+}
+
 /// Through the door, as a mail comes.
 TEST_F(Mailed, an_answer_is_no_report_and_a_report_with_a_cases_number_is_both) {
     const auto receive = [&](bool by_reference, std::vector<ReadEvent> events) {
