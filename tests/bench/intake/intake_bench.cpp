@@ -9,6 +9,7 @@
 #include "controller/intake/rule_files.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -55,7 +56,9 @@ void add_large(std::vector<Sample>& samples) {
 
 void take_apart(const Sample& sample) {
     if (!sample.mail) {
-        if (sample.bytes.starts_with('{')) static_cast<void>(Json::parse(sample.bytes, nullptr, false));
+        if (!sample.bytes.starts_with('{')) return;
+        const Json document = Json::parse(sample.bytes, nullptr, false);
+        if (document.is_discarded()) std::abort();   // the sample is ours
         return;
     }
     GMimeStream* stream = g_mime_stream_mem_new_with_buffer(sample.bytes.data(), sample.bytes.size());
