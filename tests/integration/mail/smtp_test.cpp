@@ -235,7 +235,7 @@ TEST(Smtp, the_worker_answers_each_mail_once_and_lets_go_of_the_rest_when_it_sto
         const auto fate = answers[i].get_future().get().fate;
         EXPECT_TRUE(fate == MailFate::accepted || fate == MailFate::retry_later);
     }
-    const std::string& bytes = server.mails().at(0).bytes;
+    const std::string bytes = server.mails().at(0).bytes;
     EXPECT_NE(bytes.find("Message-ID: <notice-82.c17@desk.example>\r\n"), std::string::npos);
     EXPECT_NE(bytes.find("In-Reply-To: <notice-81.c17@desk.example>\r\n"), std::string::npos) << bytes;
     EXPECT_NE(bytes.find("References: <notice-80.c17@desk.example>"), std::string::npos) << bytes;
