@@ -198,4 +198,19 @@ class SqlTransaction {
     bool open_ = true;
 };
 
+/// What must be written whole or not at all: a transaction when none runs, else a part of that one, which its owner undoes when
+/// an exception passes. A savepoint of its own would cost more than what is written.
+class SqlWhole {
+  public:
+    explicit SqlWhole(SqlConnection& connection) {
+        if (connection.depth() == 0) own_.emplace(connection);
+    }
+    void commit() {
+        if (own_) own_->commit();
+    }
+
+  private:
+    std::optional<SqlTransaction> own_;
+};
+
 }  // namespace bailiff

@@ -31,12 +31,14 @@ Result<void> SqlStorage::transaction(const std::function<Result<void>()>& work) 
 }
 
 int64_t SqlStorage::next(const std::string& sequence) {
-    // One statement counts and locks: another replica waits until our transaction ends.
-    auto rows = db_->query(
-        "insert into sequences (name, value) values ($1, 1) on conflict (name) do update set value = sequences.value + 1 returning value",
-        sequence);
+    // Writing first counts and locks: another replica waits until our transaction ends. (`returning` would cost SQLite a table.)
+    SqlWhole whole(*db_);
+    db_->run("insert into sequences (name, value) values ($1, 1) on conflict (name) do update set value = sequences.value + 1", sequence);
+    auto rows = db_->query("select value from sequences where name = $1", sequence);
     rows.next();
-    return rows.column<int64_t>(0);
+    const auto value = rows.column<int64_t>(0);
+    whole.commit();
+    return value;
 }
 
 int64_t SqlStorage::epoch() {

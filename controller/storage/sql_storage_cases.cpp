@@ -13,6 +13,7 @@ CaseId SqlStorage::next_case_id() { return CaseId(id_text('C', next("case"))); }
 Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std::vector<core::HistoryItem>& items,
                               const Standing& standing) {
     assert(after.revision == before + int64_t(items.size()) && "a case's revision counts its items");
+    if (db_->depth() == 0) return transaction([&] { return save(before, after, items, standing); });
     const auto number = number_of(after.id, 'C');
     if (!number) return fail(Errc::invalid, "'" + after.id.text() + "' is no case id; next_case_id() makes one");
     std::optional<Instant> at;
@@ -21,26 +22,31 @@ Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std
         at = standing.deadline->at;
         why = text_of(*standing.deadline);
     }
-    return transaction([&]() -> Result<void> {
-        int64_t written = 0;
-        if (before == 0)
+    const std::string body = text_of(after);
+    int64_t written = 0;
+    if (before == 0) {
+        written = db_->run(
+            "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body) "
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
+            *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
+            standing.call_since, body);
+    } else {
+        // A column that is named is written to its indices even when it stays what it is, and most inputs change none of these.
+        written = db_->run(
+            "update cases set revision = $1, deadline_at = $2, deadline = $3, call_since = $4, body = $5 "
+            "where number = $6 and revision = $7 and phase = $8 and vm = $9 and customer = $10 and host = $11",
+            after.revision, at, why, standing.call_since, body, *number, before, after.phase, after.vm, after.customer, after.host);
+        if (written == 0)
             written = db_->run(
-                "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body) "
-                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
-                *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
-                standing.call_since, text_of(after));
-        else
-            written = db_->run(
-                "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, opened_at = $6, deadline_at = $7, "
-                "deadline = $8, call_since = $9, body = $10 where number = $11 and revision = $12",
-                after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why, standing.call_since,
-                text_of(after), *number, before);
-        if (written != 1)
-            return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
-                                            "; read it again and repeat what still makes sense");
-        append(after.id, items);
-        return {};
-    });
+                "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, deadline_at = $6, deadline = $7, "
+                "call_since = $8, body = $9 where number = $10 and revision = $11",
+                after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, body, *number, before);
+    }
+    if (written != 1)
+        return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
+                                        "; read it again and repeat what still makes sense");
+    append(after.id, items);
+    return {};
 }
 
 void SqlStorage::append(const CaseId& id, const std::vector<core::HistoryItem>& items) {
@@ -48,8 +54,10 @@ void SqlStorage::append(const CaseId& id, const std::vector<core::HistoryItem>& 
     int64_t position = 0;
     std::string head;
     {
-        // Writing first locks the row on every database, so that two replicas cannot append to one head.
-        auto rows = db_->query("update chain_head set position = position + $1 where id = 1 returning position, hash", items.size());
+        // Writing first locks the row on every database, so that two replicas cannot append to one head. (`returning` would
+        // cost SQLite a table.)
+        db_->run("update chain_head set position = position + $1 where id = 1", items.size());
+        auto rows = db_->query("select position, hash from chain_head where id = 1");
         rows.next();
         position = rows.take<int64_t>() - int64_t(items.size());
         head = rows.take<std::string>();

@@ -26,7 +26,7 @@ OutboxMail read_mail(SqlRows& rows) {
 
 void SqlStorage::owe(const CaseId& case_id, const std::vector<core::NoticeDue>& dues, Instant now,
                      const std::function<std::string(const std::string& key)>& message_id) {
-    SqlTransaction transaction(*db_);
+    SqlWhole whole(*db_);
     std::map<std::string, MailState> known;
     {
         auto rows = db_->query("select key, state from outbox where case_id = $1", case_id);
@@ -48,7 +48,7 @@ void SqlStorage::owe(const CaseId& case_id, const std::vector<core::NoticeDue>& 
     for (const auto& [key, state] : known)
         if (state == MailState::due && !owed.contains(key))
             db_->run("update outbox set state = 'withdrawn' where case_id = $1 and key = $2 and state = 'due'", case_id, key);
-    transaction.commit();
+    whole.commit();
 }
 
 std::vector<OutboxMail> SqlStorage::to_send(Instant now, size_t limit) {

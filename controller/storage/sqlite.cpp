@@ -175,7 +175,7 @@ Result<std::unique_ptr<SqlConnection>> open_sqlite(const std::string& path, cons
     sqlite3_busy_timeout(db, int(options.busy_timeout.count()));
     try {
         connection->script("pragma foreign_keys = on; pragma trusted_schema = off; pragma cell_size_check = on");
-        if (!options.read_only) connection->script("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -65536");
+        if (!options.read_only) connection->script("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -65536; pragma temp_store = memory");
         if (options.check) {
             auto rows = connection->query("pragma quick_check(1)");
             if (rows.next() && rows.column<std::string>(0) != "ok")

@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
     spdlog::set_level(spdlog::level::off);
     bailiff::test::Scale scale;
     if (argc == 6) scale = {std::atoll(argv[2]), std::atoll(argv[3]), std::atoll(argv[4]), std::atoll(argv[5])};
-    else if (argc != 2) {
+    else if (argc != 2 || argv[1][0] == '-') {
         fmt::print(stderr, "usage: bench_scale FOLDER [VMS CASES OPEN DUE]\n");
         return 2;
     }
