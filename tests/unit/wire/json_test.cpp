@@ -16,6 +16,14 @@ TEST(StrictJson, refuses_what_nlohmann_would_let_through) {
     EXPECT_TRUE(parse_json(R"({"a":{"a":1},"b":[{"a":2}]})"));
 }
 
+TEST(StrictJson, finds_a_key_that_stands_twice_in_whatever_order_keys_come) {
+    for (const char* twice : {R"({"a":1,"b":2,"b":3})", R"({"a":1,"b":2,"a":3})", R"({"b":1,"a":2,"b":3})", R"({"b":1,"a":2,"a":3})",
+                              R"({"a":1,"c":2,"b":3,"d":4,"d":5})", R"([{"x":{"c":1,"b":2,"a":3,"c":4}}])"})
+        EXPECT_FALSE(parse_json(twice)) << twice;
+    for (const char* once : {R"({"a":1,"b":2,"c":3})", R"({"c":1,"b":2,"a":3})", R"({"a":1,"c":{"a":1,"c":2},"b":{"b":1,"a":2}})"})
+        EXPECT_TRUE(parse_json(once)) << once;
+}
+
 TEST(JsonReader, collects_every_mistake_with_its_pointer) {
     const Json json = *parse_json(R"({"n":1.0,"big":18446744073709551615,"t":7,"when":"tomorrow","typo":true})");
     std::vector<Mistake> mistakes;
