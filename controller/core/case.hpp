@@ -117,6 +117,7 @@ struct Case {
     std::vector<NoticeDue> notices;    ///< owed and not yet sent
     std::optional<Outcome> outcome;
     Outcome outcome_if_restored = Outcome::cleaned;
+    bool erased = false;               ///< what it said of people is gone
     friend bool operator==(const Case&, const Case&) = default;
 };
 

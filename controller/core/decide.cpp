@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // decide: may this happen now, and what is then true? Here the clock and the people; decide_host.cpp has the hosts.
 
+#include "controller/core/erasure.hpp"
 #include "controller/core/situation.hpp"
 
 #include <algorithm>
@@ -8,6 +9,11 @@
 
 namespace bailiff::core {
 namespace {
+
+// The last mail of a case may still be on its way when the case is erased; its address does not come back with it.
+Fact as_far_as_erased(const Case& c, Fact fact) {
+    return c.erased ? erased({0, {}, "", std::move(fact)}).fact : fact;
+}
 
 std::vector<std::string> missing_needs(const Policy& policy, const Reply& reply) {
     std::vector<std::string> missing;
@@ -272,8 +278,15 @@ Result<Facts> on(const Situation& d, const Close& in) {
     return facts;
 }
 
-Result<Facts> on(const Situation&, const AddNote& in) {
+Result<Facts> on(const Situation& d, const EraseCase& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "An erasure needs a reason.");
+    if (d.c.phase != Phase::closed) return conflict(d.c, "what an open case says is still needed; close it first");
+    return Facts{CaseErased{d.c.revision, in.seal, in.envelope, in.reason}};
+}
+
+Result<Facts> on(const Situation& d, const AddNote& in) {
     if (in.text.empty()) return fail(Errc::invalid, "A note needs a text.");
+    if (d.c.erased) return conflict(d.c, "it was erased, and nothing is written into it any more");
     return Facts{NoteAdded{in.text}};
 }
 
@@ -281,11 +294,11 @@ Result<Facts> on(const Situation&, const AddNote& in) {
 
 Result<Facts> on(const Situation& d, const NoticeAccepted& in) {
     if (!is_owed(d.c, in.key)) return Facts{};
-    return Facts{NoticeSent{in.notice, in.key, in.to, in.message_id}};
+    return Facts{as_far_as_erased(d.c, NoticeSent{in.notice, in.key, in.to, in.message_id})};
 }
 Result<Facts> on(const Situation& d, const NoticeRefused& in) {
     if (!is_owed(d.c, in.key)) return Facts{};
-    return Facts{NoticeFailed{in.notice, in.key, in.to, in.text}};
+    return Facts{as_far_as_erased(d.c, NoticeFailed{in.notice, in.key, in.to, in.text})};
 }
 
 std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Calendar&, Instant) {

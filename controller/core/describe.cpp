@@ -79,6 +79,8 @@ std::string say(const IncompleteAccepted& f) {
     return "incomplete scan " + f.scan_job.text().substr(0, 8) + " accepted" + with(f.reason) + (f.second ? "" : "; waiting for a second person");
 }
 
+std::string say(const CaseErased& f) { return "what stood here of people was erased" + with(f.reason); }
+
 }  // namespace
 
 std::string describe(const Fact& fact) {

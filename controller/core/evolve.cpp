@@ -216,6 +216,8 @@ void fold(Case& c, const HistoryItem&, const LockIncomplete& f) {
     if (f.goes_on) c.lock_waived = c.demand;
 }
 
+void fold(Case& c, const HistoryItem&, const CaseErased&) { c.erased = true; }
+
 }  // namespace
 
 Case evolve(Case c, const HistoryItem& item) {

@@ -70,6 +70,7 @@ template <class A> void fields(A& a, CaseClosed& f) { a("outcome", f.outcome), a
 template <class A> void fields(A& a, LockIncomplete& f) { a("text", f.text), a("goes_on", f.goes_on); }
 
 template <class A> void fields(A& a, IncompleteAccepted& f) { a("scan_job", f.scan_job), a("reason", f.reason), a("second", f.second); }
+template <class A> void fields(A& a, CaseErased& f) { a("upto", f.upto), a("seal", f.seal), a("envelope", f.envelope), a("reason", f.reason); }
 template <class A> void fields(A& a, Acceptance& f) { a("at", f.at), a("actor", f.actor), a("reason", f.reason); }
 
 template <class A> void fields(A& a, Case& f) {
@@ -86,6 +87,7 @@ template <class A> void fields(A& a, Case& f) {
     a("suspicious", f.suspicious), a("suspicions", f.suspicions);
     a("incomplete_scan", f.incomplete_scan), a("acceptances", f.acceptances), a("accepted_scan", f.accepted_scan);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
+    a("erased", f.erased);
 }
 
 /// Writes fields into an object; what is empty or zero is written too, so that a history reads the same for ever.

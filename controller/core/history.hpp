@@ -212,10 +212,14 @@ struct IncompleteAccepted { JobId scan_job; std::string reason; bool second = fa
 /// VM go off all the same.
 struct LockIncomplete { std::string text; bool goes_on = false; friend bool operator==(const LockIncomplete&, const LockIncomplete&) = default; };
 
+/// What the items up to revision `upto` said of people was erased, as far as an earlier such item had not done it already.
+/// `seal` vouches for the holes (see erasure.hpp), and `envelope` is the controller's signature over it (DSSE).
+struct CaseErased { int64_t upto = 0; std::string seal, envelope, reason; friend bool operator==(const CaseErased&, const CaseErased&) = default; };
+
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
-                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted>;
+                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted, CaseErased>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {

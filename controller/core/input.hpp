@@ -52,8 +52,11 @@ struct HostsWithoutLock { int64_t demand = 0; std::string text; };
 /// no body can choose it. `scan_job` names the scan, so that nobody accepts another one than was looked at.
 struct AcceptIncomplete { JobId scan_job; std::string reason; std::string by; };
 
+/// What the history up to now says of people is erased: the desk does it, and this is its record.
+struct EraseCase { std::string seal, envelope, reason; };
+
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
-                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete>;
+                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete, EraseCase>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

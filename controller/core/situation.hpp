@@ -74,5 +74,6 @@ Result<Facts> on(const Situation& d, const VmReported& in);
 Result<Facts> on(const Situation& d, const VmSeenOn& in);
 Result<Facts> on(const Situation& d, const HostsWithoutLock& in);
 Result<Facts> on(const Situation& d, const AcceptIncomplete& in);
+Result<Facts> on(const Situation& d, const EraseCase& in);
 
 }  // namespace bailiff::core

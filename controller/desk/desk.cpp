@@ -244,7 +244,9 @@ constexpr Seconds frames_kept{30 * 86400}, answers_kept{7 * 86400}, between_forg
 /// What grows with every frame and every request is forgotten by age, in small portions.
 void Desk::forget_old() {
     if (now() < next_forget_) return;
-    const bool more = ports_.storage.forget_before(now() - frames_kept, now() - answers_kept) >= Storage::forget_at_once;
+    bool more = ports_.storage.forget_before(now() - frames_kept, now() - answers_kept) >= Storage::forget_at_once;
+    if (const auto gone = let_go("clock")) more = more || gone->more;
+    else spdlog::error("what is over its time stays: {}", gone.error().text);
     leaving_.push_back([this, next = more ? now() : now() + between_forgettings] { next_forget_ = next; });
 }
 

@@ -33,6 +33,7 @@ struct DeskOptions {
     Seconds guard_patience{120};                          ///< how long hosts of a cluster may take to hold a VM's lock
     int64_t checkpoint_every = 100;                       ///< items
     std::vector<core::Webhook> webhooks{};                ///< who else is told
+    RetentionTimes retention{};
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
 };
 
@@ -126,6 +127,25 @@ class Desk {
         no_case,      ///< there is no such case
     };
     Result<ReplyFate> reply_by_mail(const ReadReply& mail);
+
+    // -- what is kept, and for how long (desk_retention.cpp) --------------------------------------------------------
+    struct Kept {
+        KeptClass of = KeptClass::raw;
+        Seconds time{0};                 ///< 0 = for ever
+        Overdue overdue;                 ///< now, counted up to most_counted
+    };
+    std::vector<Kept> kept();
+    static constexpr size_t most_counted = 10'000;
+    struct LetGo {
+        int64_t raw = 0, files = 0, cases = 0;
+        bool more = false;               ///< a turn must stay short: call again
+    };
+    /// Lets go what is over its time, the oldest first and a portion at most.
+    Result<LetGo> let_go(const std::string& actor);
+    /// Erases what a closed case says of people; its course and the audit chain stay. Idempotent.
+    Result<void> erase_case(const CaseId& id, const std::string& reason, const std::string& actor);
+    /// The same for all cases of a customer and for the customer. `conflict` while he has VMs or open cases. Returns how many cases.
+    Result<int64_t> erase_customer(const CustomerId& id, const std::string& reason, const std::string& actor);
 
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;

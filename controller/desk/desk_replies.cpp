@@ -20,7 +20,7 @@ std::string in_lower_case(std::string text) {
 
 Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
     const auto c = ports_.storage.find_case(CaseId(mail.case_id));
-    if (!c) return ReplyFate::no_case;
+    if (!c || c->erased) return ReplyFate::no_case;
     const std::string from = mail.from.empty() ? "an address that it does not name" : mail.from;
     std::string words = mail.text.empty() ? "(no text of its own)" : mail.text.substr(0, most_words);
     for (const auto& name : mail.attachments) words += "\n[attached: " + name + "]";

@@ -12,6 +12,7 @@
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
 #include "controller/desk/delivery.hpp"
+#include "controller/desk/retention.hpp"
 #include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
@@ -102,6 +103,7 @@ struct ChainedItem {
     int64_t revision = 0;
     std::string text;                     ///< dump of core::json_of(item) with "case" added: exactly what was hashed
     std::string hash;
+    int64_t erased = 0;                   ///< revision of the case's item that erased this one's words; 0: it is whole
     friend bool operator==(const ChainedItem&, const ChainedItem&) = default;
 };
 
@@ -315,7 +317,7 @@ class PolicyArchive {
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
 class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
-                public Statements, public Webhooks {
+                public Statements, public Webhooks, public Retention {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

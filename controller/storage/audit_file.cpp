@@ -41,6 +41,7 @@ std::optional<std::string> differs(SqlRows& row, const core::Case& folded) {
 }
 
 AuditVerdict verify_database(SqlConnection& db, const TrustedKeys& keys) {
+    const bool knows_erasure = schema_version(db) >= 18;   // read-only: an older database stays what it is
     db.script("begin");  // one snapshot, although a controller may be writing
     AuditAnchors anchors;
     anchors.keys = keys;
@@ -65,10 +66,10 @@ AuditVerdict verify_database(SqlConnection& db, const TrustedKeys& keys) {
         int64_t position = 0;
     };
     std::map<CaseId, Folded> folds;
-    auto rows = db.query("select position, case_id, revision, text, hash from history order by position");
+    auto rows = db.query("select position, case_id, revision, text, hash, " + std::string(knows_erasure ? "erased" : "0") + " from history order by position");
     while (!verdict.fault && rows.next()) {
         const ChainedItem item{rows.take<int64_t>(), rows.take<CaseId>(), rows.take<int64_t>(), rows.take<std::string>(),
-                               rows.take<std::string>()};
+                               rows.take<std::string>(), rows.take<int64_t>()};
         verdict.fault = verifier.add(item);
         if (verdict.fault) break;
         auto& fold = folds[item.case_id];
@@ -186,7 +187,7 @@ Result<AuditVerdict> verify_audit_export(std::string_view lines, const TrustedKe
         if (verdict.fault || read.has("checkpoint") || read.has("cases") || read.has("key")) return;
         const ChainedItem item{read.integer("position", 0, codec::any), CaseId(read.optional_text("case")),
                                read.integer("revision", 0, codec::any), read.optional_text("text", line_limits.bytes),
-                               read.optional_text("hash")};
+                               read.optional_text("hash"), read.integer("erased", 0, codec::any, false)};
         if (mistakes.empty()) verdict.fault = verifier.add(item);
     });
     if (error) return fail(*error);

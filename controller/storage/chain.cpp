@@ -34,7 +34,10 @@ std::optional<ChainFault> ChainVerifier::add(const ChainedItem& item) {
     const std::string at = std::to_string(here);
     if (item.position != here)
         return ChainFault{here, "item " + at + " is missing or out of order: item " + std::to_string(item.position) + " stands in its place"};
-    if (item.hash != chained_hash(head_, item.text))
+    // What is left of an erased item has no hash of its own; its seal comes later in the log.
+    if (item.erased > 0)
+        unsealed_[{item.case_id, item.erased}].push_back({here, item.revision, head_, item.hash, sha256_hex(item.text)});
+    else if (item.hash != chained_hash(head_, item.text))
         return ChainFault{here, "item " + at + " (case " + item.case_id.text() + ", revision " + std::to_string(item.revision) +
                                     ") was changed, or the one before it removed: its hash does not follow from them"};
     // The columns beside the text are not hashed, so they must repeat what the text says.
@@ -49,6 +52,8 @@ std::optional<ChainFault> ChainVerifier::add(const ChainedItem& item) {
         return ChainFault{here, "item " + at + " is filed under case " + item.case_id.text() + ", revision " +
                                     std::to_string(item.revision) + ", but its text says case " + case_id.text() + ", revision " +
                                     std::to_string(revision)};
+    if (json->contains("fact") && json->at("fact") == "case_erased" && item.erased == 0)
+        if (auto fault = check_seal(item, json->value("body", Json::object()))) return fault;
     int64_t& last = revisions_[case_id];
     if (revision != last + 1)
         return ChainFault{here, "item " + at + " is revision " + std::to_string(revision) + " of case " + case_id.text() +
@@ -67,6 +72,27 @@ std::optional<ChainFault> ChainVerifier::add(const ChainedItem& item) {
     for (auto it = first; it != end; ++it)
         if (auto fault = check_checkpoint(*it->second)) return fault;
     return std::nullopt;
+}
+
+/// An erasure vouches for exactly the items that name it.
+std::optional<ChainFault> ChainVerifier::check_seal(const ChainedItem& item, const Json& body) {
+    const auto found = unsealed_.find({item.case_id, item.revision});
+    const std::vector<core::ErasedLink> none;
+    const auto& links = found == unsealed_.end() ? none : found->second;
+    const Json seal = body.value("seal", Json());
+    if (!seal.is_string() || seal.get<std::string>() != core::seal_of(links)) {
+        const int64_t first = links.empty() ? item.position : links.front().position;
+        return ChainFault{first, "what is left of case " + item.case_id.text() + " is not what was sealed when it was erased at item " +
+                                     std::to_string(item.position) + ": it, or something before it, was changed"};
+    }
+    if (found != unsealed_.end()) unsealed_.erase(found);
+    if (anchors_.keys.empty()) return std::nullopt;
+    const Json envelope = body.value("envelope", Json()), upto = body.value("upto", Json());
+    const auto opened = envelope.is_string() ? open_envelope(envelope.get<std::string>(), anchors_.keys) : tl::unexpected(EnvelopeFault::malformed);
+    if (opened && opened->type == core::erasure_payload_type && upto.is_number_integer() &&
+        opened->payload == core::erasure_payload(item.case_id, upto.get<int64_t>(), seal.get<std::string>()))
+        return std::nullopt;
+    return ChainFault{item.position, "the erasure of case " + item.case_id.text() + " is not signed by any of the given keys"};
 }
 
 std::optional<ChainFault> ChainVerifier::check_checkpoint(const Checkpoint& checkpoint) const {
@@ -91,6 +117,9 @@ std::optional<ChainFault> ChainVerifier::check_checkpoint(const Checkpoint& chec
 
 std::optional<ChainFault> ChainVerifier::finish() {
     const int64_t next = position_ + 1;
+    if (!unsealed_.empty())
+        return ChainFault{unsealed_.begin()->second.front().position, "item " + std::to_string(unsealed_.begin()->second.front().position) + " of case " +
+                                                                          unsealed_.begin()->first.first.text() + " is marked as erased, but no erasure in the log vouches for that"};
     const auto beyond = by_position_.upper_bound(position_);
     if (beyond != by_position_.end())
         return ChainFault{next, "the log ends at item " + std::to_string(position_) + ", but item " + std::to_string(beyond->first) +
@@ -116,8 +145,9 @@ std::optional<ChainFault> verify_chain(const std::vector<ChainedItem>& items, co
 }
 
 std::string export_line(const ChainedItem& item) {
-    return dump_json(Json{{"position", item.position}, {"case", item.case_id.text()}, {"revision", item.revision}, {"text", item.text},
-                          {"hash", item.hash}});
+    Json line{{"position", item.position}, {"case", item.case_id.text()}, {"revision", item.revision}, {"text", item.text}, {"hash", item.hash}};
+    if (item.erased > 0) line["erased"] = item.erased;
+    return dump_json(line);
 }
 std::string export_line(const Checkpoint& c) {
     return dump_json(Json{{"checkpoint", Json{{"position", c.position}, {"hash", c.hash}, {"at", format_rfc3339(c.at)}, {"envelope", c.envelope}}}});

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <bailiff/dsse.hpp>
+#include <bailiff/json.hpp>
 #include <bailiff/result.hpp>
+#include "controller/core/erasure.hpp"
 #include "controller/desk/ports.hpp"
 
 #include <cstdint>
@@ -54,10 +56,13 @@ class ChainVerifier {
 
   private:
     std::optional<ChainFault> check_checkpoint(const Checkpoint& checkpoint) const;
+    std::optional<ChainFault> check_seal(const ChainedItem& item, const Json& body);
 
     AuditAnchors anchors_;
     std::multimap<int64_t, const Checkpoint*> by_position_;
     std::map<CaseId, int64_t> revisions_;  ///< last one seen
+    /// Erased items whose `CaseErased` is still to come, by case and the revision of that.
+    std::map<std::pair<CaseId, int64_t>, std::vector<core::ErasedLink>> unsealed_;
     int64_t position_ = 0;
     std::string head_;
 };

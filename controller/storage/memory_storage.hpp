@@ -115,6 +115,16 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::vector<Attachment> attachments_of(const CaseId& id) override;
     std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
 
+    // -- Retention
+    Overdue overdue(KeptClass kept, Instant before, size_t limit) override;
+    int64_t forget(KeptClass kept, Instant before, size_t limit) override;
+    std::vector<CaseId> cases_to_erase(Instant before, size_t limit) override;
+    std::vector<CaseId> cases_to_erase(const CustomerId& customer, size_t limit) override;
+    bool has_vms(const CustomerId& customer) override;
+    std::vector<core::ErasedLink> links_of(const CaseId& id, const std::vector<core::HistoryItem>& left) override;
+    void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) override;
+    void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
@@ -130,6 +140,16 @@ class MemoryStorage : public Storage, public EnrolmentStore {
         Standing standing;
     };
     using OrderKey = std::pair<HostId, int64_t>;  ///< host and seq
+
+    /// Something that is over its time: of raw, kind 0 is a delivery and 1 a report.
+    struct Aged {
+        Instant at{};
+        int kind = 0;
+        int64_t number = 0;
+        CaseId case_id{};
+    };
+    std::vector<Aged> aged(KeptClass kept, Instant before, size_t limit) const;
+    bool still_open(const CaseId& id) const;
 
     int64_t next(const std::string& sequence);
     const CaseRow* row(const CaseId& id) const;

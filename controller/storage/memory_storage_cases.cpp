@@ -41,7 +41,7 @@ Result<void> MemoryStorage::save(int64_t before, const core::Case& after, const 
         if (!histories_.contains(after.id)) log_.assign(histories_, after.id, {});
         auto& history = histories_.at(after.id);
         for (const auto& item : items) {
-            ChainedItem link{int64_t(chain_.size()) + 1, after.id, item.revision, chained_text(after.id, item), {}};
+            ChainedItem link{int64_t(chain_.size()) + 1, after.id, item.revision, chained_text(after.id, item), {}, 0};
             link.hash = chained_hash(chain_.empty() ? "" : chain_.back().hash, link.text);
             log_.append(chain_, std::move(link));
             log_.append(history, item);

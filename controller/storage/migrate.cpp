@@ -11,7 +11,9 @@ namespace {
 /// The words in which the two databases' DDL differs.
 std::string in_dialect(std::string_view sql, SqlDialect dialect) {
     struct Word { std::string_view mark, sqlite, postgres; };
-    static constexpr Word words[] = {{"@integer@", "integer", "bigint"}, {"@key@", "text", "text collate \"C\""}, {"@strict@", "strict", ""}};
+    static constexpr Word words[] = {{"@integer@", "integer", "bigint"}, {"@key@", "text", "text collate \"C\""}, {"@strict@", "strict", ""},
+                                     {"@body_closed_at@", "cast(strftime('%s', json_extract(body, '$.closed_at')) as integer)",
+                                      "extract(epoch from (body::json->>'closed_at')::timestamptz)::bigint"}};
     std::string out;
     while (!sql.empty()) {
         const size_t at = sql.find('@');

@@ -23,24 +23,26 @@ Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std
         why = text_of(*standing.deadline);
     }
     const std::string body = text_of(after);
+    const auto closed_at = after.phase == core::Phase::closed ? std::optional(after.closed_at) : std::nullopt;
     int64_t written = 0;
     if (before == 0) {
         written = db_->run(
-            "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body) "
-            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
+            "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body, "
+            "closed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
             *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
-            standing.call_since, body);
+            standing.call_since, body, closed_at);
     } else {
         // A column that is named is written to its indices even when it stays what it is, and most inputs change none of these.
         written = db_->run(
             "update cases set revision = $1, deadline_at = $2, deadline = $3, call_since = $4, body = $5 "
-            "where number = $6 and revision = $7 and phase = $8 and vm = $9 and customer = $10 and host = $11",
-            after.revision, at, why, standing.call_since, body, *number, before, after.phase, after.vm, after.customer, after.host);
+            "where number = $6 and revision = $7 and phase = $8 and vm = $9 and customer = $10 and host = $11 and erased = $12",
+            after.revision, at, why, standing.call_since, body, *number, before, after.phase, after.vm, after.customer, after.host, after.erased);
         if (written == 0)
             written = db_->run(
                 "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, deadline_at = $6, deadline = $7, "
-                "call_since = $8, body = $9 where number = $10 and revision = $11",
-                after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, body, *number, before);
+                "call_since = $8, body = $9, closed_at = $10, erased = $11 where number = $12 and revision = $13",
+                after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, body, closed_at, after.erased,
+                *number, before);
     }
     if (written != 1)
         return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
@@ -159,11 +161,11 @@ int64_t SqlStorage::chain_position() {
 
 std::vector<ChainedItem> SqlStorage::chain(int64_t after_position, size_t limit) {
     std::vector<ChainedItem> out;
-    auto rows = db_->query("select position, case_id, revision, text, hash from history where position > $1 order by position limit $2",
+    auto rows = db_->query("select position, case_id, revision, text, hash, erased from history where position > $1 order by position limit $2",
                            after_position, limit);
     while (rows.next())
         out.push_back(ChainedItem{rows.take<int64_t>(), rows.take<CaseId>(), rows.take<int64_t>(), rows.take<std::string>(),
-                                  rows.take<std::string>()});
+                                  rows.take<std::string>(), rows.take<int64_t>()});
     return out;
 }
 

@@ -56,6 +56,11 @@ class UndoLog {
         if (set.erase(key)) remember([&set, key] { set.insert(key); });
     }
     template <class T>
+    void replace(std::vector<T>& list, size_t place, T value) {
+        std::swap(list.at(place), value);
+        remember([&list, place, old = std::move(value)]() mutable { list.at(place) = std::move(old); });
+    }
+    template <class T>
     void append(std::vector<T>& list, T value) {
         list.push_back(std::move(value));
         remember([&list] { list.pop_back(); });

@@ -128,7 +128,9 @@ inline std::vector<std::pair<std::string, Walk>> situations() {
     add("review of an incomplete scan", incomplete);
     add("review of an incomplete scan, accepted once", Walk(incomplete).then(AcceptIncomplete{incomplete.c.incomplete_scan, "a swap file", "staff:meera"}, "staff:meera"));
     add("review of a treatment", Walk(off).obeyed().then(AskReview{"doubt"}));
-    add("closed", Walk(restoring).obeyed());
+    const Walk closed = Walk(restoring).obeyed();
+    add("closed", closed);
+    add("closed and erased", Walk(closed).then(EraseCase{"a seal", "an envelope", "two years are over"}));
     return out;
 }
 
@@ -192,6 +194,8 @@ inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
         {"accept_incomplete, the same person", AcceptIncomplete{c.incomplete_scan, "why", "staff:meera"}},
         {"accept_incomplete, another scan", AcceptIncomplete{JobId("scan/9.9"), "why", "staff:ravi"}},
         {"accept_incomplete, the customer", AcceptIncomplete{c.incomplete_scan, "why", "customer"}},
+        {"erase_case", EraseCase{"a seal", "an envelope", "asked by the customer"}},
+        {"erase_case, no reason", EraseCase{"a seal", "an envelope", ""}},
         {"hosts_without_lock", HostsWithoutLock{c.demand, "h2 answered gate_down (no gate)"}},
         {"hosts_without_lock, older demand", HostsWithoutLock{c.demand - 1, "h2"}},
     };
