@@ -23,6 +23,12 @@ HttpResponse show_scan(ApiCall& call);
 HttpResponse list_files(ApiCall& call);
 HttpResponse fetch_file(ApiCall& call);
 
+// handlers_retention.cpp
+HttpResponse show_retention(ApiCall& call);
+HttpResponse purge(ApiCall& call);
+HttpResponse erase_case(ApiCall& call);
+HttpResponse erase_customer(ApiCall& call);
+
 // handlers_reports.cpp
 HttpResponse add_report(ApiCall& call);
 HttpResponse list_reports(ApiCall& call);

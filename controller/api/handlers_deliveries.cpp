@@ -65,6 +65,8 @@ HttpResponse show_delivery(ApiCall& call) {
 HttpResponse raw_delivery(ApiCall& call) {
     auto delivery = call.storage().find_delivery(DeliveryId(call.values[0]));
     if (!delivery) return no_such(call.values[0]);
+    if (delivery->raw.empty())
+        return problem(410, "The bytes of delivery " + delivery->id.text() + " are gone: they were over the time that --keep-raw gives them.");
     HttpResponse out{200, {}, std::move(delivery->raw)};
     out.headers.emplace_back("Content-Type", "application/octet-stream");
     out.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + delivery->id.text() + ".eml\"");

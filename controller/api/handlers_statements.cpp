@@ -34,6 +34,8 @@ HttpResponse fetch_file(ApiCall& call) {
     auto file = error == std::errc{} && end == wanted.data() + wanted.size() ? call.storage().find_attachment(id, number) : std::nullopt;
     if (!file)
         return problem(404, "There is no file " + wanted + " in case " + id.text() + "; GET /api/v1/cases/" + id.text() + "/files lists those there are.");
+    if (file->bytes.empty() && file->size > 0)
+        return problem(410, "The bytes of file " + wanted + " of case " + id.text() + " are gone: they were over the time that --keep-files gives them.");
     HttpResponse out{200, {{"Content-Type", "application/octet-stream"}}, std::move(file->bytes)};
     out.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + id.text() + "-" + std::to_string(number) + ".bin\"");
     out.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");

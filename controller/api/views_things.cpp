@@ -117,8 +117,9 @@ Json policy_json(const core::Policy& p, const core::Calendar* calendar, bool who
 }
 
 Json chained_json(const ChainedItem& item) {
-    return {{"position", item.position}, {"case", item.case_id.text()}, {"revision", item.revision}, {"text", item.text},
-            {"hash", item.hash}};
+    Json out{{"position", item.position}, {"case", item.case_id.text()}, {"revision", item.revision}, {"text", item.text}, {"hash", item.hash}};
+    if (item.erased > 0) out["erased"] = item.erased;
+    return out;
 }
 
 Json checkpoint_json(const Checkpoint& checkpoint) {

@@ -41,6 +41,7 @@ struct ControllerOptions {
     std::string webhooks;               ///< folder of files; empty: nobody else is told
     std::vector<std::string> webhook_networks;   ///< that webhooks may be in beside public ones
     std::string webhook_ca;             ///< PEM; empty: the system's
+    Seconds keep_raw{0}, keep_files{0}, keep_cases{0};   ///< 0: for ever
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production

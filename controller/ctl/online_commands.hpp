@@ -25,6 +25,8 @@ CommandRun vm_list, vm_show, vm_set, customer_list, customer_show, customer_set,
     order_list, job_list;
 // online_admin.cpp
 CommandRun policy_list, policy_show, clock_show, clock_advance, account_add, account_list, account_disable, who_am_i_command, audit_export, webhook_list;
+// online_retention.cpp
+CommandRun retention_show, retention_purge, case_erase, customer_erase;
 // online_changes.cpp
 CommandRun changes_command, case_watch;
 
