@@ -17,6 +17,7 @@
 #include "controller/storage/postgres.hpp"
 #include "controller/storage/sql_storage.hpp"
 #include "controller/storage/sqlite.hpp"
+#include "controller/web/report_form.hpp"
 #include "controller/web/statement_page.hpp"
 #include "controller/webhooks/webhook_worker.hpp"
 
@@ -124,6 +125,8 @@ NoticeTexts load_notices(const ControllerOptions& options) {
                   fmt::format("{}", fmt::join(languages, ", ")));
     return std::move(*texts);
 }
+
+PageTexts load_report_form(const ControllerOptions& options) { return or_stop(PageTexts::load(options.policies + "/report-form"), "the form for reports is not sound"); }
 
 PageTexts load_page(const ControllerOptions& options) { return or_stop(PageTexts::load(options.policies + "/page"), "the customers' page is not sound"); }
 
@@ -266,7 +269,8 @@ int run(const ControllerOptions& options) {
     http.port = options.listen.port;
     http.clock = &wall;
     if (!options.tls_certificate.empty()) http.tls = HttpTls{options.tls_certificate, options.tls_key, "", false};
-    HttpServer server(http, api.handlers());
+    ReportForm report_form(api.handlers(), load_report_form(options), random);
+    HttpServer server(http, report_form.handlers());
     // The customers' listener is a server of its own: what it serves has nothing to do with the API's tokens and routes.
     std::optional<StatementPage> page;
     std::optional<HttpServer> page_server;
@@ -347,6 +351,7 @@ int main(int argc, char** argv) {
             (void)bailiff::load_notices(command.options);
             (void)bailiff::load_webhooks_in_force(command.options);
             (void)bailiff::poster_options(command.options);
+            (void)bailiff::load_report_form(command.options);
             if (command.options.page_listen) (void)bailiff::load_page(command.options);
             fmt::print("options, policies and notices are sound\n");
             return 0;
