@@ -223,6 +223,8 @@ HttpResponse show_metrics(ApiCall& call) {
     out.push_back({"bailiff_orders_open", "Orders issued and not yet finished.", false, {}, double(call.storage().open_orders({}).size())});
     out.push_back({"bailiff_jobs_open", "Jobs issued and not yet finished.", false, {}, double(call.storage().open_jobs({}).size())});
     const auto due = call.desk.next_due();
+    out.push_back({"bailiff_sanctions_last_hour", "Machines that the clock alone took; at --sanctions-per-hour it stops.", false, {},
+                   double(call.desk.sanctions_lately())});
     out.push_back({"bailiff_deadline_lag_seconds", "How late the earliest deadline is being taken.", false, {},
                    due && *due < call.desk.now() ? double((call.desk.now() - *due).count()) : 0});
     if (call.parts.more_metrics) call.parts.more_metrics(out);

@@ -52,6 +52,7 @@ po::options_description file_options() {
         ("webhook-network", po::value<std::vector<std::string>>()->composing(), "a network that webhooks may be in beside public ones, such as 10.0.0.0/8; repeatable")
         ("webhook-ca", text(""), "PEM file of the CA of the webhooks' servers; default the system's")
         ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
+        ("sanctions-per-hour", po::value<int64_t>()->default_value(20), "a brake: machines that the clock alone takes within an hour; what comes beyond waits for a person")
         ("keep-raw", text("P90D"), "how long mails and report bodies are kept as they came, such as P90D, or forever; what an open case needs is kept")
         ("keep-files", text("P30D"), "how long files that customers sent are kept after their case closed")
         ("keep-cases", text("P730D"), "when what a closed case says of people is erased; its course stays in the audit log")
@@ -157,6 +158,8 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     if (!life) mistakes.push_back("--order-life: " + life.error().text);
     else if (*life < Seconds(30) || *life > Seconds(900)) mistakes.push_back("--order-life must be from PT30S to PT15M");
     else o.order_life = *life;
+    o.sanctions_per_hour = v["sanctions-per-hour"].as<int64_t>();
+    if (o.sanctions_per_hour < 0) mistakes.push_back("--sanctions-per-hour is 0 (a person decides each) or more");
     for (const auto& [name, time] : {std::pair{"keep-raw", &o.keep_raw}, {"keep-files", &o.keep_files}, {"keep-cases", &o.keep_cases}}) {
         const auto kept = text(name) == "forever" ? Result<Seconds>(Seconds{0}) : parse_duration(text(name));
         if (!kept || (*kept < Seconds(86400) && *kept != Seconds(0)) || (*kept == Seconds(0) && text(name) != "forever"))

@@ -66,6 +66,9 @@ Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std
         if (auto* acceptance = std::get_if<core::AcceptIncomplete>(&meant)) acceptance->by = actor;
         auto facts = core::decide(*c, meant, policy, calendar_of(policy), now());
         if (!facts) return fail(facts.error());
+        if (std::holds_alternative<core::DeadlineReached>(meant))
+            if (const std::string why = braked(*c, *facts); !why.empty()) facts = core::decide(*c, core::AskReview{why}, policy, calendar_of(policy), now());
+        if (!facts) return fail(facts.error());
         const int64_t stored = c->revision;
         out = write(std::move(*c), *facts, actor, stored);
         if (!out) return fail(out.error());

@@ -34,6 +34,7 @@ struct DeskOptions {
     int64_t checkpoint_every = 100;                       ///< items
     std::vector<core::Webhook> webhooks{};                ///< who else is told
     RetentionTimes retention{};
+    int64_t sanctions_per_hour = 20;                      ///< by the clock alone; what comes beyond waits for a person. 0 = all of it
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
 };
 
@@ -147,6 +148,9 @@ class Desk {
     /// The same for all cases of a customer and for the customer. `conflict` while he has VMs or open cases. Returns how many cases.
     Result<int64_t> erase_customer(const CustomerId& id, const std::string& reason, const std::string& actor);
 
+    /// Sanctions by the clock alone within the last hour.
+    int64_t sanctions_lately();
+
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
     /// returns how many deadlines it took.
@@ -180,6 +184,7 @@ class Desk {
     const core::Policy& policy_of(const core::Case& c) const;
     const core::Calendar& calendar_of(const core::Policy& policy) const;
     Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor);
+    std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     // desk_deliveries.cpp
     void file_events(Delivery& delivery, std::vector<ReadEvent> events, const std::string& actor);
     void file_event(const Delivery& delivery, const ReadEvent& event, const std::string& actor);

@@ -11,6 +11,7 @@
 #include <bailiff/order.hpp>
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
+#include "controller/desk/brake.hpp"
 #include "controller/desk/delivery.hpp"
 #include "controller/desk/retention.hpp"
 #include "controller/desk/statements.hpp"
@@ -317,7 +318,7 @@ class PolicyArchive {
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
 class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
-                public Statements, public Webhooks, public Retention {
+                public Statements, public Webhooks, public Retention, public Brake {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

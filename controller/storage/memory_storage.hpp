@@ -125,6 +125,10 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) override;
     void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) override;
 
+    // -- Brake
+    void note_sanction(const CaseId& id, Instant at) override;
+    int64_t sanctions_after(Instant after) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
@@ -167,6 +171,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::map<int64_t, CaseRow> cases_;
     std::set<std::pair<VmId, int64_t>> open_by_vm_;
     std::set<std::pair<Instant, int64_t>> deadlines_, calls_;
+    std::set<std::pair<Instant, CaseId>> sanctions_;
     std::map<CaseId, std::vector<core::HistoryItem>> histories_;
     std::vector<ChainedItem> chain_;
     std::map<int64_t, Checkpoint> checkpoints_;

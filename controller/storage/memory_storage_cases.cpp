@@ -4,6 +4,7 @@
 #include "controller/storage/memory_storage.hpp"
 #include "controller/storage/rows.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <stdexcept>
@@ -172,6 +173,17 @@ std::vector<PolicyArchive::Kept> MemoryStorage::kept_policies() {
     std::vector<Kept> out;
     for (const auto& [key, policy] : policies_) out.push_back(policy);
     return out;
+}
+
+// ---- the brake ---------------------------------------------------------------------------------------------------
+
+void MemoryStorage::note_sanction(const CaseId& id, Instant at) {
+    while (!sanctions_.empty() && sanctions_.begin()->first < at - Brake::remembered) log_.remove(sanctions_, std::pair(*sanctions_.begin()));
+    log_.insert(sanctions_, {at, id});
+}
+
+int64_t MemoryStorage::sanctions_after(Instant after) {
+    return std::count_if(sanctions_.begin(), sanctions_.end(), [&](const auto& sanction) { return sanction.first > after; });
 }
 
 }  // namespace bailiff

@@ -132,6 +132,10 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) override;
     void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) override;
 
+    // -- Brake
+    void note_sanction(const CaseId& id, Instant at) override;
+    int64_t sanctions_after(Instant after) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;

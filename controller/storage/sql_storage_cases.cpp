@@ -183,4 +183,17 @@ std::vector<Checkpoint> SqlStorage::checkpoints() {
     return out;
 }
 
+// ---- the brake ---------------------------------------------------------------------------------------------------
+
+void SqlStorage::note_sanction(const CaseId& id, Instant at) {
+    db_->run("delete from sanctions where at < $1", at - Brake::remembered);
+    db_->run("insert into sanctions (at, case_id) values ($1, $2) on conflict (at, case_id) do nothing", at, id);
+}
+
+int64_t SqlStorage::sanctions_after(Instant after) {
+    auto rows = db_->query("select count(*) from sanctions where at > $1", after);
+    rows.next();
+    return rows.column<int64_t>(0);
+}
+
 }  // namespace bailiff
