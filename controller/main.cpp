@@ -214,7 +214,7 @@ int run(const ControllerOptions& options) {
     desk_options.order_life = options.order_life;
     desk_options.page_url = options.page_url;
     desk_options.sanctions_per_hour = options.sanctions_per_hour;
-    desk_options.retention = {options.keep_raw, options.keep_files, options.keep_cases};
+    desk_options.retention = {options.keep_raw, options.keep_files, options.keep_cases, options.keep_audit};
     desk_options.webhooks = load_webhooks_in_force(options);
     auto poster = std::make_unique<WebhookWorker>(poster_options(options));
     Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get()}, load_policies_in_force(options, storage.get()), desk_options);

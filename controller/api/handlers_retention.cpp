@@ -46,7 +46,7 @@ HttpResponse purge(ApiCall& call) {
     }
     const auto gone = call.desk.let_go(call.actor());
     if (!gone) return problem(gone.error());
-    return json_answer(200, {{"dry_run", false}, {"gone", {{"raw", gone->raw}, {"files", gone->files}, {"cases", gone->cases}}}, {"more", gone->more}});
+    return json_answer(200, {{"dry_run", false}, {"gone", {{"raw", gone->raw}, {"files", gone->files}, {"cases", gone->cases}, {"audit", gone->audit}}}, {"more", gone->more}});
 }
 
 HttpResponse erase_case(ApiCall& call) {

@@ -56,6 +56,7 @@ po::options_description file_options() {
         ("keep-raw", text("P90D"), "how long mails and report bodies are kept as they came, such as P90D, or forever; what an open case needs is kept")
         ("keep-files", text("P30D"), "how long files that customers sent are kept after their case closed")
         ("keep-cases", text("P730D"), "when what a closed case says of people is erased; its course stays in the audit log")
+        ("keep-audit", text("P2190D"), "when the course of an erased case goes too; its links in the audit chain stay, so that the rest can be verified")
         ("tick", po::value<int64_t>()->default_value(1000), "milliseconds between two looks at the clock")
         ("lab-clock", text(""), "file whose seconds move the clock: laboratories only, said in the log")
         ("log-level", text("info"), "debug, info, warn or error");
@@ -160,12 +161,14 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     else o.order_life = *life;
     o.sanctions_per_hour = v["sanctions-per-hour"].as<int64_t>();
     if (o.sanctions_per_hour < 0) mistakes.push_back("--sanctions-per-hour is 0 (a person decides each) or more");
-    for (const auto& [name, time] : {std::pair{"keep-raw", &o.keep_raw}, {"keep-files", &o.keep_files}, {"keep-cases", &o.keep_cases}}) {
+    for (const auto& [name, time] : {std::pair{"keep-raw", &o.keep_raw}, {"keep-files", &o.keep_files}, {"keep-cases", &o.keep_cases}, {"keep-audit", &o.keep_audit}}) {
         const auto kept = text(name) == "forever" ? Result<Seconds>(Seconds{0}) : parse_duration(text(name));
         if (!kept || (*kept < Seconds(86400) && *kept != Seconds(0)) || (*kept == Seconds(0) && text(name) != "forever"))
             mistakes.push_back("--" + std::string(name) + " is a day or longer, such as P90D, or forever");
         else *time = *kept;
     }
+    if (o.keep_audit != Seconds{0} && (o.keep_cases == Seconds{0} || o.keep_audit < o.keep_cases))
+        mistakes.push_back("--keep-audit must not be shorter than --keep-cases: the course of a case goes after what it says of people");
     if (o.tls_certificate.empty() != o.tls_key.empty()) mistakes.push_back("--tls-certificate and --tls-key go together");
     if (o.tls_certificate.empty() && !o.plain_http)
         mistakes.push_back("the API needs --tls-certificate and --tls-key, or --plain-http on a loopback address");

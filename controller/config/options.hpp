@@ -42,7 +42,7 @@ struct ControllerOptions {
     std::vector<std::string> webhook_networks;   ///< that webhooks may be in beside public ones
     std::string webhook_ca;             ///< PEM; empty: the system's
     int64_t sanctions_per_hour = 20;    ///< by the clock alone
-    Seconds keep_raw{0}, keep_files{0}, keep_cases{0};   ///< 0: for ever
+    Seconds keep_raw{0}, keep_files{0}, keep_cases{0}, keep_audit{0};   ///< 0: for ever
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production

@@ -9,7 +9,7 @@ namespace bailiff {
 
 ExitCode retention_show(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl retention show [OPTIONS]\n"
-                "How long what is kept is kept (the controller's options keep-raw, keep-files and keep-cases), and how much is over its time.\n");
+                "How long what is kept is kept (the controller's options that begin with keep-), and how much is over its time.\n");
     return online(a, arguments, {}, out, err, [](Session& s) {
         const auto page = s.ask("GET", "/api/v1/retention");
         if (!page) return s.code();
@@ -30,7 +30,7 @@ ExitCode retention_purge(const std::vector<std::string>& arguments, std::ostream
     a.flag("dry-run", "only say how much would go");
     return online(a, arguments, {}, out, err, [](Session& s) {
         const bool dry = s.args.flagged("dry-run");
-        Json all{{"raw", 0}, {"files", 0}, {"cases", 0}};
+        Json all{{"raw", 0}, {"files", 0}, {"cases", 0}, {"audit", 0}};
         for (bool more = true; more;) {
             const auto answer = s.ask("POST", "/api/v1/retention/purge", {{"dry_run", dry}});
             if (!answer) return s.code();

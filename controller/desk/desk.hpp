@@ -138,7 +138,7 @@ class Desk {
     std::vector<Kept> kept();
     static constexpr size_t most_counted = 10'000;
     struct LetGo {
-        int64_t raw = 0, files = 0, cases = 0;
+        int64_t raw = 0, files = 0, cases = 0, audit = 0;
         bool more = false;               ///< a turn must stay short: call again
     };
     /// Lets go what is over its time, the oldest first and a portion at most.

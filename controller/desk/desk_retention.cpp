@@ -46,8 +46,17 @@ Result<Desk::LetGo> Desk::let_go(const std::string& actor) {
         return {};
     });
     if (!done) return fail(done.error());
-    if (out.raw + out.files + out.cases > 0)
-        spdlog::info("event=let_go raw={} files={} cases={} actor={}", out.raw, out.files, out.cases, actor);
+    const auto thinned = ports_.storage.transaction([&]() -> Result<void> {
+        if (options_.retention.audit == Seconds{0}) return {};
+        const auto due = ports_.storage.courses_to_forget(now() - options_.retention.audit, cases_at_once);
+        for (const CaseId& id : due) ports_.storage.forget_course(id);
+        out.audit = int64_t(due.size());
+        out.more = out.more || due.size() >= cases_at_once;
+        return {};
+    });
+    if (!thinned) return fail(thinned.error());
+    if (out.raw + out.files + out.cases + out.audit > 0)
+        spdlog::info("event=let_go raw={} files={} cases={} audit={} actor={}", out.raw, out.files, out.cases, out.audit, actor);
     return out;
 }
 

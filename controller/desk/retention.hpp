@@ -19,6 +19,7 @@ enum class KeptClass {
     raw,      ///< mails and report bodies as they came: their time runs from when they came
     files,    ///< files that customers sent with a statement, samples among them: from when their case closed
     cases,    ///< what closed cases say of people; what is left of them is the audit log: from when the case closed
+    audit,    ///< the course of erased cases; what is left is their links in the audit chain: from when the case closed
 };
 
 /// How long each class is kept; 0 = for ever.
@@ -26,7 +27,16 @@ struct RetentionTimes {
     Seconds raw{int64_t{90} * 86400};
     Seconds files{int64_t{30} * 86400};
     Seconds cases{int64_t{730} * 86400};
-    Seconds of(KeptClass kept) const { return kept == KeptClass::raw ? raw : kept == KeptClass::files ? files : cases; }
+    Seconds audit{int64_t{2190} * 86400};
+    Seconds of(KeptClass kept) const {
+        switch (kept) {
+            case KeptClass::raw: return raw;
+            case KeptClass::files: return files;
+            case KeptClass::cases: return cases;
+            case KeptClass::audit: return audit;
+        }
+        return cases;
+    }
 };
 
 /// What of a class is over its time.
@@ -43,7 +53,7 @@ class Retention {
     /// What came, or belongs to a case that closed, before `before`; at most `limit` are counted.
     virtual Overdue overdue(KeptClass kept, Instant before, size_t limit) = 0;
     /// Forgets the oldest of them, at most `limit`: of deliveries and reports the bodies, of files the bytes. Returns how many.
-    /// Not for `cases`, which are erased one by one.
+    /// Not for `cases` and `audit`, which go one by one.
     virtual int64_t forget(KeptClass kept, Instant before, size_t limit) = 0;
     /// Closed before `before` and not erased, the longest closed first.
     virtual std::vector<CaseId> cases_to_erase(Instant before, size_t limit) = 0;
@@ -58,13 +68,18 @@ class Retention {
     /// What hangs on an erased case: mails, orders, jobs, scan reports, addresses of its page and files go; those of `reports`
     /// that are its own lose their words, and so do the deliveries that they alone came in.
     virtual void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) = 0;
+    /// Erased and closed before `before`, the longest closed first.
+    virtual std::vector<CaseId> courses_to_forget(Instant before, size_t limit) = 0;
+    /// Of an erased case the row and the reports go, and of each erased item all but its link: place, hash, and the digest of
+    /// what was left of it, so that the seal can still be verified.
+    virtual void forget_course(const CaseId& id) = 0;
 };
 
 template <>
 struct Names<KeptClass> {
     static constexpr std::string_view what = "class of what is kept";
     static constexpr std::array table{std::pair{KeptClass::raw, std::string_view("raw")}, std::pair{KeptClass::files, std::string_view("files")},
-                                      std::pair{KeptClass::cases, std::string_view("cases")}};
+                                      std::pair{KeptClass::cases, std::string_view("cases")}, std::pair{KeptClass::audit, std::string_view("audit")}};
 };
 
 }  // namespace bailiff

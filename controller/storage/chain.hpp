@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ namespace bailiff {
 std::string chained_text(const CaseId& case_id, const core::HistoryItem& item);
 /// SHA-256(previous hash, newline, text) in hex; the first link's previous hash is empty.
 std::string chained_hash(const std::string& previous, std::string_view text);
+/// What stands in the place of an erased item of which only the link is left: the digest of what was left of it.
+std::string link_text(const CaseId& case_id, int64_t revision, const std::string& left_sha256);
+/// The digest in such a text; nothing for the text of an item.
+std::optional<std::string> digest_in_link(const Json& text);
 /// What the controller signs as a checkpoint.
 std::string checkpoint_payload(int64_t position, const std::string& hash, Instant at);
 
@@ -61,6 +66,7 @@ class ChainVerifier {
     AuditAnchors anchors_;
     std::multimap<int64_t, const Checkpoint*> by_position_;
     std::map<CaseId, int64_t> revisions_;  ///< last one seen
+    std::set<CaseId> links_only_;          ///< cases whose course went: they have no row any more
     /// Erased items whose `CaseErased` is still to come, by case and the revision of that.
     std::map<std::pair<CaseId, int64_t>, std::vector<core::ErasedLink>> unsealed_;
     int64_t position_ = 0;

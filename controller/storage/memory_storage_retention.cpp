@@ -53,6 +53,10 @@ std::vector<MemoryStorage::Aged> MemoryStorage::aged(KeptClass kept, Instant bef
                 if (stored.body.phase == core::Phase::closed && !stored.body.erased && stored.body.closed_at < before)
                     out.push_back({stored.body.closed_at, 0, number, stored.body.id});
             break;
+        case KeptClass::audit:
+            for (const auto& [number, stored] : cases_)
+                if (stored.body.erased && stored.body.closed_at < before) out.push_back({stored.body.closed_at, 0, number, stored.body.id});
+            break;
     }
     // At most `limit` of each kind, like the queries of a database.
     std::sort(out.begin(), out.end(), [](const Aged& a, const Aged& b) { return std::tie(a.kind, a.at, a.number) < std::tie(b.kind, b.at, b.number); });
@@ -69,7 +73,7 @@ Overdue MemoryStorage::overdue(KeptClass kept, Instant before, size_t limit) {
 }
 
 int64_t MemoryStorage::forget(KeptClass kept, Instant before, size_t limit) {
-    if (kept == KeptClass::cases) throw std::logic_error("cases are erased one by one");
+    if (kept == KeptClass::cases || kept == KeptClass::audit) throw std::logic_error("cases go one by one");
     const auto due = aged(kept, before, limit);
     for (const auto& one : due) {
         if (kept == KeptClass::files) {
@@ -177,6 +181,26 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
             words->clear();
         log_.assign(deliveries_, *delivery_number, std::move(delivery));
     }
+}
+
+std::vector<CaseId> MemoryStorage::courses_to_forget(Instant before, size_t limit) {
+    std::vector<CaseId> out;
+    for (const auto& one : aged(KeptClass::audit, before, limit)) out.push_back(one.case_id);
+    return out;
+}
+
+void MemoryStorage::forget_course(const CaseId& id) {
+    for (size_t i = 0; i < chain_.size(); ++i) {
+        if (chain_[i].case_id != id || chain_[i].erased == 0) continue;
+        ChainedItem link = chain_[i];
+        link.text = link_text(id, link.revision, sha256_hex(link.text));
+        log_.replace(chain_, i, std::move(link));
+    }
+    for (const auto& [number, report] : reports_)
+        if (report.case_id == id && !report.delivery.empty()) log_.remove(reports_by_delivery_, std::pair(report.delivery, number));
+    forget_those(log_, reports_, [&](const StoredReport& report) { return report.case_id == id; });
+    log_.forget(histories_, id);
+    if (const auto number = number_of(id, 'C')) log_.forget(cases_, *number);
 }
 
 }  // namespace bailiff

@@ -40,6 +40,9 @@ Overdue SqlStorage::overdue(KeptClass kept, Instant before, size_t limit) {
         case KeptClass::cases:
             count("select number, closed_at from cases where closed_at is not null and erased = 0 and closed_at < $1 order by closed_at, number limit $2", 1);
             break;
+        case KeptClass::audit:
+            count("select number, closed_at from cases where closed_at is not null and erased = 1 and closed_at < $1 order by closed_at, number limit $2", 1);
+            break;
     }
     return out;
 }
@@ -69,7 +72,8 @@ int64_t SqlStorage::forget(KeptClass kept, Instant before, size_t limit) {
             for (const auto& [id, number] : files) gone += db_->run("update statement_files set content = '' where case_id = $1 and number = $2", id, number);
             break;
         }
-        case KeptClass::cases: throw std::logic_error("cases are erased one by one");
+        case KeptClass::cases:
+        case KeptClass::audit: throw std::logic_error("cases go one by one");
     }
     return gone;
 }
@@ -138,6 +142,30 @@ void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& rep
             "(r.case_id = '' or c.erased = 0))",
             delivery);
     }
+    whole.commit();
+}
+
+std::vector<CaseId> SqlStorage::courses_to_forget(Instant before, size_t limit) {
+    std::vector<CaseId> out;
+    auto rows = db_->query("select id from cases where closed_at is not null and erased = 1 and closed_at < $1 order by closed_at, number limit $2", before, limit);
+    while (rows.next()) out.push_back(rows.take<CaseId>());
+    return out;
+}
+
+void SqlStorage::forget_course(const CaseId& id) {
+    SqlWhole whole(*db_);
+    std::vector<std::pair<int64_t, std::string>> left;
+    {
+        auto rows = db_->query("select revision, text from history where case_id = $1 and erased > 0 order by revision", id);
+        while (rows.next()) {
+            const auto revision = rows.take<int64_t>();
+            left.emplace_back(revision, sha256_hex(rows.take<std::string>()));
+        }
+    }
+    for (const auto& [revision, digest] : left)
+        db_->run("update history set text = $1 where case_id = $2 and revision = $3", link_text(id, revision, digest), id, revision);
+    db_->run("delete from reports where case_id = $1", id);
+    db_->run("delete from cases where id = $1", id);
     whole.commit();
 }
 

@@ -160,6 +160,44 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     EXPECT_EQ(storage().find_delivery(shared.id)->raw, "two machines") << "an open case's report came in it too";
 }
 
+TEST_P(TheRetention, forgets_the_course_of_an_erased_case_and_the_chain_still_holds) {
+    const auto open = saved_case(storage(), "vm-2");
+    const auto c = closed_case(at(80)), whole_case = closed_case(at(80), "vm-3");
+    const auto mine = report(c.id, "body", at(2), delivery("a mail", at(1)).id), other = report(open.id, "body", at(2));
+    EXPECT_TRUE(storage().courses_to_forget(at(100), 10).empty()) << "first what they say of people";
+    erase(c.id, {mine.id});
+    EXPECT_TRUE(storage().courses_to_forget(at(80), 10).empty());
+    EXPECT_EQ(storage().courses_to_forget(at(100), 10), std::vector{c.id});
+    EXPECT_EQ(storage().overdue(KeptClass::audit, at(100), 10), (Overdue{1, at(80)}));
+    const auto before = storage().chain(0, 100);
+    const auto undone = storage().transaction([&]() -> Result<void> {
+        storage().forget_course(c.id);
+        return fail(Errc::conflict, "no");
+    });
+    EXPECT_FALSE(undone);
+    EXPECT_EQ(storage().chain(0, 100), before);
+    EXPECT_TRUE(storage().find_case(c.id));
+    storage().forget_course(c.id);
+    EXPECT_FALSE(storage().find_case(c.id));
+    EXPECT_FALSE(storage().find_report(mine.id));
+    EXPECT_TRUE(storage().find_report(other.id));
+    EXPECT_TRUE(storage().find_case(whole_case.id));
+    EXPECT_TRUE(storage().courses_to_forget(at(100), 10).empty());
+    EXPECT_EQ(storage().overdue(KeptClass::audit, at(100), 10), Overdue{});
+    const auto chain = storage().chain(0, 100);
+    ASSERT_EQ(chain.size(), before.size());
+    for (size_t i = 0; i < chain.size(); ++i) {
+        EXPECT_EQ(chain[i].hash, before[i].hash);
+        if (chain[i].erased > 0) EXPECT_EQ(chain[i].text, link_text(c.id, chain[i].revision, sha256_hex(before[i].text)));
+        else EXPECT_EQ(chain[i], before[i]);
+    }
+    AuditAnchors anchors;
+    anchors.cases.emplace();
+    for (const auto& left : storage().list_cases({})) anchors.cases->emplace(left.id, left.revision);
+    const auto fault = verify_chain(chain, anchors);
+    EXPECT_FALSE(fault) << fault->text;
+}
+
 TEST_P(TheRetention, is_undone_with_its_transaction) {
     const auto c = closed_case(at(80));
     storage().owe(c.id, {{core::Notice::closed, "closed", core::Audience::customer}}, at(1), [](const std::string&) { return "<m@x>"; });

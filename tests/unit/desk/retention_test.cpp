@@ -74,6 +74,13 @@ TEST_F(TheTimes, run_out_one_class_after_the_other) {
     const size_t length = storage.chain(0, 1000).size();
     pass(day);
     EXPECT_EQ(storage.chain(0, 1000).size(), length) << "once";
+    pass(day * 1457);
+    EXPECT_TRUE(storage.find_case(id)) << "a day before six years are over";
+    pass(day * 2);
+    EXPECT_FALSE(storage.find_case(id)) << "six years";
+    EXPECT_FALSE(storage.find_report(report));
+    EXPECT_EQ(storage.chain(0, 1000).size(), length) << "the links stay";
+    EXPECT_FALSE(fault()) << fault()->text;
 }
 
 TEST_F(TheTimes, never_run_out_for_an_open_case) {
@@ -98,7 +105,7 @@ TEST_F(TheTimes, are_told_before_anything_goes) {
     a_closed_case();
     clock.advance(day * 800);
     const auto kept = desk->kept();
-    ASSERT_EQ(kept.size(), 3u);
+    ASSERT_EQ(kept.size(), 4u);
     EXPECT_EQ(kept[0].of, KeptClass::raw);
     EXPECT_EQ(kept[0].overdue.count, 1);
     EXPECT_EQ(kept[2].overdue.count, 1);

@@ -47,6 +47,12 @@ class AnErasedLog : public testing::Test {
         anchors_.checkpoints.push_back({head.position, head.hash, at(100), seal(key_, checkpoint_payload_type, checkpoint_payload(head.position, head.hash, at(100)))});
         anchors_.keys.emplace(key_.key_id(), key_);
     }
+    /// Six years later.
+    void thin() {
+        for (auto& item : items_)
+            if (item.erased > 0) item.text = link_text(item.case_id, item.revision, sha256_hex(item.text));
+        anchors_.cases->erase(erased_);
+    }
     static void rehash(std::vector<ChainedItem>& items, size_t from) {
         for (size_t i = from; i < items.size(); ++i)
             if (items[i].erased == 0) items[i].hash = chained_hash(i ? items[i - 1].hash : "", items[i].text);
@@ -77,6 +83,35 @@ TEST_F(AnErasedLog, shows_any_change_of_what_is_left) {
             EXPECT_TRUE(verify_chain(items, anchors_)) << i;
         }
     }
+}
+
+TEST_F(AnErasedLog, is_whole_when_only_links_are_left_of_the_erased_case) {
+    thin();
+    const auto fault = verify_chain(items_, anchors_);
+    EXPECT_FALSE(fault) << fault->text;
+    auto items = items_;
+    for (size_t i = 0; i < items.size(); ++i) {
+        if (items[i].erased == 0) continue;
+        for (const auto change : {+[](ChainedItem& item) { item.text.replace(item.text.find("left_sha256") + 15, 1, "x"); }, +[](ChainedItem& item) { item.hash[3] ^= 1; },
+                                  +[](ChainedItem& item) { item.erased = 0; }}) {
+            auto changed = items_;
+            change(changed[i]);
+            EXPECT_TRUE(verify_chain(changed, anchors_)) << i;
+        }
+    }
+}
+
+TEST_F(AnErasedLog, shows_a_link_in_the_place_of_an_item_that_nobody_erased) {
+    auto items = items_;
+    items[0].text = link_text(items[0].case_id, 1, std::string(64, 'a'));
+    EXPECT_TRUE(verify_chain(items, anchors_));
+    items[0].erased = 6;
+    EXPECT_TRUE(verify_chain(items, anchors_));
+}
+
+TEST_F(AnErasedLog, shows_a_row_that_was_removed_before_its_time) {
+    anchors_.cases->erase(erased_);
+    EXPECT_TRUE(verify_chain(items_, anchors_));
 }
 
 TEST_F(AnErasedLog, shows_what_was_rewritten_before_a_hole) {
