@@ -51,8 +51,11 @@ void read_kind(const std::string& type, ReportedEvent& event, ParsedReport& repo
 }
 
 void read_source(const Fields& fields, ReportedEvent& event, ParsedReport& report) {
-    const auto stated = field(fields, "source-ip");
-    if (const auto source = read_endpoint(stated)) {
+    // RFC 5965's name, then those that loops use instead.
+    std::string_view stated;
+    for (const char* key : {"source-ip", "source", "source-address", "sourceip", "source-ip-address", "x-originating-ip"})
+        if (stated.empty()) stated = field(fields, key);
+    if (const auto source = find_endpoint(stated)) {
         event.source.ip = source->first;
         event.source.port = source->second;
     } else if (!stated.empty()) {
@@ -78,7 +81,7 @@ bool read_feedback_report(std::string_view text, ParsedReport& report) {
     event.report_id = clean_line(field(fields, "original-envelope-id"), 200);
     // The first that can be read; what is odd about the others does not matter then.
     std::vector<std::string> about_time;
-    for (const char* key : {"arrival-date", "received-date"}) {
+    for (const char* key : {"arrival-date", "received-date", "incident-date", "date"}) {
         if (event.observed_at || field(fields, key).empty()) continue;
         about_time.clear();
         read_observed_at(field(fields, key), event, about_time);

@@ -23,6 +23,12 @@ class Line {
         if (text.size() > 1 && text.front() == '\'' && text.back() == '\'') text = text.substr(1, text.size() - 2);
         return text;
     }
+    /// The cell of the column with this role, where the first names did not have it.
+    std::string by(ColumnRole role, std::string found, size_t most = 300) const {
+        if (found.empty())
+            if (auto text = at(table_.column(role), most); text != "-") return text;
+        return found;
+    }
     /// The first cell under one of these names that holds anything.
     std::string first(std::initializer_list<const char*> names, size_t most = 300) const {
         for (const char* name : names)
@@ -48,8 +54,8 @@ std::string time_of(const CsvTable& table, const Line& line) {
 
 /// "/header.php" of host "example.com" becomes the URL that it is.
 std::string url_of(const Line& line) {
-    const std::string text = refanged(line.first({"url", "source_url", "src_url", "malicious_url", "phishing_url", "phishing", "uri", "http_referer", "link",
-                                                  "download_url"}, 2048));
+    const std::string text = refanged(line.by(ColumnRole::url, line.first({"url", "source_url", "src_url", "malicious_url", "phishing_url", "phishing", "uri", "http_referer", "link",
+                                                  "download_url"}, 2048), 2048));
     if (text.empty() || looks_like_url(text)) return text;
     const std::string host = lower_case(line.first({"http_host", "host", "source_fqdn", "domain", "domain_name"}, 253));
     if (!looks_like_host(host) || text.find(' ') != std::string::npos) return {};
@@ -58,37 +64,59 @@ std::string url_of(const Line& line) {
 }
 
 void place_destination(const Line& line, ReportedEvent& event) {
-    const auto to = read_endpoint(line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
-                                              "destination_address", "tgt", "target", "cc", "cc_ip", "dst"}));
-    if (!to || to->first == event.source.ip) return;
+    const auto to = read_endpoint(line.by(ColumnRole::destination_ip, line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
+                                              "destination_address", "tgt", "target", "cc", "cc_ip", "dst"})));
+    const auto port = read_port(line.by(ColumnRole::destination_port, line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport",
+                                                                                  "cc_port", "dport"})));
+    if (to && to->first == event.source.ip) return;
+    event.destination.port = port;
+    if (!to) return;
     event.destination.ip = to->first;
-    event.destination.port = read_port(line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport", "cc_port"}));
     if (!event.destination.port) event.destination.port = to->second;
 }
 
 /// What the line says itself, else what the file is about, else what its looser words mean.
 std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, const std::optional<KindPair>& of_table, ReportedEvent& event) {
-    for (const char* name : {"classification_type", "abuse_type", "event_type", "report_type", "incident_type", "attack_type", "threat_type", "threat",
-                             "classification", "type"}) {
-        const std::string word = line.at(table.column(name), 60);
-        if (word.empty()) continue;
+    const std::string tag = line.first({"tag", "tags", "family"}, 100);
+    const auto said = [&](const std::string& word) -> std::optional<KindPair> {
         if (event.type_raw.empty()) event.type_raw = word;
         auto kind = kind_of_word(word);
         if (!kind) kind = kind_of_hint(word);
-        if (kind) return event.type_raw = word, kind;
-    }
-    const std::string infection = line.first({"infection", "infection_type", "malware", "malware_name", "bot", "botnet"}, 60);
-    const std::string tag = line.first({"tag", "tags", "family"}, 100);
-    const std::string reason = line.first({"category", "reason", "abuse", "attack", "service"}, 60);
+        if (kind) event.type_raw = word;
+        return kind;
+    };
+    for (const char* name : {"classification_type", "abuse_type", "event_type", "report_type", "incident_type", "attack_type", "threat_type", "threat",
+                             "classification", "type"})
+        if (const std::string word = line.at(table.column(name), 60); !word.empty())
+            if (auto kind = said(word)) return kind;
+    const std::string infection = line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet"}, 60);
+    const std::string reason = line.first({"category", "reason", "abuse", "attack", "service", "event", "alert", "signature", "msg", "message", "threat_name",
+                                           "detection_name"}, 100);
     for (const auto& word : {infection, tag, reason})
         if (event.type_raw.empty() || event.type_raw == "tcp" || event.type_raw == "udp") event.type_raw = word;
+    const std::string& place = table.ip == CsvTable::absent ? std::string() : table.header[table.ip];
+    if (place == "cc" || place == "cc_ip") return KindPair{"infrastructure", "botnet"};
+    auto tagged = kind_of_tag(tag);
+    // An open service whose tag names a vulnerability is about that.
+    if (of_table && of_table->first == "vulnerability" && tagged && tagged->second == "cve") return tagged;
     if (of_table) return of_table;
     if (table.column("c&c") != CsvTable::absent) return KindPair{"infrastructure", "botnet"};
     if (auto kind = kind_of_word(infection)) return kind;
+    if (lower_case(infection).find("scan") != std::string::npos)
+        if (auto kind = kind_of_hint(infection)) return kind;
     if (!infection.empty()) return KindPair{"connection", "infected_host"};
-    if (auto kind = kind_of_tag(tag)) return kind;
+    // Files at URLs, by their hashes: malware, whatever else they are tagged with.
+    const auto has = [&](const char* name) { return table.column(name) != CsvTable::absent; };
+    if (!event.source.url.empty() && (has("sha256") || has("md5") || has("sha1"))) return KindPair{"content", "malware"};
+    if (tagged) return tagged;
     if (auto kind = kind_of_word(reason)) return kind;
-    return kind_of_hint(tag + " " + reason);
+    if (auto kind = kind_of_hint(tag + " " + reason)) return kind;
+    if (auto kind = kind_of_tag(reason)) return kind;
+    if (const std::string word = line.at(table.column(ColumnRole::kind), 100); !word.empty())
+        if (auto kind = said(word)) return kind;
+    // Whose list it is can say what it lists.
+    if (table.column("source") != table.ip) return kind_of_hint(line.first({"source", "feed_name", "feed", "source_name"}, 100));
+    return std::nullopt;
 }
 
 struct Tally {
@@ -107,7 +135,8 @@ bool place_source(const CsvTable& table, const Line& line, ReportedEvent& event,
         const std::string host = lower_case(line.first({"http_host", "hostname", "host", "source_fqdn", "domain", "domain_name", "fqdn"}, 253));
         if (event.source.host.empty() && event.source.ip.empty() && looks_like_host(host) && !place_identifier(host, event.source)) return false;
     }
-    const auto port = read_port(line.first({"src_port", "source_port", "port", "sourceport", "sport", "srcport", "c&c_port", "http_referer_port"}));
+    const auto port = read_port(line.by(ColumnRole::source_port, line.first({"src_port", "source_port", "port", "sourceport", "sport", "srcport", "c&c_port",
+                                                                             "http_referer_port"})));
     if (port) event.source.port = port;
     return !(event.source.ip + event.source.network + event.source.host + event.source.url).empty();
 }

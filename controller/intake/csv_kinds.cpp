@@ -21,11 +21,17 @@ constexpr auto hints = std::to_array<Hint>({
     {"login-attack", "connection", "login_attack"},
     {"honeypot_http_scan", "connection", "vulnerability_scan"}, {"http_scan", "connection", "vulnerability_scan"},
     {"http-scan", "connection", "vulnerability_scan"}, {"ics_scan", "connection", "vulnerability_scan"}, {"ics-scan", "connection", "vulnerability_scan"},
+    {"rdp-scan", "connection", "port_scan"}, {"smb-scan", "connection", "port_scan"}, {"adb-scan", "connection", "port_scan"},
+    {"honeypot_rdp", "connection", "port_scan"}, {"honeypot_smb", "connection", "port_scan"}, {"honeypot_adb", "connection", "port_scan"},
+    {"scanning host", "connection", "port_scan"}, {"port scan", "connection", "port_scan"}, {"login failure", "connection", "login_attack"},
+    {"failed login", "connection", "login_attack"}, {"failed password", "connection", "login_attack"}, {"sql injection", "connection", "sql_injection"},
+    {"harvest", "connection", "scraping"},
     {"darknet", "connection", "port_scan"}, {"portscan", "connection", "port_scan"}, {"port_scan", "connection", "port_scan"},
     {"port-scan", "connection", "port_scan"},
     {"botnet-scan", "infrastructure", "botnet"}, {"botnet-ddos", "infrastructure", "botnet"},
     {"ddos", "connection", "ddos"}, {"amplification", "connection", "ddos"},
     {"sinkhole", "connection", "infected_host"}, {"drone", "connection", "infected_host"}, {"infected", "connection", "infected_host"},
+    {"trojan", "connection", "infected_host"}, {"dcu", "connection", "infected_host"}, {"cbl", "connection", "infected_host"},
     {"spam_url", "messaging", "spam"}, {"spam-url", "messaging", "spam"},
     {"honeypot-url", "content", "malware"}, {"honeypot_url", "content", "malware"},
     {"ccip", "infrastructure", "botnet"}, {"cc_ip", "infrastructure", "botnet"}, {"botnet", "infrastructure", "botnet"},
@@ -38,25 +44,29 @@ constexpr auto hints = std::to_array<Hint>({
     {"viruses", "content", "malware"}, {"virus ", "content", "malware"},
     {"sandbox", "reputation", "threat_intelligence"}, {"device_id", "reputation", "threat_intelligence"},
     {"blocklist", "reputation", "blocklist"}, {"blacklist", "reputation", "blocklist"},
-    {"ip_spoofer", "vulnerability", "misconfiguration"}, {"poodle", "vulnerability", "misconfiguration"}, {"freak", "vulnerability", "misconfiguration"},
+    {"malicious host", "reputation", "blocklist"},
+    {"ip_spoofer", "vulnerability", "misconfiguration"}, {"ip-spoofer", "vulnerability", "misconfiguration"}, {"poodle", "vulnerability", "misconfiguration"}, {"freak", "vulnerability", "misconfiguration"},
     {"ssl_scan", "vulnerability", "misconfiguration"}, {"ssl-scan", "vulnerability", "misconfiguration"},
-    {"outdated_dnssec", "vulnerability", "misconfiguration"},
+    {"outdated_dnssec", "vulnerability", "misconfiguration"}, {"outdated-dnssec", "vulnerability", "misconfiguration"},
     {"log4shell", "vulnerability", "cve"}, {"cve-20", "vulnerability", "cve"},
     {"vulnerab", "vulnerability", "misconfiguration"},
     {"copyright", "copyright", "copyright"}, {"infringement", "copyright", "copyright"},
-    {"openresolver", "vulnerability", "open_service"}, {"scan_", "vulnerability", "open_service"}, {"scan6_", "vulnerability", "open_service"},
+    {"openresolver", "vulnerability", "open_service"}, {"smart_install", "vulnerability", "open_service"}, {"scan_", "vulnerability", "open_service"}, {"scan6_", "vulnerability", "open_service"},
     {"population", "vulnerability", "open_service"}, {"accessible", "vulnerability", "open_service"}, {"open-", "vulnerability", "open_service"},
     {"open_", "vulnerability", "open_service"}, {"open ", "vulnerability", "open_service"}, {"ntp_", "vulnerability", "open_service"},
     {"ntp-", "vulnerability", "open_service"},
-    {"spam", "messaging", "spam"},
+    {"spam", "messaging", "spam"}, {"fbl", "messaging", "spam"}, {"feedback loop", "messaging", "spam"},
 });
 
-constexpr std::array services{"adb", "afp", "amqp", "ard", "chargen", "cisco_smart_install", "ciscosmartinstall", "coap", "couchdb", "cwmp", "db2", "dns",
-                              "docker", "dvr", "elasticsearch", "epmd", "erlang", "ftp", "hadoop", "http", "http_proxy", "ics", "ipmi", "ipp", "isakmp",
-                              "kubernetes", "ldap", "mdns", "memcached", "modbus", "mongodb", "mqtt", "msrdpeudp", "mssql", "mysql", "nat_pmp", "natpmp",
-                              "netbios", "netis", "ntp", "ntpmonitor", "ntpversion", "openresolver", "portmapper", "postgres", "postgresql", "qotd", "quic",
-                              "radmin", "rdp", "rdpeudp", "redis", "rsync", "sip", "slp", "smb", "smtp", "snmp", "socks", "ssdp", "ssh", "stun",
-                              "synfulknock", "telnet", "tftp", "ubiquiti", "vnc", "xdmcp", "zookeeper", "socks4", "socks5"};
+constexpr std::array services{"activemq", "adb", "afp", "amqp", "ard", "bgp", "chargen", "cisco", "cisco_smart_install", "ciscosmartinstall", "coap", "couchdb",
+                              "cwmp", "db2", "dns", "docker", "dvr", "dvrdhcpdiscover", "elasticsearch", "epmd", "erlang", "ftp", "gre", "hadoop", "http",
+                              "http_proxy", "ics", "idrac", "ipmi", "ipp", "isakmp", "ivanti", "kubernetes", "ldap", "loop", "mdns", "memcached", "modbus",
+                              "mongodb", "mqtt", "msmq", "msrdpeudp", "mssql", "mysql", "nat", "nat_pmp", "natpmp", "netbios", "netis", "ntp", "ntpmonitor",
+                              "ntpversion", "openresolver", "portmapper", "postgres", "postgresql", "qotd", "quic", "rabbitmq", "radmin", "rdp", "rdpeudp",
+                              "redis", "rsync", "sip", "slp", "smb", "smtp", "snmp", "socks", "socks4", "socks5", "ssdp", "ssh", "stun", "synfulknock",
+                              "telnet", "tftp", "ubiquiti", "vnc", "ws", "xdmcp", "zookeeper"};
+
+bool is_service(std::string_view word) { return std::find(services.begin(), services.end(), word) != services.end(); }
 
 }  // namespace
 
@@ -70,17 +80,23 @@ std::optional<KindPair> kind_of_hint(std::string_view hint) {
 std::optional<KindPair> kind_of_tag(std::string_view tag) {
     const std::string whole = lower_case(trimmed(tag));
     if (whole.empty() || whole.size() > 200) return std::nullopt;
+    // Among the services that a tag names, a known vulnerability is the news.
+    if (whole.find("cve-") != std::string::npos && !whole.starts_with("ssl")) return KindPair{"vulnerability", "cve"};
     // Tags are lists too: "rdp;vnc", "ssl-poodle", "cve-2014-3566".
     for (size_t at = 0; at <= whole.size();) {
         const size_t end = std::min(whole.find_first_of(";,| ", at), whole.size());
-        const std::string word = whole.substr(at, end - at);
+        std::string word = whole.substr(at, end - at);
         at = end + 1;
         if (word.empty()) continue;
         if (word.starts_with("ssl-") || word.starts_with("ssl_")) return KindPair{"vulnerability", "misconfiguration"};
         if (word.starts_with("cve-")) return KindPair{"vulnerability", "cve"};
         if (word.starts_with("hacked-") || word.starts_with("hacked_")) return KindPair{"content", "remote_compromise"};
-        if (std::find(services.begin(), services.end(), word) != services.end()) return KindPair{"vulnerability", "open_service"};
+        if (is_service(word)) return KindPair{"vulnerability", "open_service"};
         if (auto kind = kind_of_word(word)) return kind;
+        // "ldap-tcp", "mqtt-anonymous": the service, and something about it; but "ssh-brute-force" is no service.
+        if (word.find_first_of("-_") == std::string::npos || kind_of_hint(word)) continue;
+        std::replace(word.begin(), word.end(), '-', '_');
+        if (is_service(word) || is_service(word.substr(0, word.find('_')))) return KindPair{"vulnerability", "open_service"};
     }
     return std::nullopt;
 }

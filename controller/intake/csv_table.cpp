@@ -14,12 +14,51 @@ namespace {
 constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
                                      "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
                                      "client_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
-                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip"};
+                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip", "cc"};
 constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
                                   "timestamp_utc", "date_time", "datetime", "event_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
                                   "last_seen_utc", "seen", "first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "start_time", "starttime",
-                                  "created_at", "reported_at", "detection_time", "date", "event_date"};
+                                  "created_at", "reported_at", "detection_time", "attack_time", "attack_date", "detected", "date_detected", "detected_on",
+                                  "detection_date", "occurred_at", "incident_time", "incident_date", "when", "date", "event_date"};
 constexpr std::array url_columns{"url", "source_url", "malicious_url", "phishing_url", "uri"};
+
+/// Whether one of the words is among these; `word` ends where the next "_" begins.
+template <size_t N>
+bool has_word(std::string_view name, const std::array<std::string_view, N>& words) {
+    for (size_t at = 0; at <= name.size();) {
+        const size_t end = std::min(name.find('_', at), name.size());
+        if (std::find(words.begin(), words.end(), name.substr(at, end - at)) != words.end()) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+constexpr std::array<std::string_view, 14> address_words{"ip", "ips", "ipv4", "ipv6", "addr", "address", "addresses", "ipaddr", "ipaddress", "adresse",
+                                                         "direccion", "indirizzo", "endereco", "host"};
+constexpr std::array<std::string_view, 27> there_words{"dst", "dest", "destination", "target", "targeted", "victim", "victims", "tgt", "c2", "c2s", "cc", "cnc",
+                                                       "honeypot", "sensor", "reporter", "reporting", "local", "ziel", "destino", "destinazione", "cible",
+                                                       "daddr", "recipient", "resolver", "gateway", "proxy", "response"};
+constexpr std::array<std::string_view, 12> time_words{"time", "timestamp", "date", "datetime", "seen", "detected", "observed", "zeit", "zeitstempel", "datum",
+                                                      "fecha", "horodatage"};
+constexpr std::array<std::string_view, 8> not_time_words{"zone", "timezone", "end", "expires", "count", "duration", "added", "updated"};
+constexpr std::array<std::string_view, 14> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware", "infection",
+                                                      "incident", "kind", "typ", "kategorie"};
+constexpr std::array<std::string_view, 13> not_kind_words{"id", "ids", "count", "time", "date", "source", "name", "url", "ip", "port", "hash", "content", "mime"};
+constexpr std::array<std::string_view, 3> url_words{"url", "uri", "link"};
+constexpr std::array<std::string_view, 4> port_words{"port", "sport", "dport", "ports"};
+
+/// The role that a name's words give it. Mail addresses are no addresses; of long names nothing is believed.
+std::optional<ColumnRole> role_of(std::string_view name) {
+    if (std::count(name.begin(), name.end(), '_') > 3 || name.size() > 40) return std::nullopt;
+    const bool there = has_word(name, there_words);
+    const bool mail = name.find("mail") != std::string_view::npos || name.find("mac") == 0;
+    if (has_word(name, port_words)) return there || name == "dport" ? ColumnRole::destination_port : ColumnRole::source_port;
+    if (has_word(name, url_words)) return there ? std::optional<ColumnRole>() : ColumnRole::url;
+    if (has_word(name, address_words) && !mail) return there ? ColumnRole::destination_ip : ColumnRole::source_ip;
+    if (has_word(name, time_words) && !has_word(name, not_time_words)) return ColumnRole::time;
+    if (has_word(name, kind_words) && !has_word(name, not_kind_words)) return ColumnRole::kind;
+    return std::nullopt;
+}
 
 /// "Timestamp (UTC)" -> "timestamp"; "C&C Port" -> "c&c_port"; "source.ip" -> "source_ip".
 std::string column_name(std::string_view given) {
@@ -66,6 +105,8 @@ bool take_header(std::string_view line, CsvTable& table) {
     table.name_columns(std::move(plain));
     table.ip = first_column(table, address_columns);
     table.time = first_column(table, time_columns);
+    if (table.time == CsvTable::absent) table.time = table.column(ColumnRole::time);
+    if (table.ip == CsvTable::absent) table.ip = table.column(ColumnRole::source_ip), table.by_words = table.ip != CsvTable::absent;
     const bool urls = first_column(table, url_columns) != CsvTable::absent && (table.time != CsvTable::absent || names.size() > 2);
     if (table.ip == CsvTable::absent && !urls) return false;
     if (table.time != CsvTable::absent) {
@@ -78,12 +119,24 @@ bool take_header(std::string_view line, CsvTable& table) {
     return true;
 }
 
+/// Words prove little: the first row has to hold in that column what names say it does.
+bool row_has_place(std::string_view text, const CsvTable& table) {
+    size_t at = table.first_row, lines = 0;
+    CsvRow row;
+    while (at < text.size() && lines < 20) {
+        row = next_csv_row(text, table.separator, at, lines);
+        if (row.size() > 1 && !is_ruling(row[0])) break;
+    }
+    ReportedPlace place;
+    return table.ip < row.size() && row.size() > 1 && place_identifier(row[table.ip], place) && place.url.empty();
+}
+
 /// A column that holds an address in each of the first rows, and one that holds a time; two of the former: nothing.
 bool guess_columns(std::string_view text, CsvTable& table) {
     const std::string_view line = text.substr(table.first_row, text.find('\n', table.first_row) - table.first_row);
     table.separator = separator_of(line);
     size_t at = table.first_row, lines = 0, rows = 0, width = 0;
-    std::vector<size_t> addresses, times;
+    std::vector<size_t> addresses, times, kinds;
     while (at < text.size() && rows < 20) {
         const CsvRow row = next_csv_row(text, table.separator, at, lines);
         if (row.size() == 1 && trimmed(row[0]).empty()) continue;
@@ -91,9 +144,11 @@ bool guess_columns(std::string_view text, CsvTable& table) {
         width = row.size();
         addresses.resize(width);
         times.resize(width);
+        kinds.resize(width);
         for (size_t i = 0; i < width; ++i) {
             addresses[i] += read_address(row[i]).has_value();
             times[i] += read_time(row[i]).has_value();
+            kinds[i] += row[i].size() < 40 && kind_of_word(row[i]).has_value();
         }
         ++rows;
     }
@@ -105,6 +160,7 @@ bool guess_columns(std::string_view text, CsvTable& table) {
     table.time = static_cast<size_t>(time - times.begin());
     names[table.ip] = "ip";
     names[table.time] = "timestamp";
+    if (const auto kind = std::find(kinds.begin(), kinds.end(), rows); kind != kinds.end()) names[static_cast<size_t>(kind - kinds.begin())] = "type";
     table.name_columns(std::move(names));
     table.guessed = true;
     return true;
@@ -142,7 +198,12 @@ bool is_ruling(std::string_view line) { return line.size() > 2 && line.find_firs
 void CsvTable::name_columns(CsvRow names) {
     header = std::move(names);
     places.clear();
-    for (size_t i = 0; i < header.size(); ++i) places.emplace(header[i], i);
+    roles.fill(absent);
+    for (size_t i = 0; i < header.size(); ++i) {
+        places.emplace(header[i], i);
+        const auto role = role_of(header[i]);
+        if (role && column(*role) == absent) roles[static_cast<size_t>(*role)] = i;
+    }
 }
 
 size_t CsvTable::column(std::string_view name) const {
@@ -172,7 +233,7 @@ std::optional<CsvTable> find_csv_table(std::string_view text, bool guess) {
         table.lines_before = line_count + 1;
         table.first_row = next;
         if (end == text.size()) return std::nullopt;
-        if (take_header(line, table)) return table;
+        if (take_header(line, table) && (!table.by_words || row_has_place(text, table))) return table;
         if (!commented.header.empty()) {
             // abuse.ch and others comment their header out.
             commented.lines_before = line_count;

@@ -5,6 +5,7 @@
 #include "controller/intake/csv_kinds.hpp"
 #include "controller/intake/report_parser.hpp"
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -20,6 +21,9 @@ using CsvRow = std::vector<std::string>;
 /// the lines it took.
 CsvRow next_csv_row(std::string_view text, char separator, size_t& at, size_t& lines);
 
+/// What a column is for, told by the words of its name where no known name fits: "attackerAddress", "Adresse IP source".
+enum class ColumnRole { source_ip, source_port, destination_ip, destination_port, url, time, kind };
+
 /// "+-----+-----+": drawn between the rows, nothing in it.
 bool is_ruling(std::string_view line);
 
@@ -32,11 +36,15 @@ struct CsvTable {
     size_t ip = absent, time = absent, date = absent;
     bool time_in_utc = false;  ///< the header says so
     bool guessed = false;      ///< there is no header; the columns were told by what they hold
+    bool by_words = false;     ///< the address's column was told by the words of its name only
     std::map<std::string, size_t, std::less<>> places;  ///< of the names; the first of equal ones
     /// Takes the columns' names.
     void name_columns(CsvRow names);
     /// The place of a column, or `absent`.
     size_t column(std::string_view name) const;
+    /// The first column whose name's words say so, or `absent`. Told once, when the columns are named.
+    size_t column(ColumnRole role) const { return roles[static_cast<size_t>(role)]; }
+    std::array<size_t, 7> roles = {absent, absent, absent, absent, absent, absent, absent};
 };
 
 /// The table that a text begins with, after comments ("# …", the last of which may be the header) and "sep=;". Only its

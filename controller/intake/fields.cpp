@@ -18,7 +18,7 @@ bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && 
 
 struct Kind {
     std::string_view category, type;
-    std::array<std::string_view, 16> words;  // lower case, without separators; the type's own word is implied
+    std::array<std::string_view, 24> words;  // lower case, without separators; the type's own word is implied
 };
 
 // XARF v4.2's types, and what older dialects, feeds and abuse bots call them.
@@ -28,35 +28,36 @@ constexpr auto kinds = std::to_array<Kind>({
     {"messaging", "bulk_messaging", {"bulk", "bulkmail", "newsletter"}},
     {"connection", "login_attack", {"bruteforce", "auth", "sshbruteforce", "loginattempt", "passwordattack", "dictionaryattack", "dictionaryattacks",
                                     "bruteforcelogin", "bruteforceattack", "credentialstuffing", "failedlogin", "loginfailure", "sshattack", "authattack",
-                                    "loginattempts", "passwordguessing"}},
+                                    "loginattempts", "passwordguessing", "bruteforcing", "potentiallycompromisedaccount", "identitytheft", "sshlogin", "sshbrute"}},
     {"connection", "port_scan", {"portscan", "scan", "scanning", "networkscan", "portscanning", "portprobe", "hostscan", "scanner", "sweep", "portsweep",
-                                 "portscans", "icmpsweep", "networkscanning", "darknet", "synscan"}},
+                                 "portscans", "icmpsweep", "networkscanning", "darknet", "synscan", "scanners", "hostsweep"}},
     {"connection", "ddos", {"dos", "denialofservice", "ddosattack", "amplification", "flood", "dosattack", "udpflood", "synflood", "httpflood",
-                            "ddosamplification", "ddosparticipant", "reflection", "amplificationattack", "distributeddenialofservice", "flooding"}},
+                            "ddosamplification", "ddosparticipant", "reflection", "amplificationattack", "distributeddenialofservice", "flooding", "dosattacker", "ddosbot"}},
     {"connection", "infected_host", {"infectedhost", "infection", "drone", "sinkhole", "trojan", "infected", "botnetdrone", "botinfection", "zombie",
-                                     "malwareinfection", "infectedsystem", "sinkholehttpdrone", "botnetinfection", "worm", "hacktool"}},
+                                     "malwareinfection", "infectedsystem", "sinkholehttpdrone", "botnetinfection", "worm", "hacktool", "bots", "dgadomain", "mirai", "botinfections", "rpzrewrite", "infectedip",
+                                     "infectedips"}},
     {"connection", "reconnaissance", {"probe", "probing", "recon", "snooping"}},
     {"connection", "scraping", {"webcrawler", "crawler", "harvesting", "harvester", "emailharvesting", "badbot", "badbots", "contentscraping", "webscraping",
                                 "regbot", "spider"}},
     {"connection", "sql_injection", {"sqli", "sqlinjectionattack", "injection"}},
     {"connection", "vulnerability_scan", {"exploitattempt", "exploit", "webattack", "webappattack", "hacking", "hackattempt", "intrusion", "intrusionattempt",
-                                          "rfi", "lfi", "xss", "exploitation", "exploits", "icsscan", "httpscan", "webexploit"}},
+                                          "rfi", "lfi", "xss", "exploitation", "exploits", "icsscan", "httpscan", "webexploit", "hackattack", "idsalert", "serverexploit", "webattacks"}},
     {"content", "phishing", {"phish", "phishingsite", "phishingattack", "phishingurl", "phishingwebsite", "phishingpage", "phishurl"}},
     {"content", "malware", {"virus", "malwaredistribution", "malwareurl", "maliciousurl", "malwarehosting", "malwareattack", "malwaredownload", "ransomware",
                             "drivebydownload", "maliciouscontent", "malwaresite", "exploitkit", "malicioussite", "payloaddelivery", "malwaredelivery",
-                            "maliciousfile"}},
+                            "maliciousfile", "malurl", "malwareurls"}},
     {"content", "fraud", {"scam", "advancefee", "fakeshop", "fraudulent", "fraudsite", "webfraud"}},
-    {"content", "brand_infringement", {"trademark", "trademarkinfringement", "counterfeit", "brandabuse", "impersonation"}},
-    {"content", "csam", {"childabuse", "childpornography", "csamlinks"}},
+    {"content", "brand_infringement", {"trademark", "trademarkinfringement", "counterfeit", "brandabuse", "impersonation", "masquerade", "trademarkviolation"}},
+    {"content", "csam", {"childabuse", "childpornography", "csamlinks", "childsexualabusematerial", "childsexualabuse", "childexploitation"}},
     {"content", "csem", {}},
     {"content", "exposed_data", {"dataleak", "leak", "databreach"}},
     {"content", "remote_compromise", {"defacement", "webshell", "compromisedwebsite", "hackedsite", "hackedwebsite", "webhack", "backdoor", "webdefacement",
-                                      "compromisedsite"}},
+                                      "compromisedsite", "applicationcompromise", "deface"}},
     {"content", "suspicious_registration", {}},
     {"infrastructure", "botnet", {"bot", "c2", "cnc", "commandandcontrol", "ccserver", "c2server", "cncserver", "botnetcontroller", "botnetcc", "botnetcnc",
                                   "botnetc2", "botnetcontrol", "botnetcommandandcontrol", "controller"}},
     {"infrastructure", "compromised_server", {"compromised", "compromisedhost", "compromise", "rootkit", "hacked", "compromisedsystem", "hackedserver",
-                                              "systemcompromise"}},
+                                              "systemcompromise", "privilegedaccountcompromise", "unprivilegedaccountcompromise", "accountcompromise", "unauthorizeduseofresources"}},
     {"copyright", "copyright", {"dmca", "copyrightinfringement", "infringement", "piracy", "copyrightviolation", "copyrightclaim"}},
     {"copyright", "p2p", {"torrent", "filesharing", "bittorrent", "peertopeer", "edonkey"}},
     {"copyright", "cyberlocker", {}},
@@ -66,17 +67,32 @@ constexpr auto kinds = std::to_array<Kind>({
     {"vulnerability", "cve", {}},
     {"vulnerability", "open_service", {"openresolver", "openrelay", "openproxy", "exposedservice", "open", "openresolvers", "opendns", "opendnsresolver",
                                        "opensmtprelay", "openport", "potentiallyunwantedaccessible", "ddosamplifier", "accessibleservice",
-                                       "openproxyserver"}},
+                                       "openproxyserver", "proxy", "openntp", "opensnmp", "opennetbios", "openportmapper", "openmemcached", "amplifier"}},
     {"vulnerability", "misconfiguration", {"vulnerableservice", "vulnerable", "vulnerability", "vulnerablesystem", "outdated", "weakcrypto", "sslfreak",
                                            "sslpoodle", "ipspoofer", "informationdisclosure", "insecure"}},
-    {"reputation", "blocklist", {"blacklist", "blocked", "blocklisted", "blacklisted", "rbl", "dnsbl", "listing"}},
-    {"reputation", "threat_intelligence", {"threatintel", "indicator"}},
+    {"reputation", "blocklist", {"blacklist", "blocked", "blocklisted", "blacklisted", "rbl", "dnsbl", "listing", "dnsblacklist", "dnsblocklist"}},
+    {"reputation", "threat_intelligence", {"threatintel", "indicator", "tor"}},
 });
 
 std::string bare_word(std::string_view word) {
     std::string out;
     for (const char c : lower_case(word))
         if (is_letter_or_digit(c)) out += c;
+    return out;
+}
+
+/// "192.000.002.010" -> "192.0.2.10": what is filled up to three digits is decimal; a single zero before digits could be octal.
+std::string without_padding(std::string_view text) {
+    if (text.find(':') != std::string_view::npos || text.find("0") == std::string_view::npos) return std::string(text);
+    std::string out;
+    for (size_t at = 0; at <= text.size();) {
+        const size_t end = std::min(text.find('.', at), text.size());
+        std::string_view part = text.substr(at, end - at);
+        while (part.size() == 3 && part[0] == '0') part.remove_prefix(part[1] == '0' ? 2 : 1);
+        out += part;
+        if (end < text.size()) out += '.';
+        at = end + 1;
+    }
     return out;
 }
 
@@ -105,7 +121,7 @@ std::optional<std::string> read_address(std::string_view text) {
     }
     text = text.substr(0, text.find_first_of(" \t(;,"));
     if (text.empty() || text.size() > 45) return std::nullopt;
-    const std::string copy(text);
+    const std::string copy = without_padding(text);
     in_addr v4{};
     in6_addr v6{};
     char shown[INET6_ADDRSTRLEN] = "";
@@ -141,6 +157,8 @@ bool looks_like_host(std::string_view text) {
     const std::string_view last = text.substr(0, text.find_last_not_of('.') + 1);
     if (const size_t dot = last.rfind('.'); dot == std::string_view::npos || last.find_first_not_of("0123456789", dot +
         1) == std::string_view::npos) return false;
+    // "192.0.xxx.xx" is an address that somebody masked.
+    if (text.find_first_not_of("0123456789xX.*") == std::string_view::npos && text[0] >= '0' && text[0] <= '9') return false;
     return std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_'; });
 }
 
@@ -181,6 +199,29 @@ std::optional<std::pair<std::string, std::optional<uint16_t>>> read_endpoint(std
     const auto ip = read_address(text);
     if (!ip) return std::nullopt;
     return std::pair{*ip, std::optional<uint16_t>()};
+}
+
+std::optional<std::pair<std::string, std::optional<uint16_t>>> find_endpoint(std::string_view text) {
+    text = text.substr(0, 300);
+    if (auto whole = read_endpoint(text)) return whole;
+    std::optional<std::pair<std::string, std::optional<uint16_t>>> found;
+    constexpr std::string_view marks = " \t\"'<>()[],;=";
+    for (size_t at = 0; at < text.size();) {
+        const size_t end = std::min(text.find_first_of(marks, at), text.size());
+        std::string_view piece = text.substr(at, end - at);
+        at = end + 1;
+        const std::string head = lower_case(piece.substr(0, 5));
+        for (const std::string_view label : {"ipv4:", "ipv6:", "ip4:", "ip6:", "ip:"})
+            if (head.starts_with(label)) {
+                piece.remove_prefix(label.size());
+                break;
+            }
+        const auto one = piece.size() < 3 ? std::nullopt : read_endpoint(piece);
+        if (!one) continue;
+        if (found && found->first != one->first) return std::nullopt;
+        found = one;
+    }
+    return found;
 }
 
 std::string refanged(std::string_view text) {

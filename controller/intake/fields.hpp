@@ -25,6 +25,8 @@ std::optional<std::string> read_address(std::string_view text);
 std::optional<std::string> read_network(std::string_view text);
 /// An address with or without a port: "192.0.2.1:443", "[2001:db8::1]:443".
 std::optional<std::pair<std::string, std::optional<uint16_t>>> read_endpoint(std::string_view text);
+/// The only address in a short text that says more: "web1.example [192.0.2.1]", "<192.0.2.1>", "ip4:192.0.2.1". Two: nothing.
+std::optional<std::pair<std::string, std::optional<uint16_t>>> find_endpoint(std::string_view text);
 /// Takes back what reporters do to keep things from being clicked: "192[.]0[.]2[.]1", "hxxp://", "example[dot]com".
 std::string refanged(std::string_view text);
 /// A port of 0 to 65535.

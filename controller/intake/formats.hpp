@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bailiff {
@@ -20,6 +21,10 @@ bool read_xarf_json(std::string_view text, const ReportLimits& limits, ParsedRep
 bool read_feedback_report(std::string_view text, ParsedReport& report);
 /// X-ARF before JSON: "Report-Type: login-attack", "Source: 192.0.2.1", one per line; several documents between "---".
 bool read_xarf_fields(std::string_view text, std::string_view hint, ParsedReport& report);
+/// The same, where its keys and values came in another form; keys in lower case.
+bool read_xarf_fields(const std::vector<std::pair<std::string, std::string>>& fields, std::string_view hint, ParsedReport& report);
+/// JSON that is no XARF: X-ARF's keys as one object, or objects that name addresses as the columns of a table would.
+bool read_json_events(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report);
 /// XML that copyright agents (ACNS) and Google Safe Browsing send, alone or inside a text.
 bool read_xml(std::string_view text, ParsedReport& report);
 /// A table with a column for the address. `hint` (a file name or subject) may say what kind of abuse it lists.

@@ -30,9 +30,9 @@ bool looks_like_feedback(std::string_view text) {
 bool read_plainly(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
     if (looks_like_feedback(text)) return read_feedback_report(text, report);
     if (read_xarf_json(text, limits, report)) return true;
-    // Another kind of JSON is no table and no list of fields, however it looks.
+    // Another kind of JSON is no table of lines and no list of fields, however it looks.
     const auto start = trimmed(text.substr(0, 256));
-    if (start.starts_with('{') || start.starts_with('[')) return false;
+    if (start.starts_with('{') || start.starts_with('[')) return read_json_events(text, hint, limits, report);
     return read_xml(text, report) || read_xarf_fields(text, hint, report) || read_csv(text, hint, limits, report) ||
            read_inline_table(text, hint, limits, report);
 }

@@ -168,9 +168,9 @@ std::optional<ReadTime> read_day_first(std::string_view text) {
 /// date(1), "March 2, 2026 at 4:12 PM UTC", "02/Mar/2026:04:12:09 +0100".
 std::optional<ReadTime> read_worded(std::string_view text) {
     std::string spaced(text);
-    // A web server's log: the marks inside the date become blanks.
-    const size_t name_at = spaced.find_first_of("/-");
-    if (name_at != std::string::npos && name_at >= 1 && name_at <= 2 && spaced.size() > name_at + 9 && spaced[name_at + 4] == spaced[name_at]) {
+    // A web server's log, RFC 850: the marks inside the date become blanks.
+    const size_t name_at = spaced.substr(0, 14).find_first_of("/-");
+    if (name_at != std::string::npos && name_at >= 1 && spaced.size() > name_at + 9 && spaced[name_at + 4] == spaced[name_at]) {
         spaced[name_at] = spaced[name_at + 4] = ' ';
         if (spaced[name_at + 9] == ':') spaced[name_at + 9] = ' ';
     }

@@ -163,6 +163,12 @@ void read_v3_source(const Json& body, ReportedEvent& event, std::vector<std::str
     if (identifiers.empty()) identifiers.emplace_back();
 }
 
+void read_v3_reporter(const Json& json, ParsedReport& report) {
+    const Json& who = member(json, "ReporterInfo");
+    report.reporter = {first_text(who, {"ReporterOrg", "ReporterContactName"}, 200), first_text(who, {"ReporterContactEmail", "ReporterOrgEmail"}, 200),
+                       text_at(who, {"ReporterOrgDomain"}, 200)};
+}
+
 void read_v3(const Json& json, const Json& body, const ReportLimits& limits, ParsedReport& report) {
     ReportedEvent event;
     event.category_raw = text_at(body, {"ReportClass"}, 60);
@@ -170,10 +176,12 @@ void read_v3(const Json& json, const Json& body, const ReportLimits& limits, Par
     if (const auto kind = kind_of_word(event.type_raw)) {
         event.category = kind->first;
         event.type = kind->second;
+        // A resolver saw the address ask for a name of malware: it does not spread it, it has it.
+        if (event.type == "malware" && lower_case(text_at(body, {"ReportSubType"}, 60)).starts_with("rpz")) event.category = "connection", event.type = "infected_host";
     } else {
         need_a_person(report, "The kind of abuse '" + event.category_raw + "/" + event.type_raw + "' is not known; choose it by hand.");
     }
-    event.report_id = first_text(body, {"ReportID", "ReportIdentifier", "Id"}, 200);
+    event.report_id = first_text(body, {"ReportID", "ReportIdentifier", "ReporterCaseID", "Id"}, 200);
     if (event.report_id.empty()) event.report_id = first_text(json, {"ReportID", "Id"}, 200);
     read_observed_at(first_text(body, {"Date", "Timestamp", "LastSeen", "FirstSeen"}), event, report.warnings);
     std::vector<std::string> identifiers;
@@ -181,13 +189,11 @@ void read_v3(const Json& json, const Json& body, const ReportLimits& limits, Par
     if (const auto to = read_endpoint(first_text(body, {"DestinationIp", "DestinationIpAddress", "TargetIp"}))) event.destination.ip = to->first;
     event.destination.port = read_port(text_at(body, {"DestinationPort"}));
     event.summary = first_text(body, {"SmtpMessageSubject", "AttackDescription", "Description", "HarassmentDescription", "InfringedMaterial",
-                                      "TrademarkedMaterial"}, 300);
+                                      "TrademarkedMaterial", "ReporterNotes"}, 300);
     read_details(body, {"ReportSubType", "SmtpMailFromAddress", "FromAddress", "MalwareName", "BotnetName", "ServiceName", "CVE", "RpzDomain", "Protocol",
                         "TransportProtocol"}, event);
     read_evidence(member(body, body.contains("Attachment") ? "Attachment" : "Samples"), false, event);
-    const Json& who = member(json, "ReporterInfo");
-    report.reporter = {first_text(who, {"ReporterOrg", "ReporterContactName"}, 200), first_text(who, {"ReporterContactEmail", "ReporterOrgEmail"}, 200),
-                       text_at(who, {"ReporterOrgDomain"}, 200)};
+    read_v3_reporter(json, report);
     if (!event.observed_at) warn(report, "The report does not say when it was observed.");
     for (size_t i = 0; i + 1 < identifiers.size() && report.events.size() < limits.events; ++i) finish(event, identifiers[i], report);
     finish(std::move(event), identifiers.back(), report);
@@ -200,9 +206,14 @@ bool read_one(const Json& json, const ReportLimits& limits, ParsedReport& report
     const bool bare = body.is_null() && json.contains("ReportType") && (json.contains("ReportClass") || json.contains("SourceIp"));
     const bool v3 = body.is_object() || (body.is_array() && !body.empty() && body.front().is_object()) || bare;
     const bool v4 = json.contains("xarf_version") || (json.contains("source_identifier") && json.contains("type"));
-    if (!v3 && !v4) return false;
+    // Its frame alone: what it was to hold got lost on the way, and somebody has to ask for it.
+    const bool frame = !v3 && !v4 && member(json, "ReporterInfo").is_object();
+    if (!v3 && !v4 && !frame) return false;
     if (report.format == "unknown") report.format = v4 ? "xarf-v4" : "xarf-v3";
-    if (v4) {
+    if (frame) {
+        read_v3_reporter(json, report);
+        need_a_person(report, "The report names who reports, but not what; ask for it again.");
+    } else if (v4) {
         read_v4(json, limits, report);
     } else if (body.is_array()) {
         for (const Json& one : body)

@@ -30,11 +30,12 @@ bool is_document(const Fields& fields, bool marked) {
 /// The type's own word; else the service that was attacked; else what the file or the finding is called.
 std::optional<KindPair> kind_of_document(const Fields& fields, const std::string& type, std::string_view hint) {
     if (auto kind = kind_of_word(type)) return kind;
+    if (auto kind = kind_of_hint(type)) return kind;
     const std::string service = lower_case(first_of(fields, {"service"}, 60));
     constexpr std::array logins{"ssh", "ftp", "imap", "pop3", "sasl", "smtpauth", "mail", "telnet", "rdp", "sip", "bruteforcelogin", "courierauth", "dovecot"};
     if (std::find(logins.begin(), logins.end(), service) != logins.end()) return KindPair{"connection", "login_attack"};
     if (auto kind = kind_of_word(service)) return kind;
-    if (auto kind = kind_of_hint(type + " " + first_of(fields, {"signature"}, 100))) return kind;
+    if (auto kind = kind_of_hint(first_of(fields, {"signature"}, 100))) return kind;
     if (auto kind = kind_of_word(first_of(fields, {"category"}, 60))) return kind;
     return type.empty() ? kind_of_hint(hint) : std::nullopt;
 }
@@ -84,6 +85,13 @@ void read_document(const Fields& fields, std::string_view hint, ParsedReport& re
 }
 
 }  // namespace
+
+bool read_xarf_fields(const Fields& fields, std::string_view hint, ParsedReport& report) {
+    if (!is_document(fields, false)) return false;
+    report.format = "x-arf";
+    read_document(fields, hint, report);
+    return true;
+}
 
 bool read_xarf_fields(std::string_view text, std::string_view hint, ParsedReport& report) {
     text = text.substr(0, 256 * 1024);
