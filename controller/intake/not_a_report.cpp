@@ -46,14 +46,38 @@ bool is_automatic_answer(const MailContent& mail) {
     return std::any_of(openings.begin(), openings.end(), [&](const char* opening) { return subject.starts_with(opening); });
 }
 
-/// Old mail programs bounce in prose only.
+/// The beginning of the text for people, in lower case.
+std::string opening_of(const MailContent& mail) {
+    for (const auto& part : mail.parts)
+        if (!part.enclosed && part.content_type == "text/plain" && !trimmed(part.text).empty()) return lower_case(trimmed(part.text).substr(0, 400));
+    return {};
+}
+
+template <size_t N>
+bool begins_with_one(std::string_view text, const std::array<const char*, N>& openings) {
+    return std::any_of(openings.begin(), openings.end(), [&](const char* opening) { return text.starts_with(opening); });
+}
+
+/// Old mail programs bounce in prose only. Some subjects and first sentences are theirs alone; the others count only from
+/// somebody who is a mail program.
 bool is_prose_bounce(const MailContent& mail) {
-    const std::string from = lower_case(mail.from_address), subject = lower_case(mail.subject);
-    const bool daemon = from.starts_with("mailer-daemon") || from.starts_with("postmaster@") || from.empty() || mail.header("return-path") == "<>";
+    const std::string from = lower_case(mail.from_address), subject = lower_case(trimmed(mail.subject)), text = opening_of(mail);
+    const bool daemon = from.starts_with("mailer-daemon") || from.starts_with("postmaster@") || from.empty() || trimmed(mail.header("return-path")) == "<>";
+    if (!mail.header("x-failed-recipients").empty()) return true;
+    constexpr std::array their_subjects{"undelivered mail returned to sender", "delivery status notification (", "mail delivery failed: returning message",
+                                        "undeliverable:", "unzustellbar:", "mail delivery subsystem", "returned mail: see transcript"};
     constexpr std::array openings{"undelivered mail returned", "delivery status notification", "mail delivery failed", "mail delivery failure",
                                   "failure notice", "undeliverable", "returned mail", "delivery failure", "mail system error", "warning: message",
-                                  "delayed mail", "message you sent blocked", "delivery notification"};
-    return daemon && std::any_of(openings.begin(), openings.end(), [&](const char* opening) { return subject.starts_with(opening); });
+                                  "delayed mail", "message you sent blocked", "delivery notification", "unzustellbar", "nicht zustellbar", "non remis",
+                                  "message non distribu", "delivery problem", "delivery error", "could not send message", "mail could not be delivered",
+                                  "nondeliverable", "non-deliverable", "undelivered", "unable to deliver", "message not delivered", "error sending"};
+    if (begins_with_one(subject, their_subjects) || (daemon && begins_with_one(subject, openings))) return true;
+    for (const char* sentence : {"this is the qmail-send program", "created automatically by mail delivery software", "this is the mail system at host",
+                                 "did not reach some or all of the intended recipients", "this is the postfix program at host",
+                                 "this is an automatically generated delivery status notification"})
+        if (text.find(sentence) != std::string::npos) return true;
+    return daemon && (text.find("could not be delivered") != std::string::npos || text.find("delivery to the following recipient") != std::string::npos ||
+                      text.find("user unknown") != std::string::npos || text.find("no such user") != std::string::npos);
 }
 
 }  // namespace

@@ -34,6 +34,18 @@ TEST(NoReport, bounces_receipts_and_automatic_answers) {
                                   "--b\nContent-Type: message/disposition-notification\n\nDisposition: displayed\n--b--\n"), "receipt");
 }
 
+TEST(NoReport, bounces_in_the_words_of_old_mail_programs) {
+    const auto bounce = [](const std::string& from, const std::string& subject, const std::string& text) { expect_no_report(parse_report(plain_mail(text, subject, from)), "bounce"); };
+    bounce("someone@mx.example", "Delivery problem", "Hi. This is the qmail-send program at mx.example.\n192.0.2.10 does not like recipient.\n");
+    bounce("root@mx.example", "delayed", "This message was created automatically by mail delivery software.\nA message that you sent was not delivered from 192.0.2.10.\n");
+    bounce("administrator@corp.example", "Undeliverable: Virus content", "Your message did not reach some or all of the intended recipients.\n");
+    bounce("postmaster@corp.example", "Unzustellbar: Virus content", "Diese Nachricht kam nicht an.\n");
+    expect_no_report(parse_report("Return-Path: <>\nFrom: Mail <mail@mx.example>\nTo: a@b.example\nSubject: Sorry\nDate: Mon, 2 Mar 2026 05:00:00 +0000\n\n192.0.2.10 said: the mail could not be delivered.\n"), "bounce");
+    expect_no_report(parse_report("From: Mail <mail@mx.example>\nTo: a@b.example\nSubject: x\nX-Failed-Recipients: c@d.example\nAuto-Submitted: auto-replied\n\n192.0.2.10\n"), "bounce");
+    const auto told = parse_report(plain_mail("Your server 192.0.2.10 sends us bounces such as \"failure notice\".\n", "Backscatter", "someone@victim.example"));
+    EXPECT_TRUE(told.about_abuse) << "a person tells of bounces";
+}
+
 TEST(NoReport, abuse_bots_are_automatic_too_and_stay_reports) {
     const auto report = parse_report("From: bot@blocklist.example\nTo: c@d.example\nSubject: report\nAuto-Submitted: auto-generated\nPrecedence: bulk\n\nReport-Type: login-attack\nSource: 192.0.2.10\nDate: 2026-03-01T17:03:11Z\n");
     EXPECT_TRUE(report.about_abuse);
