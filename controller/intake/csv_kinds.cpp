@@ -31,6 +31,8 @@ constexpr auto hints = std::to_array<Hint>({
     {"botnet-scan", "infrastructure", "botnet"}, {"botnet-ddos", "infrastructure", "botnet"},
     {"ddos", "connection", "ddos"}, {"amplification", "connection", "ddos"},
     {"sinkhole", "connection", "infected_host"}, {"drone", "connection", "infected_host"}, {"infected", "connection", "infected_host"},
+    {"infection", "connection", "infected_host"}, {"infizi", "connection", "infected_host"}, {"infektion", "connection", "infected_host"},
+    {"schadprogramm", "connection", "infected_host"}, {"kompromitt", "infrastructure", "compromised_server"},
     {"trojan", "connection", "infected_host"}, {"dcu", "connection", "infected_host"}, {"cbl", "connection", "infected_host"},
     {"spam_url", "messaging", "spam"}, {"spam-url", "messaging", "spam"},
     {"honeypot-url", "content", "malware"}, {"honeypot_url", "content", "malware"},
@@ -53,9 +55,10 @@ constexpr auto hints = std::to_array<Hint>({
     {"copyright", "copyright", "copyright"}, {"infringement", "copyright", "copyright"},
     {"openresolver", "vulnerability", "open_service"}, {"smart_install", "vulnerability", "open_service"}, {"scan_", "vulnerability", "open_service"}, {"scan6_", "vulnerability", "open_service"},
     {"population", "vulnerability", "open_service"}, {"accessible", "vulnerability", "open_service"}, {"open-", "vulnerability", "open_service"},
-    {"open_", "vulnerability", "open_service"}, {"open ", "vulnerability", "open_service"}, {"ntp_", "vulnerability", "open_service"},
+    {"open_", "vulnerability", "open_service"}, {"open ", "vulnerability", "open_service"},
+    {"offene", "vulnerability", "open_service"}, {"resolver", "vulnerability", "open_service"}, {"verwundbar", "vulnerability", "misconfiguration"}, {"ntp_", "vulnerability", "open_service"},
     {"ntp-", "vulnerability", "open_service"},
-    {"spam", "messaging", "spam"}, {"fbl", "messaging", "spam"}, {"feedback loop", "messaging", "spam"},
+    {"spam", "messaging", "spam"}, {"fbl", "messaging", "spam"}, {"feedback loop", "messaging", "spam"}, {"scanning", "connection", "port_scan"}, {"network scan", "connection", "port_scan"},
 });
 
 constexpr std::array services{"activemq", "adb", "afp", "amqp", "ard", "bgp", "chargen", "cisco", "cisco_smart_install", "ciscosmartinstall", "coap", "couchdb",

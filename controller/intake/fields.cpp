@@ -241,7 +241,10 @@ std::string refanged(std::string_view text) {
                 continue;
             }
             if (next(i + 1, "://]")) {
+                // "hxxp [://] example": the blanks are part of the disguise here too.
+                while (!out.empty() && out.back() == ' ') out.pop_back();
                 out += "://", i += 4;
+                while (i + 1 < text.size() && text[i + 1] == ' ') ++i;
                 continue;
             }
             if (next_word(i + 1, "dot]") || next_word(i + 1, "dot)")) {

@@ -50,6 +50,10 @@ struct ReadTime {
     std::optional<int> zone_minutes = {};  ///< east of Greenwich; empty where UTC was assumed
 };
 std::optional<ReadTime> read_time(std::string_view text);
+/// "Mar  2 04:12:09" at the front of a text, as system logs write it; empty where there is none.
+std::string_view yearless_time(std::string_view text);
+/// The same with its year: the last such day that is not after `written`. `zone` as "+0100" or "CET", or empty.
+std::optional<ReadTime> read_yearless_time(std::string_view text, Instant written, std::string_view zone);
 /// Reads into the event, adding the warning or "cannot be read" to `warnings`.
 void read_observed_at(std::string_view text, ReportedEvent& event, std::vector<std::string>& warnings);
 

@@ -11,7 +11,7 @@
 namespace bailiff {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, RuleField>, 11> field_names{{{"source.ip", RuleField::source_ip},
+constexpr std::array<std::pair<std::string_view, RuleField>, 12> field_names{{{"source.ip", RuleField::source_ip},
                                                                               {"source.port", RuleField::source_port},
                                                                               {"source.url", RuleField::source_url},
                                                                               {"source.host", RuleField::source_host},
@@ -21,7 +21,8 @@ constexpr std::array<std::pair<std::string_view, RuleField>, 11> field_names{{{"
                                                                               {"report_id", RuleField::report_id},
                                                                               {"type", RuleField::type},
                                                                               {"service", RuleField::service},
-                                                                              {"summary", RuleField::summary}}};
+                                                                              {"summary", RuleField::summary},
+                                                                              {"zone", RuleField::zone}}};
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 bool alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -53,6 +54,11 @@ std::string_view without_end(std::string_view text, std::string_view marks) {
 std::string_view address_at(std::string_view rest) {
     auto run = run_of(rest, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':'; });
     const bool in_word = run.size() < rest.size() && (alphanumeric(rest[run.size()]) || rest[run.size()] == '@');
+    // "192.0.2.1/32" is one address, "192.0.2.0/24" is none.
+    if (run.size() < rest.size() && rest[run.size()] == '/') {
+        const auto bits = run_of(rest.substr(run.size() + 1), [](char c) { return c >= '0' && c <= '9'; });
+        if (!bits.empty() && bits != (run.find(':') == std::string_view::npos ? "32" : "128")) return {};
+    }
     run = without_end(run, ".:");
     if (in_word) return {};
     if (read_address(run)) return run;
@@ -77,12 +83,16 @@ std::string_view time_at(std::string_view rest) {
         if (!best || known) best = time;
         if (known) break;
     }
+    const auto digit = [&](size_t at) { return at < rest.size() && rest[at] >= '0' && rest[at] <= '9'; };
     for (size_t length = 10; best && length <= rest.size(); ++length) {
+        // A fraction of a second is part of the time, though it does not change it.
+        if (length < rest.size() && ((rest[length] == '.' && digit(length + 1)) || (rest[length - 1] == '.' && digit(length)))) continue;
         const auto candidate = candidate_of(length);
         const auto time = read_time(candidate);
         if (time && time->at == best->at && time->zone_minutes == best->zone_minutes) return candidate;
     }
-    return {};
+    // A system log names no year; the mail's own date says which it was.
+    return yearless_time(rest);
 }
 
 std::string_view url_at(std::string_view rest) {
@@ -106,7 +116,9 @@ std::string_view value_at(RuleField field, std::string_view rest) {
             return looks_like_host(run) ? run : std::string_view();
         }
         case RuleField::observed_at: return time_at(rest);
-        case RuleField::report_id: return without_end(run_of(rest, [](char c) { return !blank(c); }), ",.;:)]>\"'");
+        case RuleField::report_id:
+            return without_end(run_of(rest, [](char c) { return !blank(c) && c != ']' && c != ')' && c != '>'; }), ",.;:)]>\"'");
+        case RuleField::zone: return run_of(rest, [](char c) { return alphanumeric(c) || c == '+' || c == '-' || c == ':'; });
         case RuleField::type:
         case RuleField::service:
         case RuleField::summary: return without_end(run_of(rest, [](char c) { return !blank(c); }), ",.;:)]>\"'*");
@@ -144,7 +156,7 @@ Result<RulePattern> RulePattern::parse(std::string_view text) {
             const auto field = std::find_if(field_names.begin(), field_names.end(), [&](const auto& f) { return f.first == name; });
             if (field == field_names.end())
                 return fail(Errc::invalid, "'{" + name + "}' is no field; write {source.ip}, {source.port}, {source.url}, {source.host}, {destination.ip}, "
-                                           "{destination.port}, {observed_at}, {report_id}, {type}, {service} or {summary}");
+                                           "{destination.port}, {observed_at}, {zone}, {report_id}, {type}, {service} or {summary}");
             end_literal();
             if (!segment.empty() && segment.back().literal.empty()) return fail(Errc::invalid, "two fields in " + shown + " need something between them");
             segment.push_back({{}, field->second});

@@ -16,7 +16,7 @@
 namespace bailiff {
 
 /// What a pattern can take out of a line.
-enum class RuleField { source_ip, source_port, source_url, source_host, destination_ip, destination_port, observed_at, report_id, type, service, summary };
+enum class RuleField { source_ip, source_port, source_url, source_host, destination_ip, destination_port, observed_at, report_id, type, service, summary, zone };
 
 /// What was taken so far; the first value of a field stays.
 class RuleValues {
@@ -33,7 +33,7 @@ class RuleValues {
     }
 
   private:
-    std::array<std::string, 11> values_;
+    std::array<std::string, 12> values_;
 };
 
 /// A line to match: trimmed, at most 2,000 characters of it, and once more in lower case, since many patterns look at it.

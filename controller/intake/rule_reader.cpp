@@ -79,17 +79,27 @@ std::optional<KindPair> kind_of(const IntakeRule& rule, const Taken& taken) {
         if (word.empty()) continue;
         for (const auto& [part, kind] : rule.kinds)
             if (word.find(part) != std::string::npos) return kind;
-        if (field == RuleField::type)
-            if (auto kind = kind_of_word(word)) return kind;
+        if (field != RuleField::type) continue;
+        if (auto kind = kind_of_word(word)) return kind;
+        if (auto kind = kind_of_hint(word); kind && !taken.section && !rule.kind) return kind;
     }
     return taken.section ? taken.section : rule.kind;
 }
 
-/// A time without a zone gets the rule's.
-void read_rule_time(const IntakeRule& rule, const std::string& stated, const RuleText& text, ReportedEvent& event, ParsedReport& report) {
+/// A time without a zone gets the one that the mail names for its times, else the rule's; one without a year the mail's own.
+void read_rule_time(const IntakeRule& rule, const Taken& taken, const RuleText& text, ReportedEvent& event, ParsedReport& report) {
+    const std::string stated = clean_line(taken.values[RuleField::observed_at], 100), named = taken.values[RuleField::zone];
+    const std::string zone = read_time("2026-01-01 00:00:00 " + named).value_or(ReadTime{}).zone_minutes ? named : rule.zone;
     const auto read = read_time(stated);
-    if (read && !read->zone_minutes && !rule.zone.empty()) {
-        read_observed_at(stated + " " + rule.zone, event, report.warnings);
+    if (read && !read->zone_minutes && !zone.empty()) {
+        read_observed_at(stated + " " + zone, event, report.warnings);
+        event.observed_at_raw = stated;
+    } else if (const auto written = read_time(text.date); !read && written && !yearless_time(stated).empty()) {
+        if (const auto time = read_yearless_time(stated, written->at, zone)) {
+            event.observed_at = time->at;
+            event.zone_assumed = !time->zone_minutes;
+            warn(report, "The time '" + stated + "' has no year; the last one before the mail was written is taken." + (time->warning.empty() ? "" : " " + time->warning));
+        }
         event.observed_at_raw = stated;
     } else if (!stated.empty()) {
         read_observed_at(stated, event, report.warnings);
@@ -167,7 +177,7 @@ bool read_by_rules(const IntakeRules& rules, const RuleText& text, const ReportL
         for (const Taken& taken : take(rule, subject, lines, shared, limits.events)) {
             ReportedEvent event;
             if (!make_event(rule, taken, event, trial)) continue;
-            read_rule_time(rule, clean_line(taken.values[RuleField::observed_at], 100), text, event, trial);
+            read_rule_time(rule, taken, text, event, trial);
             events.push_back(std::move(event));
         }
         if (events.empty()) {

@@ -250,6 +250,28 @@ std::optional<ReadTime> read_time(std::string_view given) {
     return read_worded(text);
 }
 
+std::string_view yearless_time(std::string_view text) {
+    if (text.size() < 15 || text[3] != ' ' || text[6] != ' ') return {};
+    if (std::find(month_names.begin(), month_names.end(), lower_case(text.substr(0, 3))) == month_names.end()) return {};
+    const std::string_view day = trimmed(text.substr(4, 2));
+    const auto clock = clock_time(text.substr(7, 8));
+    if (day.empty() || day.find_first_not_of("0123456789") != std::string_view::npos || !clock || clock->length != 8) return {};
+    if (text.size() > 15 && ((text[15] >= '0' && text[15] <= '9') || text[15] == ':')) return {};
+    return text.substr(0, 15);
+}
+
+std::optional<ReadTime> read_yearless_time(std::string_view text, Instant written, std::string_view zone) {
+    const std::string day(yearless_time(text));
+    if (day.empty()) return std::nullopt;
+    const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(written)};
+    // Clocks of two machines differ, and zones by more; so a day ahead is still this year's.
+    for (const int years : {0, 1, 2, 3, 4}) {
+        const auto time = read_time(day + " " + std::to_string(static_cast<int>(today.year()) - years) + (zone.empty() ? "" : " ") + std::string(zone));
+        if (time && time->at <= written + std::chrono::hours(24)) return time;
+    }
+    return std::nullopt;
+}
+
 void read_observed_at(std::string_view text, ReportedEvent& event, std::vector<std::string>& warnings) {
     event.observed_at_raw = clean_line(text, 100);
     if (event.observed_at_raw.empty()) return;

@@ -50,6 +50,19 @@ TEST(Fields, times_are_read_with_their_zone) {
         EXPECT_EQ(at(none), "none") << none;
 }
 
+TEST(Fields, a_logs_time_gets_its_year_from_the_mail) {
+    const auto written = read_time("Mon, 2 Mar 2026 05:00:00 +0000")->at;
+    const auto at = [&](const char* text, const char* zone) {
+        const auto time = read_yearless_time(text, written, zone);
+        return time ? format_rfc3339(time->at) : std::string("none");
+    };
+    EXPECT_EQ(at("Mar  1 05:10:22 host sshd[1]: x", "+0100"), "2026-03-01T04:10:22Z");
+    EXPECT_EQ(at("Dec 31 23:59:59", "UTC"), "2025-12-31T23:59:59Z") << "that was last year";
+    EXPECT_EQ(at("Feb 29 10:00:00", ""), "2024-02-29T10:00:00Z");
+    EXPECT_EQ(at("Mar  1 05:10:22:3", ""), "none");
+    EXPECT_EQ(at("May be 3 05:10", ""), "none");
+}
+
 TEST(Fields, words_of_other_dialects_are_understood) {
     using Pair = std::pair<std::string, std::string>;
     EXPECT_EQ(kind_of_word("LoginAttack"), Pair("connection", "login_attack"));
@@ -73,6 +86,7 @@ TEST(Fields, endpoints_networks_and_disguises) {
     EXPECT_EQ(read_network("192.0.2.0/24"), "192.0.2.0/24");
     EXPECT_FALSE(read_network("192.0.2.0/33"));
     EXPECT_EQ(refanged("hxxps[://]shop[.]example (dot) com/a"), "https://shop.example.com/a");
+    EXPECT_EQ(refanged("see hXXp [://] shop [dot] example/a"), "see http://shop.example/a");
     EXPECT_FALSE(looks_like_host("37.120.178.9.10"));
     ReportedPlace place;
     EXPECT_TRUE(place_identifier("192[.]0[.]2[.]1:8080", place));
