@@ -209,7 +209,7 @@ void read_rows(const CsvTable& table, std::string_view text, std::string_view hi
     if (events == 0) need_a_person(report, "The table has no line with an address that can be read.");
     else if (tally.kind_missing) need_a_person(report, "The table does not say what kind of abuse it lists; choose it by hand.");
     if (table.time == CsvTable::absent) warn(report, "The table has no column with the time of observation.");
-    if (table.guessed) need_a_person(report, "The table has no header; its columns were told by what they hold. Look whether the address is the culprit's.");
+    if (table.guessed) need_a_person(report, std::string(headerless_table));
 }
 
 bool read_csv(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {

@@ -148,6 +148,32 @@ bool read_rules(const IntakeRules& rules, const MailContent& mail, const PeopleT
     return read_by_rules(rules, {from, clean_line(field(fields, "subject")), clean_line(field(fields, "date"), 100), forwarded.for_rules()}, limits, report);
 }
 
+/// A table whose columns were only guessed gives way to a rule that reads the same text without a doubt.
+void prefer_rules(const IntakeRules& rules, const MailContent& mail, const ReportLimits& limits, PartsRead& parts, ParsedReport& report) {
+    if (parts.reports.empty() || std::any_of(parts.reports.begin(), parts.reports.end(), [](const auto& one) { return one.triage != headerless_table; })) return;
+    ParsedReport told = report;
+    const auto text = text_for_people(mail, std::vector<bool>(mail.parts.size()), false);
+    if (!read_by_rules(rules, {mail.from_address, mail.subject, mail.date, text.for_rules()}, limits, told) || told.triage) return;
+    report = std::move(told);
+    parts.reports.clear();
+}
+
+/// A feedback report without a source, whose sender names it in the text instead: the rule for that sender reads it there.
+void place_by_rules(const IntakeRules& rules, const MailContent& mail, const PeopleText& text, const ReportLimits& limits, ParsedReport& report) {
+    if (report.format != "arf" || report.events.size() != 1 || report.events[0].category.empty()) return;
+    auto& event = report.events[0];
+    if (!(event.source.ip + event.source.host).empty()) return;
+    ParsedReport told;
+    if (!read_by_rules(rules, {mail.from_address, mail.subject, mail.date, text.for_rules()}, limits, told) || told.triage || told.events.size() != 1) return;
+    if (told.events[0].source.ip.empty()) return;
+    event.source.ip = told.events[0].source.ip;
+    if (!event.observed_at) event.observed_at = told.events[0].observed_at;
+    if (event.report_id.empty()) event.report_id = told.events[0].report_id;
+    report.rule = told.rule;
+    report.triage.reset();
+    warn(report, "The feedback report names no source; the text does, as the rule '" + told.rule + "' reads it.");
+}
+
 void name_reporter(const MailContent& mail, ParsedReport& report) {
     auto& who = report.reporter;
     if (who.contact.empty()) who.contact = mail.from_address;
@@ -190,6 +216,7 @@ void read_mail_report(std::string_view bytes, const ReportLimits& limits, const 
     std::vector<std::string> archives = std::move(parts.archives);
     if (parts.reports.empty() && is_no_report(mail, report)) return name_reporter(mail, report);
     if (parts.reports.empty() && rules) read_rules(*rules, mail, text, forwarded, limits, report);
+    else if (rules) prefer_rules(*rules, mail, limits, parts, report);
     // Somebody forwarded the report as an attachment; in a feedback report the attachment is the evidence instead.
     if (parts.reports.empty() && report.format == "unknown") {
         parts = read_parts(mail, true, limits);
@@ -199,6 +226,7 @@ void read_mail_report(std::string_view bytes, const ReportLimits& limits, const 
         add_events(std::move(one.events), one.format, stated, limits, report);
         merge(std::move(one), limits, report);
     }
+    if (rules) place_by_rules(*rules, mail, text, limits, report);
     for (const auto& why : archives) warn(report, why);
     if (report.format == "unknown" && !archives.empty()) {
         report.format = "packed";
