@@ -137,6 +137,19 @@ std::optional<std::string> read_address(std::string_view text) {
     return std::string(shown);
 }
 
+bool on_the_internet(std::string_view ip) {
+    const std::string copy(ip);
+    in_addr v4{};
+    in6_addr v6{};
+    if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
+        const uint32_t n = ntohl(v4.s_addr), first = n >> 24;
+        return first != 0 && first != 10 && first != 127 && first < 224 && n >> 16 != 0xa9fe && n >> 20 != 0xac1 && n >> 16 != 0xc0a8 && n >> 22 != 0x191;
+    }
+    if (inet_pton(AF_INET6, copy.c_str(), &v6) != 1) return false;
+    const auto first = v6.s6_addr[0];
+    return !IN6_IS_ADDR_UNSPECIFIED(&v6) && !IN6_IS_ADDR_LOOPBACK(&v6) && (first & 0xfe) != 0xfc && !IN6_IS_ADDR_LINKLOCAL(&v6) && first != 0xff;
+}
+
 std::optional<uint16_t> read_port(std::string_view text) {
     text = trimmed(text);
     uint16_t port = 0;

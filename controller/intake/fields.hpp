@@ -30,6 +30,8 @@ std::optional<std::pair<std::string, std::optional<uint16_t>>> find_endpoint(std
 /// Takes back what reporters do to keep things from being clicked: "192[.]0[.]2[.]1", "hxxp://", "example[dot]com".
 std::string refanged(std::string_view text);
 /// A port of 0 to 65535.
+/// Whether an address (in normal form) can be that of a machine somewhere else: not of private networks, loopback, or a group.
+bool on_the_internet(std::string_view ip);
 std::optional<uint16_t> read_port(std::string_view text);
 /// The host of "scheme://[user@]host[:port]/…", lower case, or nothing.
 std::optional<std::string> host_of_url(std::string_view url);

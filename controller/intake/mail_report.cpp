@@ -58,7 +58,8 @@ void merge(ParsedReport&& one, const ReportLimits& limits, ParsedReport& report)
 struct PartsRead {
     std::vector<ParsedReport> reports;
     std::vector<bool> known;  ///< by part
-    std::vector<std::string> archives;
+    std::vector<std::string> archives;           ///< what is to be said of those that no reader knew
+    ParsedReport::Suggestions in_archives;       ///< what their files name
 };
 
 PartsRead read_parts(const MailContent& mail, bool enclosed, const ReportLimits& limits) {
@@ -80,8 +81,12 @@ PartsRead read_parts(const MailContent& mail, bool enclosed, const ReportLimits&
             continue;
         }
         ParsedReport one = read_part(part, mail, limits);
-        if (packed && one.format == "unknown") std::move(one.warnings.begin(), one.warnings.end(), std::back_inserter(out.archives));
-        else look_at(i, std::move(one));
+        if (packed && one.format == "unknown") {
+            std::move(one.warnings.begin(), one.warnings.end(), std::back_inserter(out.archives));
+            out.in_archives = std::move(one.suggestions);
+        } else {
+            look_at(i, std::move(one));
+        }
     }
     if (!out.reports.empty()) return out;
     // Some mail programs send everything as a page.
@@ -102,7 +107,9 @@ void compare_with_prose(const std::vector<std::string>& named, ParsedReport& rep
     if (std::any_of(report.events.begin(), report.events.end(), [&](const auto& e) { return is_named(e.source.ip); })) return;
     for (const auto& event : report.events) {
         if (event.source.ip.empty()) continue;
-        const auto other = std::find_if(named.begin(), named.end(), [&](const auto& ip) { return ip != event.destination.ip; });
+        // Mail servers and logs name addresses of their own networks too; those contradict nothing.
+        const bool inner = !on_the_internet(event.source.ip);
+        const auto other = std::find_if(named.begin(), named.end(), [&](const auto& ip) { return ip != event.destination.ip && (inner || on_the_internet(ip)); });
         if (other == named.end()) continue;
         return need_a_person(report, "The structured part says " + event.source.ip + ", but the text names " + *other + "; a person decides which is meant.");
     }
@@ -182,7 +189,7 @@ void name_reporter(const MailContent& mail, ParsedReport& report) {
 }
 
 /// What a person may choose from: what the text names, then what the reported mail came through.
-void suggest(const ParsedReport& prose, const MailContent& mail, ParsedReport& report) {
+void suggest(const ParsedReport& prose, const ParsedReport::Suggestions& in_archives, const MailContent& mail, ParsedReport& report) {
     auto& mine = report.suggestions;
     const auto take_over = [](auto& list, const auto& items) {
         for (const auto& item : items)
@@ -191,8 +198,12 @@ void suggest(const ParsedReport& prose, const MailContent& mail, ParsedReport& r
     take_over(mine.addresses, prose.suggestions.addresses);
     take_over(mine.urls, prose.suggestions.urls);
     take_over(mine.times, prose.suggestions.times);
+    take_over(mine.addresses, in_archives.addresses);
+    take_over(mine.urls, in_archives.urls);
+    take_over(mine.times, in_archives.times);
     for (const auto& part : mail.parts)
         if (part.enclosed && is_headers(part)) read_received(part.text, report);
+    std::stable_partition(mine.addresses.begin(), mine.addresses.end(), [](const auto& ip) { return on_the_internet(ip); });
 }
 
 }  // namespace
@@ -230,7 +241,7 @@ void read_mail_report(std::string_view bytes, const ReportLimits& limits, const 
     for (const auto& why : archives) warn(report, why);
     if (report.format == "unknown" && !archives.empty()) {
         report.format = "packed";
-        need_a_person(report, "The mail holds an archive that cannot be opened: " + archives[0]);
+        need_a_person(report, "The mail holds an archive that cannot be read: " + archives[0]);
     }
 
     if (report.format != "rule") compare_with_prose(named, report);
@@ -238,7 +249,7 @@ void read_mail_report(std::string_view bytes, const ReportLimits& limits, const 
     if (report.about_abuse && (report.format == "unknown" || report.triage || unplaced)) {
         if (prose.suggestions.addresses.empty() && prose.suggestions.urls.empty())
             for (const auto& piece : {forwarded.plain, forwarded.page}) read_prose(piece, prose);
-        suggest(prose, mail, report);
+        suggest(prose, parts.in_archives, mail, report);
     }
     attach_original(mail, report);
     name_reporter(mail, report);

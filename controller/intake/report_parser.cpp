@@ -111,7 +111,10 @@ bool read_archive(std::string_view bytes, std::string_view name, const ReportLim
         const std::string text = as_utf8(file.bytes);
         const std::string hint = file.name + " " + std::string(name);
         if (read_statistics(text, report) || read_structured(text, hint, limits, report)) found = true;
-        else warn(report, "The file '" + file.name + "' is of no format that is known; look at it in the original.", limits.warnings);
+        else {
+            warn(report, "The file '" + file.name + "' is of no format that is known; look at it in the original.", limits.warnings);
+            read_prose(std::string_view(text).substr(0, 1 << 20), report);
+        }
     }
     return found;
 }

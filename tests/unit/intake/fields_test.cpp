@@ -63,6 +63,14 @@ TEST(Fields, a_logs_time_gets_its_year_from_the_mail) {
     EXPECT_EQ(at("May be 3 05:10", ""), "none");
 }
 
+TEST(Fields, addresses_that_are_nobodys_on_the_internet) {
+    for (const char* ip : {"192.0.2.1", "9.255.255.255", "100.63.0.1", "100.128.0.1", "172.15.0.1", "172.32.0.1", "223.1.1.1", "2001:db8::1", "2a00::1"})
+        EXPECT_TRUE(on_the_internet(ip)) << ip;
+    for (const char* ip : {"0.0.0.1", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "224.0.0.1", "255.255.255.255", "::", "::1",
+                           "fd00::1", "fe80::1", "ff02::1", "no address"})
+        EXPECT_FALSE(on_the_internet(ip)) << ip;
+}
+
 TEST(Fields, words_of_other_dialects_are_understood) {
     using Pair = std::pair<std::string, std::string>;
     EXPECT_EQ(kind_of_word("LoginAttack"), Pair("connection", "login_attack"));

@@ -91,5 +91,15 @@ TEST(People, a_conflict_is_for_a_person_in_tables_of_one_line_too) {
     EXPECT_FALSE(victim.triage) << *victim.triage;
 }
 
+TEST(People, addresses_of_private_networks_come_last_and_contradict_nothing) {
+    const auto prose = parse_report(plain_mail("Our server 192.168.1.1 was attacked by 192.0.2.10.\n"));
+    EXPECT_EQ(prose.suggestions.addresses, (std::vector<std::string>{"192.0.2.10", "192.168.1.1"}));
+    const std::string xarf = "---\nReport-Type: login-attack\nSource: 192.0.2.10\nDate: 2026-03-01T05:10:22Z\n";
+    EXPECT_FALSE(parse_report(mail_with("Content-Type: text/plain; name=report.txt\n", xarf, "Sent by 10.1.2.3.")).triage);
+    EXPECT_TRUE(parse_report(mail_with("Content-Type: text/plain; name=report.txt\n", xarf, "It was 198.51.100.7.")).triage);
+    const auto inner = parse_report("---\nReport-Type: login-attack\nSource: 10.1.2.3\nDate: 2026-03-01T05:10:22Z\n");
+    EXPECT_EQ(inner.events.at(0).source.ip, "10.1.2.3") << "a scanner inside may report one";
+}
+
 }  // namespace
 }  // namespace bailiff::test
