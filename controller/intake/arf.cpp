@@ -70,7 +70,8 @@ void read_source(const Fields& fields, ReportedEvent& event, ParsedReport& repor
 
 bool read_feedback_report(std::string_view text, ParsedReport& report) {
     const Fields fields = read_fields(text);
-    if (field(fields, "feedback-type").empty()) return false;
+    // "Feedback-Type: xarf" is an envelope: the report is XARF, in a part of its own.
+    if (field(fields, "feedback-type").empty() || lower_case(trimmed(field(fields, "feedback-type"))) == "xarf") return false;
     ReportedEvent event;
     event.category_raw = "feedback-report";
     event.type_raw = clean_line(field(fields, "feedback-type"), 60);

@@ -54,6 +54,22 @@ TEST(Feedback, words_of_other_loops) {
     EXPECT_EQ(dmarc.events[0].source.ip, "192.0.2.10");
 }
 
+TEST(Feedback, an_envelope_around_xarf_is_no_event) {
+    const auto mail = [](const std::string& json) {
+        return "From: a@watch.example\nTo: b@provider.example\nSubject: report\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n"
+               "--b\nContent-Type: text/plain\n\nhxxp://shop[.]example/a [192.0.2.10]\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: xarf\nUser-Agent: Watch\nVersion: 1\n"
+               "--b\nContent-Type: application/json; name=xarf.json\n\n" + json + "\n--b--\n";
+    };
+    const auto report = parse_report(mail(R"({"Version":"1","Report":{"SourceIp":"192.0.2.10","ReportType":"Malware","Date":"2026-03-01T05:10:22Z","ReportClass":"Content","SourceUrl":"http://shop.example/a"},"ReporterInfo":{"ReporterOrg":"Watch"}})"));
+    ASSERT_EQ(report.events.size(), 1u) << shown(report);
+    EXPECT_EQ(report.format, "xarf-v3");
+    EXPECT_EQ(kind_of(report.events[0]), "content/malware");
+    EXPECT_FALSE(report.triage) << *report.triage;
+    const auto lost = parse_report(mail("nothing"));
+    EXPECT_TRUE(lost.triage) << "the envelope alone says nothing";
+    EXPECT_EQ(lost.suggestions.addresses, std::vector<std::string>{"192.0.2.10"});
+}
+
 TEST(Feedback, a_part_that_says_it_is_something_else) {
     const std::string fields = "Feedback-Type: abuse\nUser-Agent: Loop/1\nVersion: 1\nSource-IP: 192.0.2.10\nArrival-Date: Mon, 2 Mar 2026 05:58:11 +0000\n";
     for (const char* headers : {"Content-Type: text/plain\n", "Content-Type: application/octet-stream; name=report.txt\n"}) {
