@@ -115,7 +115,7 @@ std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, co
     if (const std::string word = line.at(table.column(ColumnRole::kind), 100); !word.empty())
         if (auto kind = said(word)) return kind;
     // Whose list it is can say what it lists.
-    if (table.column("source") != table.ip) return kind_of_hint(line.first({"source", "feed_name", "feed", "source_name"}, 100));
+    if (table.column("source") != table.ip) return kind_of_hint(line.first({"source", "feed_name", "feed", "source_name", "owner_name"}, 100));
     return std::nullopt;
 }
 
@@ -130,6 +130,10 @@ bool place_source(const CsvTable& table, const Line& line, ReportedEvent& event,
     const std::string given = line.at(table.ip);
     if (!given.empty() && !place_identifier(given, event.source) && event.source.url.empty()) return false;
     if (!event.source.network.empty()) ++tally.networks;
+    // The indicator is a URL; where it is served from stands in another column.
+    if (!given.empty() && looks_like_url(event.source.url) && event.source.ip.empty())
+        for (const size_t column : table.sources)
+            if (const auto ip = read_address(line.at(column)); ip && event.source.ip.empty()) event.source.ip = *ip;
     if (event.source.ip.empty() && event.source.network.empty()) {
         complete_from_url(event.source);
         const std::string host = lower_case(line.first({"http_host", "hostname", "host", "source_fqdn", "domain", "domain_name", "fqdn"}, 253));
@@ -180,7 +184,8 @@ void read_rows(const CsvTable& table, std::string_view text, std::string_view hi
             odd("'" + (line.at(table.ip, 60).empty() ? clean_line(whole, 60) : line.at(table.ip, 60)) + "' is no address; the line was passed over.");
             continue;
         }
-        if (row.size() != table.header.size() && !(row.size() == table.header.size() + 1 && row.back().empty()))
+        if (row.size() != table.header.size() && !(row.size() == table.header.size() + 1 && row.back().empty()) &&
+            !(row.size() + 1 == table.header.size() && table.header.back().empty()))
             odd("it has " + std::to_string(row.size()) + " fields instead of " + std::to_string(table.header.size()) + ".");
         place_destination(line, event);
         event.report_id = line.first({"report_id", "event_id", "incident_id", "case_id", "ticket", "rid", "id"}, 200);

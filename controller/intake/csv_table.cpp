@@ -14,12 +14,14 @@ namespace {
 constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
                                      "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
                                      "client_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
-                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip", "cc"};
+                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip", "cc", "raw_indicator",
+                                     "indicator", "ioc", "ioc_value", "observable"};
 constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
                                   "timestamp_utc", "date_time", "datetime", "event_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
                                   "last_seen_utc", "seen", "first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "start_time", "starttime",
                                   "created_at", "reported_at", "detection_time", "attack_time", "attack_date", "detected", "date_detected", "detected_on",
-                                  "detection_date", "occurred_at", "incident_time", "incident_date", "when", "date", "event_date"};
+                                  "detection_date", "occurred_at", "incident_time", "incident_date", "when", "date", "event_date", "last_updated",
+                                  "updated_at", "added_on"};
 constexpr std::array url_columns{"url", "source_url", "malicious_url", "phishing_url", "uri"};
 
 /// Whether one of the words is among these; `word` ends where the next "_" begins.
@@ -119,16 +121,22 @@ bool take_header(std::string_view line, CsvTable& table) {
     return true;
 }
 
-/// Words prove little: the first row has to hold in that column what names say it does.
-bool row_has_place(std::string_view text, const CsvTable& table) {
+/// Words prove little: the first row has to hold in that column what names say it does. "ip_asn" and "ip_prefix" have the
+/// word too, so the first column that holds an address is taken.
+bool row_has_place(std::string_view text, CsvTable& table) {
     size_t at = table.first_row, lines = 0;
     CsvRow row;
     while (at < text.size() && lines < 20) {
         row = next_csv_row(text, table.separator, at, lines);
         if (row.size() > 1 && !is_ruling(row[0])) break;
     }
-    ReportedPlace place;
-    return table.ip < row.size() && row.size() > 1 && place_identifier(row[table.ip], place) && place.url.empty();
+    for (const size_t column : table.sources) {
+        ReportedPlace place;
+        if (column >= row.size() || row.size() < 2 || !place_identifier(row[column], place) || !place.url.empty()) continue;
+        table.ip = column;
+        return true;
+    }
+    return false;
 }
 
 /// A column that holds an address in each of the first rows, and one that holds a time; two of the former: nothing.
@@ -199,10 +207,12 @@ void CsvTable::name_columns(CsvRow names) {
     header = std::move(names);
     places.clear();
     roles.fill(absent);
+    sources.clear();
     for (size_t i = 0; i < header.size(); ++i) {
         places.emplace(header[i], i);
         const auto role = role_of(header[i]);
         if (role && column(*role) == absent) roles[static_cast<size_t>(*role)] = i;
+        if (role == ColumnRole::source_ip) sources.push_back(i);
     }
 }
 

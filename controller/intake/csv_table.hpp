@@ -45,6 +45,7 @@ struct CsvTable {
     /// The first column whose name's words say so, or `absent`. Told once, when the columns are named.
     size_t column(ColumnRole role) const { return roles[static_cast<size_t>(role)]; }
     std::array<size_t, 7> roles = {absent, absent, absent, absent, absent, absent, absent};
+    std::vector<size_t> sources;  ///< all columns that may hold the culprit's address by the words of their names
 };
 
 /// The table that a text begins with, after comments ("# …", the last of which may be the header) and "sep=;". Only its

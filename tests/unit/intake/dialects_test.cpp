@@ -95,5 +95,17 @@ TEST(JsonEvents, objects_lists_and_lines_are_read_as_tables_are) {
     EXPECT_EQ(parse_report(R"({"name":"x","values":[1,2,3],"more":{"ip":"none"}})").format, "unknown");
 }
 
+TEST(JsonEvents, indicators_of_threat_exchanges) {
+    const auto report = parse_report(
+        R"({"status":"MALICIOUS","last_updated":"2026-03-01T05:10:22+0000","type":"URI","indicator":{"indicator":"https:\/\/shop.example\/login.php","type":"URI","id":"19"},)"
+        R"("raw_indicator":"https:\/\/shop.example\/login.php","owner":{"id":"14","name":"PhishTankFeed"},"added_on":"2026-02-01T03:05:41+0000",)"
+        R"("enrichments":{"domain_name":"shop.example","ip_asn":"64500","ip_prefix":"192.0.2.0\/23","domain_address":"192.0.2.10"}})");
+    ASSERT_EQ(report.events.size(), 1u) << shown(report);
+    EXPECT_EQ(report.events[0].source.url, "https://shop.example/login.php");
+    EXPECT_EQ(report.events[0].source.ip, "192.0.2.10");
+    EXPECT_EQ(kind_of(report.events[0]), "content/phishing");
+    EXPECT_EQ(time_of(report.events[0]), "2026-03-01T05:10:22Z");
+}
+
 }  // namespace
 }  // namespace bailiff::test
