@@ -52,6 +52,8 @@ struct ReadTime {
     std::optional<int> zone_minutes = {};  ///< east of Greenwich; empty where UTC was assumed
 };
 std::optional<ReadTime> read_time(std::string_view text);
+/// "03/04/2026 05:10" at the front of a text: the third of April or the fourth of March; empty where there is none.
+std::string_view ambiguous_time(std::string_view text);
 /// "Mar  2 04:12:09" at the front of a text, as system logs write it; empty where there is none.
 std::string_view yearless_time(std::string_view text);
 /// The same with its year: the last such day that is not after `written`. `zone` as "+0100" or "CET", or empty.

@@ -91,6 +91,7 @@ std::string_view time_at(std::string_view rest) {
         const auto time = read_time(candidate);
         if (time && time->at == best->at && time->zone_minutes == best->zone_minutes) return candidate;
     }
+    if (const auto unclear = ambiguous_time(rest); !unclear.empty()) return unclear;
     // A system log names no year; the mail's own date says which it was.
     return yearless_time(rest);
 }

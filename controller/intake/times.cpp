@@ -159,9 +159,14 @@ std::optional<ReadTime> read_day_first(std::string_view text) {
     const auto date = date_of(y, static_cast<unsigned>(day_first ? second : first), day_first ? first : second);
     std::string_view rest = text.substr(10);
     rest = rest.substr(std::min(rest.find_first_not_of(" ,T"), rest.size()));
+    // "am 01.03.2026 um 05:10 Uhr (MEZ)", "le 01/03/2026 à 05:10"
+    for (const std::string_view word : {"um ", "at ", "\xc3\xa0 ", "alle "})
+        if (rest.starts_with(word)) rest.remove_prefix(word.size());
     const auto clock = clock_time(rest);
     if (!date || !clock) return std::nullopt;
-    return with_zone(*date, clock->seconds, words_of(rest.substr(clock->length)), text);
+    rest.remove_prefix(clock->length);
+    if (rest.starts_with(" Uhr") && (rest.size() == 4 || rest[4] == ' ')) rest.remove_prefix(4);
+    return with_zone(*date, clock->seconds, words_of(rest), text);
 }
 
 /// Day, month by name, year, clock and zone in any of the orders that people and programs write: RFC 5322, asctime,
@@ -250,6 +255,16 @@ std::optional<ReadTime> read_time(std::string_view given) {
     return read_worded(text);
 }
 
+std::string_view ambiguous_time(std::string_view text) {
+    int64_t number;
+    if (text.size() < 15 || (text[2] != '/' && text[2] != '-') || text[5] != text[2] || !detail::digits(text, 0, 2, number) || !detail::digits(text, 3, 2, number) ||
+        !detail::digits(text, 6, 4, number) || (text[10] != ' ' && text[10] != ','))
+        return {};
+    const size_t begin = std::min(text.find_first_not_of(" ,", 10), text.size());
+    const auto clock = clock_time(text.substr(begin));
+    return clock && !read_time(text.substr(0, begin + clock->length)) ? text.substr(0, begin + clock->length) : std::string_view();
+}
+
 std::string_view yearless_time(std::string_view text) {
     if (text.size() < 15 || text[3] != ' ' || text[6] != ' ') return {};
     if (std::find(month_names.begin(), month_names.end(), lower_case(text.substr(0, 3))) == month_names.end()) return {};
@@ -277,7 +292,8 @@ void read_observed_at(std::string_view text, ReportedEvent& event, std::vector<s
     if (event.observed_at_raw.empty()) return;
     const auto time = read_time(text);
     if (!time) {
-        warnings.push_back("The time '" + event.observed_at_raw + "' cannot be read.");
+        const bool ambiguous = !ambiguous_time(text).empty();
+        warnings.push_back("The time '" + event.observed_at_raw + (ambiguous ? "' could have the day or the month first; it is not taken." : "' cannot be read."));
         return;
     }
     event.observed_at = time->at;
