@@ -48,16 +48,42 @@ struct Taken {
     std::optional<KindPair> section;
 };
 
+/// "IP: 192.0.2.1 … IP: 192.0.2.2": where a person looks anyway, another address behind the same label begins the next event.
+class Blocks {
+  public:
+    Blocks(const IntakeRule& rule, const RuleValues& of_subject) : repeat_(rule.event.empty() && !rule.person.empty()), before_(of_subject), label_(rule.once.size()) {}
+    /// Asks the pattern of this number; `shared` is what the block above has so far.
+    void ask(const RulePattern& pattern, size_t number, const RuleLine& line, RuleValues& shared, std::vector<Taken>& done, size_t most) {
+        const bool had = !shared[RuleField::source_ip].empty();
+        RuleValues one;
+        if (repeat_ && had && number == label_ && pattern.match(line, one) && one[RuleField::source_ip] != shared[RuleField::source_ip] && done.size() + 1 < most) {
+            done.push_back({shared, std::nullopt});
+            shared = before_;
+        }
+        const RuleValues earlier = had ? RuleValues() : shared;
+        static_cast<void>(pattern.match(line, shared));
+        if (had || shared[RuleField::source_ip].empty()) return;
+        before_ = earlier;  // what stands above the first holds for all
+        label_ = number;
+    }
+
+  private:
+    bool repeat_;
+    RuleValues before_;
+    size_t label_;
+};
+
 /// Goes through the lines once. `once` patterns see the subject and every line, so their order in the mail does not matter.
 std::vector<Taken> take(const IntakeRule& rule, const RuleLine& subject, const RuleLines& lines, RuleValues& shared, size_t most) {
     for (const auto& pattern : rule.once) static_cast<void>(pattern.match(subject, shared));
     std::vector<Taken> out;
+    Blocks blocks(rule, shared);
     std::optional<KindPair> section;
     for (const auto& line : lines) {
         RuleValues ignored;
         if (any_match(rule.until, line, ignored)) break;
         // Each pattern of `once` takes from the first line that it fits; one line can serve several.
-        for (const auto& pattern : rule.once) static_cast<void>(pattern.match(line, shared));
+        for (size_t i = 0; i < rule.once.size(); ++i) blocks.ask(rule.once[i], i, line, shared, out, most);
         const auto heading = std::find_if(rule.sections.begin(), rule.sections.end(), [&](const auto& s) { return s.line.match(line, ignored); });
         if (heading != rule.sections.end()) section = heading->kind;
         RuleValues values;
@@ -68,8 +94,9 @@ std::vector<Taken> take(const IntakeRule& rule, const RuleLine& subject, const R
             any_match(rule.more, line, out.back().values);
         }
     }
-    if (rule.event.empty()) out.push_back({});
-    for (auto& one : out) one.values.fill_from(shared);
+    if (rule.event.empty()) out.push_back({shared, std::nullopt});
+    else
+        for (auto& one : out) one.values.fill_from(shared);
     return out;
 }
 

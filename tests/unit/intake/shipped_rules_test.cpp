@@ -69,5 +69,19 @@ TEST(Senders, labels_in_other_languages) {
     EXPECT_EQ(read_as("a@victim.example", "ataque", "Endereço IP : 192.0.2.10\nType: portscan\n"), "zz-labelled-lines: connection/port_scan 192.0.2.10 ;?");
 }
 
+TEST(Senders, another_address_behind_the_same_label_is_another_event) {
+    EXPECT_EQ(read_as("a@victim.example", "attacks", "Type: spam\nIP: 192.0.2.10\nDate: 2026-03-01 05:10:22 +0100\n\nIP: 192.0.2.11\nDate: 2026-03-01 06:10:22 +0100\nServer IP: 192.0.2.99\n"),
+              "zz-labelled-lines: messaging/spam 192.0.2.10 2026-03-01T04:10:22Z; messaging/spam 192.0.2.11 2026-03-01T05:10:22Z;?");
+}
+
+TEST(Senders, a_spam_trap_is_no_failed_login) {
+    EXPECT_EQ(read_as("info@trap.example", "Abuse from 192.0.2.10", "192.0.2.10 hit our spamtraps at 01.03.2026 05:10 CET.\n"), ":?");
+}
+
+TEST(Senders, logs_of_web_servers_are_left_to_a_person) {
+    EXPECT_EQ(read_as("a@victim.example", "wp-login", "192.0.2.10 - - [01/Mar/2026:05:10:22 +0100] \"POST /wp-login.php HTTP/1.1\" 200 4523\n192.0.2.10 - - [01/Mar/2026:05:10:23 +0100] \"POST /wp-login.php HTTP/1.1\" 200 1\n"),
+              "zy-log-web: connection/vulnerability_scan 192.0.2.10 2026-03-01T04:10:22Z;?");
+}
+
 }  // namespace
 }  // namespace bailiff::test
