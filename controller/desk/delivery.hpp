@@ -34,6 +34,7 @@ struct ReadEvent {
     std::string summary;
     Instant observed_at{};         ///< 0: not said
     bool abuse = true;             ///< false: about something else, such as a failed DKIM check
+    int64_t port = 0;              ///< of the source; 0: not said
     friend bool operator==(const ReadEvent&, const ReadEvent&) = default;
 };
 
@@ -49,6 +50,16 @@ struct ReadReply {
     friend bool operator==(const ReadReply&, const ReadReply&) = default;
 };
 
+/// Who sent a mail, and what the mail server vouches for.
+struct ReadSender {
+    std::string from;              ///< address
+    std::string reply_to;          ///< address; "" when the mail names none
+    std::string contact;           ///< address that the report itself names for its reporter
+    bool proven = false;           ///< the mail server vouches for the domain of `from`
+    bool automatic = false;        ///< nobody reads what is answered: an absence note, a bounce, a machine that says so
+    friend bool operator==(const ReadSender&, const ReadSender&) = default;
+};
+
 /// What was read out of one delivery.
 struct Reading {
     std::string format = "unknown";
@@ -58,6 +69,7 @@ struct Reading {
     std::string triage;            ///< why a person must look; empty: every event may be matched
     bool abuse = true;             ///< false: the whole of it is no abuse report (a bounce, RFC 6591)
     std::optional<ReadReply> reply{};
+    std::optional<ReadSender> sender{};
     friend bool operator==(const Reading&, const Reading&) = default;
 };
 

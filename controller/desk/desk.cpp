@@ -39,6 +39,7 @@ void Desk::replace_policies(core::PolicySet policies) {
 // ---- one turn -----------------------------------------------------------------------------------------------------
 
 Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored) {
+    const bool was_closed = before.phase == core::Phase::closed;
     Case after = std::move(before);
     const auto items = core::stamp(after, facts, now(), actor);
     const core::Policy& policy = policy_of(after);
@@ -49,6 +50,7 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     owe_notices(after, dues);
     if (after.phase == core::Phase::closed && after.demand > 0)
         for (const CaseId& sibling : ports_.storage.open_cases_of(after.vm)) dispatch_again(sibling);
+    if (after.phase == core::Phase::closed && !was_closed) judge_reporters(after);
     leaving_.push_back([this, id = after.id, items] { ports_.watchers.changed(id, items); });
     for (const auto& item : items)
         spdlog::info("case={} revision={} actor={} fact={} text=\"{}\"", after.id.text(), item.revision, item.actor, core::word_of(item.fact),
@@ -96,11 +98,6 @@ std::optional<Vm> named_vm(Directory& directory, const ReportInput& input, std::
         if (!vm) why = "no VM " + input.vm + " is known";
         return vm;
     }
-    if (!input.address.empty()) {
-        auto vm = directory.vm_by_address(input.address);
-        if (!vm) why = "no VM has the address " + input.address;
-        return vm;
-    }
     if (!input.vm_name.empty()) {
         auto vm = directory.vm_by_name(input.vm_name);
         if (!vm) why = "no VM, or more than one, has the name " + input.vm_name;
@@ -124,8 +121,9 @@ Result<ReportOutcome> Desk::report(const ReportInput& input, const std::string& 
         report.vm_hint = input.vm.empty() ? input.vm_name : input.vm;
         report.raw = input.raw;
         report.received_at = now();
-        const auto vm = named_vm(ports_.storage, input, report.triage);
-        if (report.summary.observed_at > now() + clock_tolerance) report.triage = "it says it was observed in the future";
+        report.port = input.port;
+        const auto vm = input.vm.empty() && !input.address.empty() ? holder_at_the_time(report, true) : named_vm(ports_.storage, input, report.triage);
+        if (report.summary.observed_at > now() + clock_tolerance) report.triage = "it says it was observed in the future", report.wait = ReportWait::nothing;
         if (!vm || !report.triage.empty()) {
             ports_.storage.put_report(report);
             out = {report.id, {}, false, report.triage};
@@ -163,6 +161,8 @@ Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::s
     const core::Policy* policy = core::policy_for(report.summary.type, policies_.in_force);
     const auto customer = ports_.storage.find_customer(vm.customer);
     report.triage.clear();
+    report.wait = ReportWait::nothing;
+    report.settled.clear();
     if (!policy) report.triage = "no policy covers the type '" + report.summary.type + "'";
     else if (!customer) report.triage = "VM " + vm.id.text() + " has no customer; `bailiffctl vm set` names one";
     if (!report.triage.empty()) {
@@ -176,10 +176,12 @@ Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::s
         ports_.storage.put_report(report);
         auto joined = act(id, core::AddReport{report.summary}, actor);
         if (!joined) return fail(joined.error());
+        note_in_case(report, false);
         return ReportOutcome{report.id, id, false, ""};
     }
     report.case_id = ports_.storage.next_case_id();
     ports_.storage.put_report(report);
+    note_in_case(report, true);
     const core::OpenCase opening{report.case_id, vm.id, vm.name, report.address.empty() && !vm.addresses.empty() ? vm.addresses.front() : report.address,
                                  vm.host, customer->id, customer->name, customer->contact, report.summary};
     auto opened = write(Case{}, core::open_case(opening, *policy, calendar_of(*policy), now()), actor, 0);
@@ -202,9 +204,12 @@ size_t Desk::tick() {
         else if (acted.error().code != Errc::conflict) spdlog::error("case={} deadline not taken: {}", due.id.text(), acted.error().text);
     }
     file_waiting();
+    look_again();
+    ask_cmdb();
     reissue();
     settle_locks();
     send_mails();
+    send_reporter_mails();
     tell_webhooks();
     checkpoint();
     forget_old();

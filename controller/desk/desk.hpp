@@ -36,6 +36,13 @@ struct DeskOptions {
     RetentionTimes retention{};
     int64_t sanctions_per_hour = 20;                      ///< by the clock alone; what comes beyond waits for a person. 0 = all of it
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
+    Seconds address_skew{300};                            ///< an observation so near to an address's change of hands is ambiguous
+    std::vector<Prefix> our_networks{};                   ///< addresses outside of them are not ours; none given: any may be
+    int64_t reporter_judged = 5;                          ///< a reporter is throttled from so many judged cases in 90 days on ...
+    int64_t reporter_wrong_percent = 50;                  ///< ... of which more than so many percent were false positives
+    int64_t reporter_hourly = 2000;                       ///< reports an hour from which on they open no cases; 0 = no limit
+    std::vector<ReporterNotice> tell_reporters{};         ///< what reporters are told
+    int64_t reporter_mails_per_day = 50;                  ///< to one domain
 };
 
 /// A report as intake, staff or a program hands it in. The VM is named by id, by address or by name.
@@ -44,6 +51,7 @@ struct ReportInput {
     std::string vm, address, vm_name;
     std::string reporter, summary, raw;
     Instant observed_at{};         ///< 0 = now
+    int64_t port = 0;              ///< of the source; 0: not said
 };
 struct ReportOutcome {
     ReportId report;
@@ -80,6 +88,18 @@ struct StatementTaken {
     bool again = false;              ///< it was there already
 };
 
+/// Whose an address was, with the VM as it is known now.
+struct Located {
+    Who who;
+    std::optional<Vm> vm;            ///< only where it is certain or likely, and known here
+};
+/// What became of the lines of an import.
+struct SpansTaken {
+    int64_t added = 0, changed = 0, unchanged = 0;
+    int64_t unknown_vms = 0;         ///< lines whose VM is not known here (yet): kept all the same
+    int64_t woken = 0;               ///< reports in triage that are looked at again
+};
+
 /// What the API shows of a case besides its fields.
 struct CaseView {
     core::Case c;
@@ -103,6 +123,7 @@ class Desk {
         Hosts& hosts;
         Watchers& watchers;
         WebhookPoster* poster = nullptr;   ///< none: nobody else is told
+        AddressLookup* lookup = nullptr;   ///< none: no CMDB is asked
     };
     Desk(Ports ports, core::PolicySet policies, DeskOptions options);
 
@@ -151,6 +172,22 @@ class Desk {
     /// Sanctions by the clock alone within the last hour.
     int64_t sanctions_lately();
 
+    // -- addresses -------------------------------------------------------------------------------------------------
+    /// Whose the address was at that time, by what is recorded here. Nothing of it is changed.
+    Located locate(const std::string& address, int64_t port, Instant at);
+    /// Takes over spans of the provider's records; reports that waited for them are looked at again with the next ticks.
+    Result<SpansTaken> take_spans(const std::vector<AddressSpan>& spans);
+    /// Writes a VM as the provider's data has it, and the history of its addresses with it.
+    void put_vm(const Vm& vm);
+
+    // -- reporters -------------------------------------------------------------------------------------------------
+    /// What staff say of a reporter, with the reason.
+    Result<Reporter> judge_reporter(const ReporterId& id, ReporterStanding standing, const std::string& reason, const std::string& actor);
+    /// Why the reporter's reports open no case now; "" when they do.
+    std::string why_throttled(const ReporterId& id);
+    /// Takes a report out of triage that needs no case: `how` is not_ours, duplicate or no_abuse.
+    Result<StoredReport> settle_report(const ReportId& id, const std::string& how, const std::string& reason, const std::string& actor);
+
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
     /// returns how many deadlines it took.
@@ -190,6 +227,23 @@ class Desk {
     void file_event(const Delivery& delivery, const ReadEvent& event, const std::string& actor);
     std::string why_no_stranger_may(const Vm& vm, const std::string& type);
     void file_waiting();
+    // desk_addresses.cpp
+    std::optional<Vm> holder_at_the_time(StoredReport& report, bool may_ask);
+    void file_anew(StoredReport report, bool may_ask);
+    void look_again();
+    void ask_cmdb();
+    void cmdb_answered(const std::string& key, const AddressQuestion& question, const AddressAnswer& answer);
+    void wake_for(const AddressSpan& span, int64_t& woken);
+    void note_addresses(const Vm* before, const Vm& after);
+    // desk_reporters.cpp
+    void count_delivery(const Delivery& delivery, const DeliveryInput& input, const std::string& actor);
+    void count_report(const ReporterId& id, const ReporterCounts& more);
+    bool joins_open_case(const Vm& vm, const std::string& type);
+    void note_in_case(const StoredReport& report, bool opened);
+    void judge_reporters(const core::Case& c);
+    void tell_reporter(const DeliveryId& id, ReporterNotice notice);
+    void send_reporter_mails();
+    void reporter_mail_answered(ReporterMail mail, const MailAnswer& answer);
     void dispatch(const core::Case& c, const core::Dues& dues, bool ask_again = false);
     void issue_order(const core::Case& c, const core::OrderDue& due);
     void issue_job(const core::Case& c, const core::JobDue& due, const HostId& host);
@@ -254,6 +308,15 @@ class Desk {
     std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
     std::set<int64_t> mails_under_way_;
     std::map<std::string, Instant> webhooks_under_way_;   ///< since when
+    struct Lookup {
+        Instant since{};            ///< when it was asked
+        bool answered = false;
+    };
+    std::map<std::string, Lookup> lookups_;          ///< questions to the CMDB of the last hour
+    int64_t cmdb_failures_ = 0;                      ///< since its last answer
+    Instant cmdb_again_{};
+    std::string cmdb_trouble_;
+    std::set<std::string> reporter_mails_under_way_;
     struct Answered {
         OutboxMail mail;
         std::string to;

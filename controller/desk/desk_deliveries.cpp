@@ -94,6 +94,7 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
         if (d.state == DeliveryState::not_abuse) d.triage.clear();
         if (!d.triage.empty()) d.state = DeliveryState::triage;
         ports_.storage.put_delivery(d);
+        if (answered.empty()) count_delivery(d, input, actor);
         if (events.empty() && d.state == DeliveryState::triage) {
             ReadEvent nothing;
             nothing.summary = d.subject;
@@ -123,13 +124,21 @@ void Desk::file_events(Delivery& delivery, std::vector<ReadEvent> events, const 
     ports_.storage.put_delivery(delivery);
 }
 
+bool Desk::joins_open_case(const Vm& vm, const std::string& type) {
+    const core::Policy* policy = core::policy_for(type, policies_.in_force);
+    if (!policy) return false;
+    const auto cases = ports_.storage.open_cases_of(vm.id);
+    return std::any_of(cases.begin(), cases.end(), [&](const CaseId& id) {
+        const auto open = ports_.storage.find_case(id);
+        return open && open->policy == policy->id;
+    });
+}
+
 /// Whoever can send a mail can claim anything of any VM: a complaint is evidence and no authority. Where a policy reaches a
 /// sanction without a person on its way (no call is made before), a person looks before such a case opens. Why; or "".
 std::string Desk::why_no_stranger_may(const Vm& vm, const std::string& type) {
     const core::Policy* policy = core::policy_for(type, policies_.in_force);
-    if (!policy || !touches_the_vm_alone(*policy)) return "";
-    for (const CaseId& id : ports_.storage.open_cases_of(vm.id))
-        if (const auto open = ports_.storage.find_case(id); open && open->policy == policy->id) return "";
+    if (!policy || !touches_the_vm_alone(*policy) || joins_open_case(vm, type)) return "";
     return "the policy " + policy->id.text() + " acts on the VM without a call, and a mail alone is no proof; look at its evidence, then give it its VM";
 }
 
@@ -141,19 +150,22 @@ void Desk::file_event(const Delivery& delivery, const ReadEvent& event, const st
     report.summary = {report.id, type.empty() ? event.type : type, delivery.reporter, event.observed_at == Instant{} ? now() : event.observed_at,
                       words_of(event)};
     report.address = event.address;
+    report.port = event.port;
     report.vm_hint = event.address.empty() ? event.place : "";
     report.received_at = now();
     report.delivery = delivery.id;
     report.triage = delivery.triage;
+    if (const auto sender = ports_.storage.delivery_reporter(delivery.id)) report.reporter = sender->reporter;
+    if (delivery.events > 0) count_report(report.reporter, {.reports = 1});
     std::optional<Vm> vm;
     if (report.triage.empty() && event.address.empty()) report.triage = "the report names no address";
     if (report.triage.empty() && type.empty())
         report.triage = event.type.empty() ? "the report does not say what kind of abuse it is" : "'" + event.type + "' is no known kind of abuse";
     if (report.triage.empty() && report.summary.observed_at > now() + clock_tolerance) report.triage = "it says it was observed in the future";
     if (report.triage.empty()) {
-        vm = ports_.storage.vm_by_address(event.address);
-        if (!vm) report.triage = "no VM has the address " + event.address;
-        else if (delivery.by_mail) report.triage = why_no_stranger_may(*vm, type);
+        vm = holder_at_the_time(report, true);
+        if (vm && delivery.by_mail) report.triage = why_no_stranger_may(*vm, type);
+        if (vm && report.triage.empty() && !joins_open_case(*vm, type)) report.triage = why_throttled(report.reporter);
     }
     if (vm && report.triage.empty()) {
         const auto filed = ports_.storage.transaction([&]() -> Result<void> {

@@ -12,8 +12,10 @@
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
 #include "controller/desk/brake.hpp"
+#include "controller/desk/addresses.hpp"
 #include "controller/desk/delivery.hpp"
 #include "controller/desk/retention.hpp"
+#include "controller/desk/reporters.hpp"
 #include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
@@ -94,6 +96,11 @@ struct StoredReport {
     Instant received_at{};
     std::string fingerprint{};            ///< of what our own scans found, so that it is filed once; "" of all other reports
     DeliveryId delivery{};                ///< what it was read out of, which holds the body; empty: handed in by itself
+    int64_t port = 0;                     ///< of the source, as reported; 0: not said
+    ReportWait wait = ReportWait::nothing;
+    std::string who{};                    ///< JSON of the answer to whose `address` was then; "" where nobody asked
+    ReporterId reporter{};                ///< whose counts it falls under
+    std::string settled{};                ///< why it needs no case ("not_ours: …"); it waits no more
     friend bool operator==(const StoredReport&, const StoredReport&) = default;
 };
 
@@ -318,7 +325,7 @@ class PolicyArchive {
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
 class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
-                public Statements, public Webhooks, public Retention, public Brake {
+                public Statements, public Webhooks, public Retention, public Brake, public Addresses, public Reporters {
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.
@@ -372,6 +379,8 @@ class NoticeWriter {
   public:
     virtual ~NoticeWriter() = default;
     virtual Result<MailText> write(core::Notice notice, const std::string& language, const Json& context) = 0;
+    /// To a reporter.
+    virtual Result<MailText> write(ReporterNotice notice, const std::string& language, const Json& context) = 0;
 };
 
 /// Signs orders and checkpoints. May live in another process later.

@@ -32,6 +32,7 @@ ReadEvent event_from(const Json& json, std::vector<Mistake>& mistakes, const std
     out.summary = clean_block(read.optional_text("summary", paragraph), paragraph);
     out.observed_at = read.instant("observed_at", false);
     out.abuse = read.boolean("abuse", false, true);
+    out.port = read.integer("port", 0, 65535, false);
     read.finish();
     if (!out.address.empty() && !is_address(out.address)) read.mistake("address", "is no address");
     return out;
@@ -52,6 +53,17 @@ ReadReply reply_from(JsonReader& read) {
     return out;
 }
 
+ReadSender sender_from(JsonReader& read) {
+    ReadSender out;
+    out.from = clean_line(read.optional_text("from", line), line);
+    out.reply_to = clean_line(read.optional_text("reply_to", line), line);
+    out.contact = clean_line(read.optional_text("contact", line), line);
+    out.proven = read.boolean("proven", false);
+    out.automatic = read.boolean("automatic", false, true);
+    read.finish();
+    return out;
+}
+
 std::vector<std::string> lines_from(JsonReader& read, const char* field) {
     std::vector<std::string> out;
     read.each(field, false, most_notes, [&](const Json& item, const std::string&) {
@@ -66,6 +78,7 @@ std::vector<std::string> lines_from(JsonReader& read, const char* field) {
 Json to_json(const ReadEvent& e) {
     Json out{{"type", e.type}, {"address", e.address}, {"place", e.place}, {"number", e.number}, {"summary", e.summary}, {"abuse", e.abuse}};
     if (e.observed_at != Instant{}) out["observed_at"] = format_rfc3339(e.observed_at);
+    if (e.port != 0) out["port"] = e.port;
     return out;
 }
 
@@ -77,6 +90,9 @@ Json to_json(const Reading& r) {
     if (r.reply)
         out["reply"] = {{"case", r.reply->case_id}, {"from", r.reply->from}, {"proven", r.reply->proven}, {"automatic", r.reply->automatic}, {"by_reference", r.reply->by_reference},
                         {"text", r.reply->text}, {"attachments", r.reply->attachments}};
+    if (r.sender)
+        out["sender"] = {{"from", r.sender->from}, {"reply_to", r.sender->reply_to}, {"contact", r.sender->contact}, {"proven", r.sender->proven},
+                         {"automatic", r.sender->automatic}};
     return out;
 }
 
@@ -101,6 +117,7 @@ Result<Reading> reading_from(const Json& json) {
     out.triage = clean_line(read.optional_text("triage", paragraph), paragraph);
     out.abuse = read.boolean("abuse", false, true);
     if (auto reply = read.object("reply", false)) out.reply = reply_from(*reply);
+    if (auto sender = read.object("sender", false)) out.sender = sender_from(*sender);
     out.warnings = lines_from(read, "warnings");
     out.addresses = lines_from(read, "addresses");
     out.urls = lines_from(read, "urls");

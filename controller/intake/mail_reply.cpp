@@ -39,6 +39,8 @@ std::string case_in_subject(std::string_view subject) {
     return {};
 }
 
+}  // namespace
+
 /// RFC 3834, and what is written in its place. Only what is certain: an answer that is taken for an absence note stops nothing, and
 /// an innocent machine goes off; a note that is taken for an answer costs a person a look.
 bool is_automatic(const MailContent& mail) {
@@ -49,6 +51,8 @@ bool is_automatic(const MailContent& mail) {
         if (!mail.header(field).empty()) return true;
     return mail.content_type == "multipart/report" || trimmed(mail.header("return-path")) == "<>" || lower_case(mail.from_address).starts_with("mailer-daemon@");
 }
+
+namespace {
 
 std::string domain_of(std::string_view address) {
     const size_t at = address.rfind('@');
@@ -75,6 +79,8 @@ std::string property(std::string_view result, std::string_view name) {
     return {};
 }
 
+}  // namespace
+
 SenderProof proof_of(const MailContent& mail, std::string_view authserv) {
     if (authserv.empty()) return SenderProof::none;
     const std::string sender = domain_of(mail.from_address);
@@ -98,6 +104,8 @@ SenderProof proof_of(const MailContent& mail, std::string_view authserv) {
     }
     return SenderProof::none;
 }
+
+namespace {
 
 bool begins_quotation(std::string_view line, std::string_view next) {
     const std::string low = lower_case(trimmed(line));

@@ -32,6 +32,11 @@ struct MailReply {
 /// of any other name are the sender's own words. Empty: no field counts.
 std::optional<MailReply> read_reply(const MailContent& mail, std::string_view authserv);
 
+/// What our own mail server found out about the domain of From.
+SenderProof proof_of(const MailContent& mail, std::string_view authserv);
+/// An absence note, a bounce, or a machine that says that it is one: nobody reads what is answered (RFC 3834).
+bool is_automatic(const MailContent& mail);
+
 /// What a person wrote, of a text that also quotes: everything from the line that begins the quotation on goes, other quoted lines
 /// too, and the signature behind "-- ".
 std::string without_quotes(std::string_view text);

@@ -90,7 +90,8 @@ NoticeKeys NoticeKeys::from_json(const Json& json, std::vector<Mistake>& mistake
             Notice notice;
             const std::string to = one.text("to");
             notice.for_staff = to == "staff";
-            if (to != "staff" && to != "customer") one.mistake("to", "must be customer or staff");
+            notice.for_reporter = to == "reporter";
+            if (to != "staff" && to != "customer" && to != "reporter") one.mistake("to", "must be customer, staff or reporter");
             notice.always = key_set(one, "always", keys);
             notice.maybe = key_set(one, "maybe", keys);
             one.finish();

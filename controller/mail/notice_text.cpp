@@ -108,8 +108,10 @@ Result<NoticeTexts> NoticeTexts::load(const fs::path& dir, std::vector<Mistake>&
                 continue;
             }
             Source source{text->substr(subject_mark.size(), end - subject_mark.size()), prepare(std::string_view(*text).substr(end + 2)), {}};
-            if (source.subject.find("[{{case_id}}]") == std::string::npos)
-                mistakes.push_back({file + ":1", "the subject must contain [{{case_id}}], by which answers find their case"});
+            const std::string number = notice.for_reporter ? "[{{reference}}]" : "[{{case_id}}]";
+            if (source.subject.find(number) == std::string::npos)
+                mistakes.push_back({file + ":1", "the subject must contain " + number +
+                                                     ", by which answers find " + (notice.for_reporter ? "the report" : "their case")});
             const std::string html_file = language + "/" + name + ".html.mustache";
             if (auto html = read_file(dir / html_file)) {
                 lint_template(*html, texts.keys_, notice, true, html_file, mistakes);
@@ -202,6 +204,10 @@ Result<MailText> NoticeTexts::render(std::string_view notice, std::string_view l
 
 Result<MailText> NoticeTexts::write(core::Notice notice, const std::string& language, const Json& context) {
     return render(name(notice), language, context);
+}
+
+Result<MailText> NoticeTexts::write(ReporterNotice notice, const std::string& language, const Json& context) {
+    return render("reporter_" + std::string(name(notice)), language, context);
 }
 
 std::vector<std::string> NoticeTexts::languages() const {

@@ -21,6 +21,7 @@ namespace bailiff {
 struct NoticeKeys {
     enum class Kind { text, flag, list };
     struct Notice {
+        bool for_reporter = false;   ///< it answers to a delivery's number, since no case is a reporter's
         bool for_staff = false;
         std::set<std::string, std::less<>> always;  ///< render refuses a context without them
         std::set<std::string, std::less<>> maybe;   ///< may be absent, so they stand inside a section of their own
@@ -57,6 +58,8 @@ class NoticeTexts : public NoticeWriter {
 
     /// The desk's port: the notice by its name in the core.
     Result<MailText> write(core::Notice notice, const std::string& language, const Json& context) override;
+    /// To a reporter: "reporter_received" and its like.
+    Result<MailText> write(ReporterNotice notice, const std::string& language, const Json& context) override;
 
     const NoticeKeys& keys() const { return keys_; }
     /// "en", "hi": what contacts can choose from.

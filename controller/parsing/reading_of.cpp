@@ -40,7 +40,18 @@ ReadEvent event_of(const ReportedEvent& e) {
     out.summary = clean_block(e.summary, paragraph / 2);
     out.observed_at = e.observed_at.value_or(Instant{});
     out.abuse = e.abuse;
+    out.port = e.source.port.value_or(0);
     return out;
+}
+
+/// "Name <a@b>" or "a@b"; "" for anything else.
+std::string address_of(std::string_view text) {
+    const size_t open = text.rfind('<');
+    if (open != std::string_view::npos) text = text.substr(open + 1, text.find('>', open) - open - 1);
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    const bool one = text.find('@') != std::string_view::npos && text.find_first_of(" ,;<>\"\t\r\n") == std::string_view::npos;
+    return one ? std::string(text) : std::string();
 }
 
 std::vector<std::string> lines_of(const std::vector<std::string>& texts) {
@@ -66,8 +77,29 @@ Reading reading_of(const ParsedReport& report) {
     return out;
 }
 
+namespace {
+
+/// Of the header alone: a mail of 25 MB is not taken apart a second time for its sender.
+ReadSender sender_of(std::string_view bytes, const ParsedReport& report, const ReadingContext& context) {
+    constexpr size_t longest_header = 256 << 10;
+    size_t end = bytes.find("\n\n");
+    if (const size_t crlf = bytes.find("\r\n\r\n"); crlf != std::string_view::npos) end = std::min(end, crlf + 2);
+    const MailContent header = read_mail(bytes.substr(0, std::min(end == std::string_view::npos ? longest_header : end + 2, longest_header)), {});
+    ReadSender out;
+    out.from = clean_line(header.from_address, line);
+    out.reply_to = clean_line(address_of(header.header("reply-to")), line);
+    out.contact = clean_line(address_of(report.reporter.contact), line);
+    out.proven = proof_of(header, context.authserv) == SenderProof::aligned;
+    out.automatic = is_automatic(header);
+    return out;
+}
+
+}  // namespace
+
 Reading read_delivery(std::string_view bytes, const ReadingContext& context) {
-    Reading out = reading_of(parse_report(bytes, {}, context.rules));
+    const ParsedReport report = parse_report(bytes, {}, context.rules);
+    Reading out = reading_of(report);
+    if (looks_like_mail(bytes)) out.sender = sender_of(bytes, report, context);
     // Few mails name a case of ours; the others are not taken apart a second time.
     const bool names_a_case = bytes.find("<C-") != std::string_view::npos || bytes.find("[C-") != std::string_view::npos || bytes.find("=?") != std::string_view::npos;
     if (!names_a_case || !looks_like_mail(bytes)) return out;

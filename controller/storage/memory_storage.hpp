@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -131,6 +132,27 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     void note_sanction(const CaseId& id, Instant at) override;
     int64_t sanctions_after(Instant after) override;
 
+    // -- Addresses
+    SpanChange put_span(const AddressSpan& span) override;
+    std::vector<AddressSpan> spans_of(const Address& address, int64_t port, Instant latest, Instant earliest, size_t limit) override;
+    int64_t wake_reports(const Prefix& prefix, Instant from, Instant until, size_t limit) override;
+    std::vector<StoredReport> waiting_reports(ReportWait wait, size_t limit) override;
+
+    // -- Reporters
+    void put_reporter(const Reporter& reporter) override;
+    std::optional<Reporter> find_reporter(const ReporterId& id) override;
+    std::vector<Reporter> reporters(const ReporterId& after, size_t limit) override;
+    void put_delivery_reporter(const DeliveryReporter& entry) override;
+    std::optional<DeliveryReporter> delivery_reporter(const DeliveryId& id) override;
+    void count_reporter(const ReporterId& id, int64_t day, const ReporterCounts& more) override;
+    ReporterCounts reporter_counts(const ReporterId& id, int64_t day) override;
+    void note_reporter_in_case(const InCase& entry) override;
+    std::vector<InCase> reporters_in_case(const CaseId& id, size_t limit) override;
+    bool owe_reporter_mail(const ReporterMail& mail) override;
+    void update_reporter_mail(const ReporterMail& mail) override;
+    std::vector<ReporterMail> reporter_mails_to_send(Instant now, size_t limit) override;
+    std::vector<ReporterMail> reporter_mails_of(const DeliveryId& id) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
@@ -159,6 +181,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
 
     int64_t next(const std::string& sequence);
     const CaseRow* row(const CaseId& id) const;
+    void index_waiting(int64_t number, const StoredReport& report);
     std::optional<Vm> only_vm(const std::set<std::pair<std::string, VmId>>& index, const std::string& key) const;
 
     UndoLog log_;
@@ -201,6 +224,18 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::map<int64_t, PageToken> page_tokens_;
     std::map<std::string, int64_t> page_by_hash_;
     std::map<std::pair<CaseId, int64_t>, Attachment> statement_files_;
+
+    using SpanKey = std::tuple<Address, int, Instant, int64_t, int64_t, AddressSource>;   ///< network, length, from, ports, source
+    std::map<SpanKey, AddressSpan> spans_;
+    std::set<int> span_lengths_;
+    std::set<std::pair<std::string, int64_t>> reports_by_address_;   ///< those that wait, by the key of their address
+    std::set<std::pair<ReportWait, int64_t>> waiting_;
+
+    std::map<ReporterId, Reporter> reporters_;
+    std::map<DeliveryId, DeliveryReporter> delivery_reporters_;
+    std::map<std::pair<ReporterId, int64_t>, ReporterCounts> reporter_days_;
+    std::set<std::tuple<CaseId, ReporterId, DeliveryId>> reporters_in_cases_;
+    std::map<std::pair<DeliveryId, ReporterNotice>, ReporterMail> reporter_mails_;
 
     std::map<std::string, PendingEnrolment> enrolments_;
     std::map<std::pair<HostId, std::string>, Instant> certificates_;

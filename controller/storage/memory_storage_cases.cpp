@@ -121,6 +121,7 @@ void MemoryStorage::put_report(const StoredReport& report) {
     StoredReport stored = report;
     stored.summary.id = report.id;
     if (!report.delivery.empty()) log_.insert(reports_by_delivery_, {report.delivery, *number});
+    index_waiting(*number, stored);
     log_.assign(reports_, *number, std::move(stored));
 }
 
@@ -142,7 +143,7 @@ std::vector<StoredReport> MemoryStorage::reports(bool triage_only, const ReportI
     const int64_t below = before.empty() ? std::numeric_limits<int64_t>::max() : number_of(before, 'R').value_or(0);
     for (auto it = reports_.lower_bound(below); it != reports_.begin() && out.size() < limit;) {
         const StoredReport& report = (--it)->second;
-        if (!triage_only || report.case_id.empty()) out.push_back(report);
+        if (!triage_only || (report.case_id.empty() && report.settled.empty())) out.push_back(report);
     }
     return out;
 }

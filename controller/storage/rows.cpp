@@ -127,6 +127,12 @@ OrderAnswer order_answer_from(std::string_view text) { return answer_from<OrderA
 std::string text_of(const JobAnswer& answer) { return dump_json(codec::json_of(answer)); }
 JobAnswer job_answer_from(std::string_view text) { return answer_from<JobAnswer>(text, "job_answer"); }
 
+std::string waiting_key(const StoredReport& report) {
+    if (report.wait == ReportWait::nothing) return {};
+    const auto address = parse_address(report.address);
+    return address ? key_of(*address) : std::string();
+}
+
 bool is_clean_text(std::string_view text) {
     // Ranges of RFC 3629 §4; NUL is left out because PostgreSQL has no place for it.
     for (size_t i = 0; i < text.size();) {

@@ -36,6 +36,9 @@ OrderAnswer order_answer_from(std::string_view text);
 std::string text_of(const JobAnswer& answer);
 JobAnswer job_answer_from(std::string_view text);
 
+/// Of the address that a report waits for; "" for one that waits for no history.
+std::string waiting_key(const StoredReport& report);
+
 /// Whether `text` is UTF-8 without NUL: what every database takes as text.
 bool is_clean_text(std::string_view text);
 

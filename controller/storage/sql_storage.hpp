@@ -138,6 +138,27 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void note_sanction(const CaseId& id, Instant at) override;
     int64_t sanctions_after(Instant after) override;
 
+    // -- Addresses
+    SpanChange put_span(const AddressSpan& span) override;
+    std::vector<AddressSpan> spans_of(const Address& address, int64_t port, Instant latest, Instant earliest, size_t limit) override;
+    int64_t wake_reports(const Prefix& prefix, Instant from, Instant until, size_t limit) override;
+    std::vector<StoredReport> waiting_reports(ReportWait wait, size_t limit) override;
+
+    // -- Reporters
+    void put_reporter(const Reporter& reporter) override;
+    std::optional<Reporter> find_reporter(const ReporterId& id) override;
+    std::vector<Reporter> reporters(const ReporterId& after, size_t limit) override;
+    void put_delivery_reporter(const DeliveryReporter& entry) override;
+    std::optional<DeliveryReporter> delivery_reporter(const DeliveryId& id) override;
+    void count_reporter(const ReporterId& id, int64_t day, const ReporterCounts& more) override;
+    ReporterCounts reporter_counts(const ReporterId& id, int64_t day) override;
+    void note_reporter_in_case(const InCase& entry) override;
+    std::vector<InCase> reporters_in_case(const CaseId& id, size_t limit) override;
+    bool owe_reporter_mail(const ReporterMail& mail) override;
+    void update_reporter_mail(const ReporterMail& mail) override;
+    std::vector<ReporterMail> reporter_mails_to_send(Instant now, size_t limit) override;
+    std::vector<ReporterMail> reporter_mails_of(const DeliveryId& id) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;

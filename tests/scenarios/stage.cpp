@@ -69,6 +69,7 @@ Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<Mem
     options.staff_address = "desk@provider.example";
     options.supervisor_address = "supervisor@provider.example";
     options.mail_domain = "provider.example";
+    options.tell_reporters = {ReporterNotice::received, ReporterNotice::forwarded, ReporterNotice::not_ours, ReporterNotice::closed};
     desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(policies), options);
     storage_->put_customer({CustomerId("7"), "Lotus Textiles", {"Asha Rao", "asha@lotus.example", "+91 80 5550 0117", "en", ""}, 0});
     storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now(), ""});
@@ -121,6 +122,10 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"customer", [](Stage& s, const Command& c, Lines& out) { s.customer(c, out); }},
         {"vm", [](Stage& s, const Command& c, Lines& out) { s.vm(c, out); }},
         {"holiday", [](Stage& s, const Command& c, Lines& out) { s.holiday(c, out); }},
+        {"had", [](Stage& s, const Command& c, Lines& out) { s.had(c, out); }},
+        {"who", [](Stage& s, const Command& c, Lines& out) { s.who(c, out); }},
+        {"mailed", [](Stage& s, const Command& c, Lines& out) { s.mailed(c, out); }},
+        {"reporter", [](Stage& s, const Command& c, Lines& out) { s.reporter(c, out); }},
         {"cluster", [](Stage& s, const Command& c, Lines&) { s.cluster(c); }},
         {"lock", [](Stage& s, const Command& c, Lines& out) { s.lock(c, out); }},
         {"evidence", [](Stage& s, const Command& c, Lines& out) { s.evidence(c, out); }},
@@ -171,6 +176,8 @@ void Stage::report(const Command& c, Lines& out) {
     input.address = value(c, "address");
     input.reporter = value(c, "from", "cert@reporter.example");
     input.summary = c.text;
+    input.port = std::strtoll(value(c, "port", "0").c_str(), nullptr, 10);
+    input.observed_at = time_of(c, "at", Instant{}, out);
     const auto outcome = desk_->report(input, "staff:ravi");
     if (!outcome) return out.push_back("error " + outcome.error().text);
     if (outcome->case_id.empty()) return out.push_back(outcome->report.text() + " waits in triage: " + outcome->triage);

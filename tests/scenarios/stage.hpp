@@ -49,6 +49,11 @@ class Stage {
     void customer(const Command& c, Lines& out);
     void vm(const Command& c, Lines& out);
     void holiday(const Command& c, Lines& out);
+    void had(const Command& c, Lines& out);
+    void who(const Command& c, Lines& out);
+    void mailed(const Command& c, Lines& out);
+    void reporter(const Command& c, Lines& out);
+    Instant time_of(const Command& c, const std::string& key, Instant otherwise, Lines& out) const;
     void cluster(const Command& c);
     void lock(const Command& c, Lines& out);
     void evidence(const Command& c, Lines& out);
@@ -75,7 +80,7 @@ class Stage {
     std::set<ReportId> told_triage_;
     std::map<CaseId, std::string> told_due_;
     CaseId last_case_;
-    int64_t answers_ = 0, vms_ = 0;
+    int64_t answers_ = 0, vms_ = 0, mailed_ = 0;
 };
 
 }  // namespace bailiff::test

@@ -65,5 +65,30 @@ TEST(ReadingOf, tells_what_is_no_abuse) {
     EXPECT_FALSE(reading_of(report).abuse);
 }
 
+TEST(ReadDelivery, says_who_sent_it_and_whether_that_is_proven) {
+    const auto sender = [](const std::string& header) {
+        const Reading got = read_delivery(header + "From: Cert <cert@example.net>\r\nTo: abuse@provider.example\r\nSubject: s\r\nDate: Mon, 2 Mar 2026 09:00:00 +0530\r\n"
+                                                   "Message-ID: <1@example.net>\r\n\r\n192.0.2.1 sends spam\r\n",
+                                          {nullptr, "mx.provider.example"});
+        const auto back = reading_from(to_json(got));
+        EXPECT_TRUE(back) << (back ? "" : back.error().text);
+        EXPECT_EQ(back->sender, got.sender) << "it crosses between the processes whole";
+        return got.sender.value_or(ReadSender{});
+    };
+    const auto plain = sender("");
+    EXPECT_EQ(plain.from, "cert@example.net");
+    EXPECT_FALSE(plain.proven);
+    EXPECT_FALSE(plain.automatic);
+    const std::string signed_by = "Authentication-Results: mx.provider.example; dkim=pass header.d=";
+    EXPECT_TRUE(sender(signed_by + "example.net\r\n").proven);
+    EXPECT_FALSE(sender(signed_by + "other.example\r\n").proven);
+    EXPECT_FALSE(sender("Authentication-Results: mx.stranger.example; dkim=pass header.d=example.net\r\n").proven) << "a field of his own";
+    EXPECT_EQ(sender("Reply-To: Desk <desk@example.net>\r\n").reply_to, "desk@example.net");
+    EXPECT_EQ(sender("Reply-To: a@example.net, b@example.net\r\n").reply_to, "") << "one, or none";
+    EXPECT_TRUE(sender("Auto-Submitted: auto-generated\r\n").automatic);
+    EXPECT_TRUE(sender("Return-Path: <>\r\n").automatic);
+    EXPECT_FALSE(read_delivery(R"({"xarf_version":"4.0.0"})").sender) << "no mail, no sender";
+}
+
 }  // namespace
 }  // namespace bailiff::test
