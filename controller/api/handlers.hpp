@@ -35,6 +35,16 @@ HttpResponse list_reports(ApiCall& call);
 HttpResponse show_report(ApiCall& call);
 HttpResponse resolve_report(ApiCall& call);
 
+// handlers_addresses.cpp
+HttpResponse show_address(ApiCall& call);
+HttpResponse import_addresses(ApiCall& call);
+
+// handlers_reporters.cpp
+HttpResponse list_reporters(ApiCall& call);
+HttpResponse show_reporter(ApiCall& call);
+HttpResponse judge_reporter(ApiCall& call);
+HttpResponse settle_report(ApiCall& call);
+
 // handlers_deliveries.cpp
 HttpResponse add_delivery(ApiCall& call);
 HttpResponse list_deliveries(ApiCall& call);

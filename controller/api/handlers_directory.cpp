@@ -2,6 +2,7 @@
 // VMs, customers, hosts, and the orders and jobs on their way.
 #include "controller/api/handlers.hpp"
 #include "controller/api/views.hpp"
+#include "controller/inventory/width.hpp"
 
 namespace bailiff {
 namespace {
@@ -58,6 +59,12 @@ HttpResponse put_vm(ApiCall& call) {
     vm.customer = CustomerId(read.text("customer", 128));
     vm.addresses = read.texts("addresses", false, 64);
     read.finish();
+    for (auto& address : vm.addresses) {
+        const auto prefix = parse_prefix(address);
+        if (!prefix) read.mistake("addresses", prefix.error().text);
+        else if (!fits_one_vm(*prefix)) read.mistake("addresses", "'" + address + "' is too wide for one VM; " + widest_of_one_vm);
+        else address = text_of(*prefix);   // one text for each, by which it is found again
+    }
     if (!is_uuid(id.text())) read.mistake("", "the address must end with the VM's UUID in lower case");
     if (!vm.host.empty() && !is_name(vm.host.text())) read.mistake("host", "must be a host's name");
     if (!vm.customer.empty() && !call.storage().find_customer(vm.customer))
@@ -66,7 +73,7 @@ HttpResponse put_vm(ApiCall& call) {
         if (const auto other = call.storage().vm_by_address(address); other && other->id != id)
             read.mistake("addresses", "has " + address + ", which belongs to VM " + other->id.text() + "; take it from there first");
     if (!mistakes.empty()) return problem(mistakes);
-    call.storage().put_vm(vm);
+    call.desk.put_vm(vm);
     return json_answer(before ? 200 : 201, vm_json(vm));
 }
 

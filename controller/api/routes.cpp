@@ -41,6 +41,14 @@ constexpr Route table[] = {
     get("/api/v1/reports/{id}", analyst, show_report, "One report with its body as it came"),
     post("/api/v1/reports/{id}/resolve", analyst, json, resolve_report, "Give a report in triage its VM"),
 
+    post("/api/v1/reports/{id}/settle", analyst, json, settle_report, "Take a report out of triage that needs no case"),
+    get("/api/v1/reporters", analyst, list_reporters, "Who reports, and how often they were right"),
+    get("/api/v1/reporters/{id}", analyst, show_reporter, "One reporter"),
+    put("/api/v1/reporters/{id}", approver, judge_reporter, "Exempt or throttle a reporter"),
+
+    post("/api/v1/addresses/import", approver, json, import_addresses, "Take over the provider's records of addresses"),
+    get("/api/v1/addresses/{id}", analyst, show_address, "Whose an address was at a time"),
+
     get("/api/v1/deliveries", analyst, list_deliveries, "What came through the doors, newest first"),
     get("/api/v1/deliveries/{id}", analyst, show_delivery, "One delivery with what was read out of it"),
     get("/api/v1/deliveries/{id}/raw", analyst, raw_delivery, "The bytes of a delivery as they came"),

@@ -144,6 +144,9 @@ Json case_json(Desk& desk, const CaseView& view) {
     out["dues"] = dues_json(view.dues, calendar);
     for (const char* list : {"reports", "calls", "replies", "notices", "orders", "jobs"}) out[list] = Json::array();
     for (const auto& report : c.reports) out["reports"].push_back(summary_json(report, calendar));
+    // How the first report found its VM.
+    if (const auto first = c.reports.empty() ? std::nullopt : desk.storage().find_report(c.reports.front().id); first && !first->who.empty())
+        out["who"] = parse_json(first->who).value_or(Json());
     for (const auto& call : c.calls) out["calls"].push_back(call_json(call, calendar));
     for (const auto& reply : c.replies) out["replies"].push_back(reply_json(reply));
     for (const auto& mail : desk.storage().mails_of(c.id)) out["notices"].push_back(mail_json(mail, calendar));

@@ -20,6 +20,11 @@ Json report_json(const StoredReport& r, bool whole) {
              {"reporter", r.summary.reporter}, {"summary", r.summary.summary}, {"address", r.address}, {"vm_hint", r.vm_hint}, {"delivery", r.delivery.text()}};
     put_instant(out, "observed_at", r.summary.observed_at, nullptr);
     put_instant(out, "received_at", r.received_at, nullptr);
+    out["wait"] = name(r.wait);
+    out["settled"] = r.settled;
+    out["reporter_id"] = r.reporter.text();
+    if (r.port != 0) out["port"] = r.port;
+    out["who"] = r.who.empty() ? Json() : parse_json(r.who).value_or(Json());
     if (whole) out["raw"] = r.raw;
     return out;
 }

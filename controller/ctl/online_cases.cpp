@@ -41,6 +41,7 @@ void print_case(std::ostream& out, const Json& c) {
     const auto line = [&](const char* name, const std::string& text) { if (!text.empty()) head.row({name, text}); };
     line("policy", shown(c, "policy", "id") + "/" + shown(c, "policy", "revision") + "  " + shown(c, "policy", "title"));
     line("vm", shown(c, "vm", "name") + "  " + shown(c, "vm", "address") + "  " + shown(c, "vm", "id") + "  on " + shown(c, "vm", "host"));
+    if (const auto who = shown(c, "who", "reason"); !who.empty()) line("who", shown(c, "who", "confidence") + ": " + who);
     line("customer", shown(c, "customer", "name") + " (" + shown(c, "customer", "id") + ")");
     if (c.contains("customer") && c["customer"].contains("contact")) {
         const Json& contact = c["customer"]["contact"];

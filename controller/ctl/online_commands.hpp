@@ -9,7 +9,11 @@ namespace bailiff {
 using CommandRun = ExitCode(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
 
 // online_reports.cpp
-CommandRun report_add, report_list, report_show, report_resolve;
+CommandRun report_add, report_list, report_show, report_resolve, report_settle;
+// online_addresses.cpp
+CommandRun address_who, address_import;
+// online_reporters.cpp
+CommandRun reporter_list, reporter_show, reporter_set;
 // intake_*.cpp
 CommandRun intake_mail, intake_maildir, intake_imap, intake_list, intake_show;
 // online_cases.cpp

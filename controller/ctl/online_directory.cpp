@@ -77,7 +77,7 @@ ExitCode vm_set(const std::vector<std::string>& arguments, std::ostream& out, st
     Arguments a("Usage: bailiffctl vm set VM [OPTIONS]\n"
                 "Says whose VM it is and where. What is not given stays; a VM that is not known yet needs name, host and customer.\n");
     a.value("name", "NAME", "its name").value("host", "HOST", "the host it runs on").value("customer", "ID", "whose it is")
-        .value("address", "IP,IP", "its addresses, separated by commas; replaces those before");
+        .value("address", "IP,IP", "its addresses, or networks of its own (2001:db8:7::/64), separated by commas; replaces those before");
     return online(a, arguments, {"VM"}, out, err, [](Session& s) {
         const std::string path = "/api/v1/vms/" + url_escaped(s.words[0]);
         Json body = Json::object();

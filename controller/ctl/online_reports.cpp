@@ -35,6 +35,7 @@ ExitCode report_add(const std::vector<std::string>& arguments, std::ostream& out
         .value("reporter", "WHO", "who reported it; default the token's account")
         .value("summary", "TEXT", "the evidence in words")
         .value("observed-at", "TIME", "when it was seen: 2026-03-02T09:00:00+05:30")
+        .value("port", "N", "of the address, where ranges of ports belong to VMs")
         .value("raw-file", "FILE", "the report as it came, kept with it");
     return online(a, arguments, {}, out, err, [](Session& s) {
         if (!s.args.has("type")) return s.args.complain(s.err, "--type is missing; it says what kind of abuse it is, as in --type content/malware");
@@ -42,6 +43,11 @@ ExitCode report_add(const std::vector<std::string>& arguments, std::ostream& out
         for (const auto& [option, field] : {std::pair{"type", "type"}, {"vm", "vm"}, {"address", "address"}, {"vm-name", "vm_name"},
                                             {"reporter", "reporter"}, {"summary", "summary"}, {"observed-at", "observed_at"}})
             if (s.args.has(option)) body[field] = s.args.text(option);
+        if (s.args.has("port")) {
+            const auto port = parse_json(s.args.text("port"));
+            if (!port || !port->is_number_integer()) return s.args.complain(s.err, "--port is a number, as in --port 443");
+            body["port"] = *port;
+        }
         if (s.args.has("raw-file")) {
             std::ifstream file(s.args.text("raw-file"), std::ios::binary);
             if (!file) return s.refuse("the file '" + s.args.text("raw-file") + "' cannot be read");
@@ -74,8 +80,10 @@ ExitCode report_show(const std::vector<std::string>& arguments, std::ostream& ou
         if (!r) return s.code();
         if (s.printed(*r)) return exit_ok;
         Table table({"report", shown(*r, "id")});
-        for (const char* field : {"case", "triage", "type", "reporter", "address", "vm_hint", "delivery", "observed_at", "received_at", "summary"})
+        for (const char* field : {"case", "triage", "type", "reporter", "address", "vm_hint", "delivery", "observed_at", "received_at", "port", "wait",
+                                  "settled", "reporter_id", "summary"})
             if (const auto text = shown(*r, field); !text.empty()) table.row({field, text});
+        if (const auto who = shown(*r, "who", "reason"); !who.empty()) table.row({"who", shown(*r, "who", "confidence") + ": " + who});
         table.print(s.out);
         if (const auto raw = shown(*r, "raw"); !raw.empty()) s.out << "\n" << clean_block(raw, 1 << 20) << "\n";
         return exit_ok;
@@ -88,6 +96,21 @@ ExitCode report_resolve(const std::vector<std::string>& arguments, std::ostream&
     return online(a, arguments, {"REPORT"}, out, err, [](Session& s) {
         if (!s.args.has("vm")) return s.args.complain(s.err, "--vm is missing; bailiffctl vm list finds it");
         return show_outcome(s, s.ask("POST", "/api/v1/reports/" + url_escaped(s.words[0]) + "/resolve", {{"vm", s.args.text("vm")}}));
+    });
+}
+
+ExitCode report_settle(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    Arguments a("Usage: bailiffctl report settle REPORT --as not_ours|duplicate|no_abuse --reason TEXT [OPTIONS]\n"
+                "Takes a report out of triage that needs no case. It stays, with the reason; `report resolve` can still give it a VM.\n");
+    a.value("as", "WHAT", "one of not_ours, duplicate, no_abuse").value("reason", "TEXT", "why; it is kept with the report");
+    return online(a, arguments, {"REPORT"}, out, err, [](Session& s) {
+        if (!s.args.has("as") || !s.args.has("reason"))
+            return s.args.complain(s.err, "--as and --reason are needed: --as not_ours --reason \"the neighbour's address\"");
+        const auto report = s.ask("POST", "/api/v1/reports/" + url_escaped(s.words[0]) + "/settle",
+                                  {{"as", s.args.text("as")}, {"reason", s.args.text("reason")}});
+        if (!report) return s.code();
+        if (!s.printed(*report)) s.out << shown(*report, "id") << " is settled: " << clean_line(shown(*report, "settled")) << "\n";
+        return exit_ok;
     });
 }
 

@@ -6,7 +6,9 @@
 #include "tests/integration/api/live_api.hpp"
 
 #include <cstdio>
+#include <fstream>
 #include <thread>
+#include <unistd.h>
 
 namespace bailiff::test {
 namespace {
@@ -254,6 +256,54 @@ TEST(Completion, IsTakenByBash) {
     EXPECT_EQ(complete("bailiffctl case ho", "2"), "hold\n");
     EXPECT_EQ(complete("bailiffctl case hold C-1 --rea", "4"), "--reason\n");
     EXPECT_EQ(complete("bailiffctl completion b", "2"), "bash\n");
+}
+
+TEST(Ctl, AddressesAreImportedAndAskedFor) {
+    LiveApi live;
+    const std::string file = "/tmp/bailiff-addresses-" + std::to_string(getpid()) + ".csv";
+    const auto write = [&](const std::string& text) { std::ofstream(file) << text; };
+    write("address,from,to,vm,customer,ports\n"
+          "203.0.113.7,2026-03-01T00:00:00Z,2026-03-02T00:00:00Z,web1,,\n"
+          "203.0.113.9/29,2026-03-01T00:00:00Z,,web1,,\n"
+          "\"2001:db8:7::/64\",2026-03-01T00:00:00Z,,web1,,\n");
+    const auto dry = live.ctl("address import " + file + " --dry-run");
+    EXPECT_EQ(dry.code, 1);
+    EXPECT_EQ(dry.out, "Nothing was changed. Of 3 rows: 2 new, 0 corrected, 0 known already, 1 wrong.\n");
+    EXPECT_NE(dry.err.find(file + ":3: address"), std::string::npos) << dry.err;
+    EXPECT_NE(dry.err.find("203.0.113.8/29"), std::string::npos) << dry.err;
+    EXPECT_EQ(live.ctl("address import " + file).out, "Of 3 rows: 2 new, 0 corrected, 0 known already, 1 wrong.\n");
+    EXPECT_EQ(live.ctl("address import " + file).out, "Of 3 rows: 0 new, 0 corrected, 2 known already, 1 wrong.\n");
+    const auto who = live.ctl("address who 2001:db8:7::25 --at 2026-03-01T12:00:00Z");
+    EXPECT_EQ(who.code, 0) << who.err;
+    for (const char* part : {"vm             web1", "confidence     certain", "web1 had 2001:db8:7::25 (in 2001:db8:7::/64) since 2026-03-01T00:00:00Z (an import)",
+                             "import"})
+        EXPECT_NE(who.out.find(part), std::string::npos) << part << "is missing in\n" << who.out;
+    EXPECT_EQ(live.ctl("address who 203.0.113.7 --at 2026-03-01T12:00:00Z --json").json().at("confidence"), "certain");
+    EXPECT_EQ(live.ctl("address who web1").code, 1);
+    write("[{\"address\":\"203.0.113.7\",\"from\":\"2026-03-02T00:00:00Z\",\"vm\":\"web9\"}]");
+    EXPECT_EQ(live.ctl("address import " + file).out, "Of 1 rows: 1 new, 0 corrected, 0 known already, 0 wrong.\n1 name a VM that is not known here yet.\n");
+    write("ip,from\n");
+    EXPECT_NE(live.ctl("address import " + file).err.find("names the column 'ip'"), std::string::npos);
+    // Many lines in some requests.
+    std::string many = "address,from,vm\n";
+    for (int i = 0; i < 5000; ++i) many += "10.0." + std::to_string(i >> 8) + "." + std::to_string(i & 255) + ",2026-03-01T00:00:00Z,web1\n";
+    write(many);
+    EXPECT_EQ(live.ctl("address import " + file).out, "Of 5000 rows: 5000 new, 0 corrected, 0 known already, 0 wrong.\n");
+    std::remove(file.c_str());
+    EXPECT_EQ(live.ctl("address import " + file).code, 1);
+}
+
+TEST(Ctl, ReportersAndReportsThatNeedNoCase) {
+    LiveApi live;
+    EXPECT_EQ(live.ctl("report add --type content/malware --address 198.51.100.9").out,
+              "R-1 waits in triage: no VM has the address 198.51.100.9\nbailiffctl report resolve R-1 --vm UUID gives it its VM.\n");
+    EXPECT_NE(live.ctl("report show R-1").out.find("unknown: no VM has the address 198.51.100.9"), std::string::npos);
+    EXPECT_EQ(live.ctl("report settle R-1 --as not_ours").code, 2);
+    EXPECT_NE(live.ctl("report settle R-1 --as not_ours --reason 'the neighbour'").out.find("R-1 is settled: not_ours: the neighbour"), std::string::npos);
+    EXPECT_EQ(live.ctl("reporter set example.net throttled").code, 2);
+    EXPECT_EQ(live.ctl("reporter set example.net throttled --reason 'always wrong'").code, 0);
+    EXPECT_NE(live.ctl("reporter show example.net").out.find("always wrong"), std::string::npos);
+    EXPECT_NE(live.ctl("reporter list").out.find("example.net"), std::string::npos);
 }
 
 }  // namespace
