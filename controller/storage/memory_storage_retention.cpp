@@ -156,6 +156,9 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
     for (const auto& hash : hashes) log_.forget(page_by_hash_, hash);
     forget_those(log_, page_tokens_, [&](const PageToken& token) { return token.case_id == id; });
     forget_those(log_, statement_files_, [&](const Attachment& file) { return file.case_id == id; });
+    std::vector<std::tuple<CaseId, ReporterId, DeliveryId>> reported;
+    for (auto it = reporters_in_cases_.lower_bound({id, ReporterId(), DeliveryId()}); it != reporters_in_cases_.end() && std::get<0>(*it) == id; ++it) reported.push_back(*it);
+    for (const auto& entry : reported) log_.remove(reporters_in_cases_, entry);
     for (const ReportId& report_id : reports) {
         const auto number = number_of(report_id, 'R');
         const auto found = number ? reports_.find(*number) : reports_.end();
@@ -167,6 +170,9 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
         report.vm_hint.clear();
         report.raw.clear();
         report.fingerprint.clear();
+        report.who.clear();
+        report.reporter = ReporterId();
+        report.settled.clear();
         log_.assign(reports_, *number, report);
         if (report.delivery.empty()) continue;
         bool needed = false;
@@ -180,6 +186,8 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
         for (std::string* words : {&delivery.sender, &delivery.recipient, &delivery.subject, &delivery.reporter, &delivery.triage, &delivery.notes, &delivery.raw})
             words->clear();
         log_.assign(deliveries_, *delivery_number, std::move(delivery));
+        log_.forget(delivery_reporters_, report.delivery);
+        for (const auto& [notice, word] : Names<ReporterNotice>::table) log_.forget(reporter_mails_, {report.delivery, notice});
     }
 }
 

@@ -124,7 +124,7 @@ void SqlStorage::erase_texts(const CaseId& id, const std::vector<core::HistoryIt
 
 void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& reports) {
     SqlWhole whole(*db_);
-    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "page_tokens", "statement_files"})
+    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "page_tokens", "statement_files", "reporters_in_cases"})
         db_->run("delete from " + std::string(table) + " where case_id = $1", id);
     for (const ReportId& report : reports) {
         std::string delivery;
@@ -133,14 +133,18 @@ void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& rep
             if (!rows.next()) continue;
             delivery = rows.column<std::string>(0);
         }
-        db_->run("update reports set reporter = '', summary = '', address = '', vm_hint = '', raw_encoding = 'text', raw = '', fingerprint = '' where id = $1",
+        db_->run("update reports set reporter = '', summary = '', address = '', vm_hint = '', raw_encoding = 'text', raw = '', fingerprint = '', who = '', "
+                 "reporter_id = '', settled = '' where id = $1",
                  report);
         if (delivery.empty()) continue;
-        db_->run(
+        const int64_t erased = db_->run(
             "update deliveries set sender = '', recipient = '', subject = '', reporter = '', triage = '', notes = '', raw_encoding = 'text', raw = '' "
             "where id = $1 and not exists (select 1 from reports r left join cases c on c.id = r.case_id where r.delivery = $1 and r.delivery <> '' and "
             "(r.case_id = '' or c.erased = 0))",
             delivery);
+        if (erased == 0) continue;
+        db_->run("delete from delivery_reporters where delivery = $1", delivery);
+        db_->run("delete from reporter_mails where delivery = $1", delivery);
     }
     whole.commit();
 }

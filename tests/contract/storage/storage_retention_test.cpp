@@ -144,6 +144,11 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
         storage().put_attachment({id, 1, "a.txt", "aa", 1, at(5), "x"});
     }
     const auto shared = delivery("two machines", at(1)), alone = delivery("one machine", at(1));
+    for (const DeliveryId& id : {shared.id, alone.id}) {
+        storage().put_delivery_reporter({id, ReporterId("reporter.example"), "cert@reporter.example"});
+        EXPECT_TRUE(storage().owe_reporter_mail({id, ReporterNotice::received, ReporterId("reporter.example"), "cert@reporter.example", "<r@x>", MailState::due, 0, at(1)}));
+        storage().note_reporter_in_case({c.id, ReporterId("reporter.example"), id});
+    }
     const auto mine = report(c.id, "body", at(2), alone.id), both = report(c.id, "", at(2), shared.id), others = report(open.id, "", at(2), shared.id);
     erase(c.id, {mine.id, both.id, others.id});
     EXPECT_TRUE(storage().mails_of(c.id).empty());
@@ -157,6 +162,11 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     EXPECT_EQ(storage().find_report(mine.id)->summary.type, "content/malware");
     EXPECT_EQ(storage().find_report(others.id)->summary.reporter, "cert@reporter.example");
     EXPECT_EQ(storage().find_delivery(alone.id)->sender + storage().find_delivery(alone.id)->subject + storage().find_delivery(alone.id)->raw, "");
+    EXPECT_FALSE(storage().delivery_reporter(alone.id));
+    EXPECT_TRUE(storage().reporter_mails_of(alone.id).empty());
+    EXPECT_TRUE(storage().reporters_in_case(c.id, 10).empty());
+    EXPECT_EQ(storage().reporter_mails_of(shared.id).size(), 1u);
+    EXPECT_TRUE(storage().delivery_reporter(shared.id));
     EXPECT_EQ(storage().find_delivery(shared.id)->raw, "two machines") << "an open case's report came in it too";
 }
 
