@@ -202,7 +202,8 @@ void read_v3(const Json& json, const Json& body, const ReportLimits& limits, Par
 /// One report of either version (of v3, one `Report` or a list of them); false where the object is neither.
 bool read_one(const Json& json, const ReportLimits& limits, ParsedReport& report) {
     if (!json.is_object()) return false;
-    const Json& body = member(json, "Report");
+    // Drafts of v3 wrote "Reports", always a list.
+    const Json& body = member(json, member(json, "Report").is_structured() ? "Report" : "Reports");
     const bool bare = body.is_null() && json.contains("ReportType") && (json.contains("ReportClass") || json.contains("SourceIp"));
     const bool v3 = body.is_object() || (body.is_array() && !body.empty() && body.front().is_object()) || bare;
     const bool v4 = json.contains("xarf_version") || (json.contains("source_identifier") && json.contains("type"));
@@ -295,7 +296,12 @@ bool read_xarf_json(std::string_view text, const ReportLimits& limits, ParsedRep
         }
         return false;
     }
-    if (whole && whole->is_array()) return read_list(*whole, limits, report);
+    if (whole && whole->is_array()) {
+        ParsedReport list = report;
+        if (!read_list(*whole, limits, list)) return false;
+        report = std::move(list);
+        return true;
+    }
     // One object per line: a broken line costs itself only.
     const auto has = [&](const char* name) { return text.find(name) != std::string_view::npos; };
     const bool named = has("xarf_version") || has("ReporterInfo") || has("source_identifier");

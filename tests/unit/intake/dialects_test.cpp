@@ -35,6 +35,17 @@ TEST(XarfThree, a_frame_without_a_report_keeps_who_sent_it) {
     EXPECT_EQ(parse_report(v3(R"("ReportClass":"Content","ReportType":"Phishing","SourceUrl":"https://shop.example/a","ReporterCaseID":"C-1")")).events.at(0).report_id, "C-1");
 }
 
+TEST(XarfThree, drafts_list_their_reports) {
+    const auto report = parse_report(R"({"ReporterInfo":{"ReporterOrg":"Watch","ReporterOrgEmail":"r@watch.example"},"Disclosure":true,"Reports":[)"
+                                     R"({"ReportClass":"Activity","ReportType":"DOS","Date":"2026-03-01T05:10:22Z","SourceIp":"192.0.2.10"},)"
+                                     R"({"ReportClass":"Activity","ReportType":"Spam","Date":"2026-03-01T05:11:22Z","SourceIp":"192.0.2.11"}]})");
+    ASSERT_EQ(report.events.size(), 2u) << shown(report);
+    EXPECT_EQ(report.format, "xarf-v3");
+    EXPECT_EQ(report.events[1].source.ip, "192.0.2.11");
+    EXPECT_EQ(report.reporter.contact, "r@watch.example");
+    EXPECT_FALSE(report.triage) << *report.triage;
+}
+
 TEST(Xarf, as_json_and_with_a_masked_address) {
     const auto json = parse_report(mail_with("Content-Type: application/json; name=report.json\n",
         R"({"Reported-From":"a@watch.example","Category":"abuse","Report-Type":"login-attack","Service":"ssh","Date":"Mar  3 2010 02:13:35 +0100","Source":"192.0.2.10","Port":22,"Report-ID":"5@watch.example"})"));
