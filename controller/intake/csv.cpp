@@ -48,8 +48,8 @@ std::string time_of(const CsvTable& table, const Line& line) {
     const std::string zone = line.first({"timezone", "time_zone", "tz", "utc_offset"}, 20);
     if (text.empty()) return text;
     if (!zone.empty()) return text + " " + zone;
-    const auto read = table.time_in_utc ? read_time(text) : std::nullopt;
-    return read && !read->zone_minutes ? text + " UTC" : text;
+    const auto read = table.zone.empty() ? std::nullopt : read_time(text);
+    return read && !read->zone_minutes ? text + " " + table.zone : text;
 }
 
 /// "/header.php" of host "example.com" becomes the URL that it is.
@@ -65,7 +65,7 @@ std::string url_of(const Line& line) {
 
 void place_destination(const Line& line, ReportedEvent& event) {
     const auto to = read_endpoint(line.by(ColumnRole::destination_ip, line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
-                                              "destination_address", "tgt", "target", "cc", "cc_ip", "dst"})));
+                                              "destination_address", "destination", "zieladresse", "ziel_ip", "tgt", "target", "cc", "cc_ip", "dst"})));
     const auto port = read_port(line.by(ColumnRole::destination_port, line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport",
                                                                                   "cc_port", "dport"})));
     if (to && to->first == event.source.ip) return;
@@ -90,7 +90,7 @@ std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, co
         if (const std::string word = line.at(table.column(name), 60); !word.empty())
             if (auto kind = said(word)) return kind;
     const std::string infection = line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet"}, 60);
-    const std::string reason = line.first({"category", "reason", "abuse", "attack", "service", "event", "alert", "signature", "msg", "message", "threat_name",
+    const std::string reason = line.first({"alert_signature", "category", "reason", "title", "abuse", "attack", "service", "event", "alert", "signature", "msg", "message", "threat_name",
                                            "detection_name"}, 100);
     for (const auto& word : {infection, tag, reason})
         if (event.type_raw.empty() || event.type_raw == "tcp" || event.type_raw == "udp") event.type_raw = word;

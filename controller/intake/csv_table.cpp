@@ -13,7 +13,7 @@ namespace {
 // In the order of trust: what stands first is the culprit's address wherever it is there.
 constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
                                      "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
-                                     "client_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
+                                     "client_ip", "quelladresse", "quell_adresse", "quell_ip", "quellip", "absender_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
                                      "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip", "cc", "raw_indicator",
                                      "indicator", "ioc", "ioc_value", "observable"};
 constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
@@ -21,7 +21,7 @@ constexpr std::array time_columns{"timestamp", "time_source", "source_time", "ob
                                   "last_seen_utc", "seen", "first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "start_time", "starttime",
                                   "created_at", "reported_at", "detection_time", "attack_time", "attack_date", "detected", "date_detected", "detected_on",
                                   "detection_date", "occurred_at", "incident_time", "incident_date", "when", "date", "event_date", "last_updated",
-                                  "updated_at", "added_on"};
+                                  "updated_at", "added_on", "created"};
 constexpr std::array url_columns{"url", "source_url", "malicious_url", "phishing_url", "uri"};
 
 /// Whether one of the words is among these; `word` ends where the next "_" begins.
@@ -43,8 +43,8 @@ constexpr std::array<std::string_view, 27> there_words{"dst", "dest", "destinati
 constexpr std::array<std::string_view, 12> time_words{"time", "timestamp", "date", "datetime", "seen", "detected", "observed", "zeit", "zeitstempel", "datum",
                                                       "fecha", "horodatage"};
 constexpr std::array<std::string_view, 8> not_time_words{"zone", "timezone", "end", "expires", "count", "duration", "added", "updated"};
-constexpr std::array<std::string_view, 14> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware", "infection",
-                                                      "incident", "kind", "typ", "kategorie"};
+constexpr std::array<std::string_view, 16> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware", "infection",
+                                                      "incident", "kind", "typ", "kategorie", "art", "angriffsart"};
 constexpr std::array<std::string_view, 13> not_kind_words{"id", "ids", "count", "time", "date", "source", "name", "url", "ip", "port", "hash", "content", "mime"};
 constexpr std::array<std::string_view, 3> url_words{"url", "uri", "link"};
 constexpr std::array<std::string_view, 4> port_words{"port", "sport", "dport", "ports"};
@@ -75,6 +75,18 @@ std::string column_name(std::string_view given) {
     }
     while (!out.empty() && out.back() == '_') out.pop_back();
     return out;
+}
+
+/// "Timestamp (CET)", "time_utc", "Date [UTC+2]": the zone that a column's own words say.
+std::string zone_in(std::string_view name) {
+    for (size_t at = 0; at < name.size();) {
+        const size_t end = std::min(name.find_first_of(" _()[]", at), name.size());
+        const std::string word(name.substr(at, end - at));
+        at = end + 1;
+        if (word.size() < 2) continue;
+        if (const auto read = read_time("2026-01-01 00:00:00 " + word); read && read->zone_minutes) return word;
+    }
+    return {};
 }
 
 template <size_t N>
@@ -112,8 +124,7 @@ bool take_header(std::string_view line, CsvTable& table) {
     const bool urls = first_column(table, url_columns) != CsvTable::absent && (table.time != CsvTable::absent || names.size() > 2);
     if (table.ip == CsvTable::absent && !urls) return false;
     if (table.time != CsvTable::absent) {
-        const std::string said = lower_case(names[table.time]);
-        table.time_in_utc = said.find("utc") != std::string::npos || said.find("gmt") != std::string::npos;
+        table.zone = zone_in(names[table.time]);
         // "Date" and "Time", "event_date" and "event_time": two halves of one.
         const std::string& name = table.header[table.time];
         if (name == "time" || name == "event_time") table.date = table.column(name == "time" ? "date" : "event_date");

@@ -34,7 +34,7 @@ struct CsvTable {
     size_t first_row = 0;     ///< offset in the text
     size_t lines_before = 0;  ///< the first row's number less one
     size_t ip = absent, time = absent, date = absent;
-    bool time_in_utc = false;  ///< the header says so
+    std::string zone;          ///< of its times, where the header says it: "Timestamp (UTC)", "Date [CET]"
     bool guessed = false;      ///< there is no header; the columns were told by what they hold
     bool by_words = false;     ///< the address's column was told by the words of its name only
     std::map<std::string, size_t, std::less<>> places;  ///< of the names; the first of equal ones

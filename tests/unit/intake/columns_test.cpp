@@ -70,5 +70,30 @@ TEST(Columns, a_list_without_header_can_say_its_kinds) {
     EXPECT_TRUE(report.triage) << "the columns were told by what they hold";
 }
 
+TEST(Columns, a_header_says_the_zone_of_its_times) {
+    const auto time = [](const std::string& column) { return time_of(parse_report("ip," + column + ",type\n192.0.2.10,2026-03-01 05:10:22,spam\n").events.at(0)); };
+    EXPECT_EQ(time("timestamp"), "2026-03-01T05:10:22Z");
+    EXPECT_EQ(time("Timestamp (UTC)"), "2026-03-01T05:10:22Z");
+    EXPECT_EQ(time("timestamp (CET)"), "2026-03-01T04:10:22Z");
+    EXPECT_EQ(time("Date [UTC+2]"), "2026-03-01T03:10:22Z");
+    EXPECT_TRUE(warned(parse_report("ip,timestamp,type\n192.0.2.10,2026-03-01 05:10:22,spam\n"), "no zone"));
+    EXPECT_FALSE(warned(parse_report("ip,time_utc,type\n192.0.2.10,2026-03-01 05:10:22,spam\n"), "no zone"));
+}
+
+TEST(Columns, of_security_systems_and_in_german) {
+    const auto german = parse_report("Zeitstempel;Quelladresse;Zieladresse;Art\n01.03.2026 05:10:22;192.0.2.10;203.0.113.9;Portscan\n");
+    ASSERT_EQ(german.events.size(), 1u) << shown(german);
+    EXPECT_EQ(german.events[0].source.ip, "192.0.2.10");
+    EXPECT_EQ(german.events[0].destination.ip, "203.0.113.9");
+    EXPECT_EQ(kind_of(german.events[0]), "connection/port_scan");
+    const auto alerts = parse_report(R"({"timestamp":"2026-03-01T05:10:22.1+0000","event_type":"alert","src_ip":"192.0.2.10","dest_ip":"203.0.113.9","alert":{"signature":"ET SCAN SSH BruteForce","category":"Leak"}})");
+    EXPECT_EQ(kind_of(alerts.events.at(0)), "connection/login_attack");
+    const auto list = parse_report(R"([{"indicator":"192.0.2.10","created":"2026-03-01T05:10:22Z","title":"phishing"},{"indicator":"shop.example","created":"2026-03-01T05:10:22Z","title":"phishing"}])");
+    ASSERT_EQ(list.events.size(), 2u) << shown(list);
+    EXPECT_EQ(list.events[1].source.host, "shop.example");
+    EXPECT_EQ(kind_of(list.events[1]), "content/phishing");
+    EXPECT_TRUE(list.warnings.empty()) << list.warnings[0];
+}
+
 }  // namespace
 }  // namespace bailiff::test
