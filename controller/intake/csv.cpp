@@ -54,8 +54,9 @@ std::string time_of(const CsvTable& table, const Line& line) {
 
 /// "/header.php" of host "example.com" becomes the URL that it is.
 std::string url_of(const Line& line) {
-    const std::string text = refanged(line.by(ColumnRole::url, line.first({"url", "source_url", "src_url", "malicious_url", "phishing_url", "phishing", "uri", "http_referer", "link",
-                                                  "download_url"}, 2048), 2048));
+    const std::string text = refanged(line.by(
+        ColumnRole::url,
+        line.first({"url", "source_url", "src_url", "malicious_url", "phishing_url", "phishing", "uri", "http_referer", "link", "download_url"}, 2048), 2048));
     if (text.empty() || looks_like_url(text)) return text;
     const std::string host = lower_case(line.first({"http_host", "host", "source_fqdn", "domain", "domain_name"}, 253));
     if (!looks_like_host(host) || text.find(' ') != std::string::npos) return {};
@@ -64,8 +65,9 @@ std::string url_of(const Line& line) {
 }
 
 void place_destination(const Line& line, ReportedEvent& event) {
-    const auto to = read_endpoint(line.by(ColumnRole::destination_ip, line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
-                                              "destination_address", "destination", "zieladresse", "ziel_ip", "tgt", "target", "cc", "cc_ip", "dst"})));
+    const auto to = read_endpoint(line.by(ColumnRole::destination_ip,
+                                          line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
+                                                      "destination_address", "destination", "zieladresse", "ziel_ip", "tgt", "target", "cc", "cc_ip", "dst"})));
     const auto port = read_port(line.by(ColumnRole::destination_port, line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport",
                                                                                   "cc_port", "dport"})));
     if (to && to->first == event.source.ip) return;
@@ -89,9 +91,11 @@ std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, co
                              "classification", "type"})
         if (const std::string word = line.at(table.column(name), 60); !word.empty())
             if (auto kind = said(word)) return kind;
-    const std::string infection = line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet"}, 60);
-    const std::string reason = line.first({"alert_signature", "category", "reason", "title", "abuse", "attack", "service", "event", "alert", "signature", "msg", "message", "threat_name",
-                                           "detection_name"}, 100);
+    const std::string infection =
+        line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet"}, 60);
+    const std::string reason = line.first({"alert_signature", "category", "reason", "title", "abuse", "attack", "service", "event", "alert", "signature", "msg",
+                                           "message", "threat_name", "detection_name"},
+                                          100);
     for (const auto& word : {infection, tag, reason})
         if (event.type_raw.empty() || event.type_raw == "tcp" || event.type_raw == "udp") event.type_raw = word;
     const std::string& place = table.ip == CsvTable::absent ? std::string() : table.header[table.ip];

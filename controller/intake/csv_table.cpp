@@ -13,8 +13,10 @@ namespace {
 // In the order of trust: what stands first is the culprit's address wherever it is there.
 constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
                                      "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
-                                     "client_ip", "quelladresse", "quell_adresse", "quell_ip", "quellip", "absender_ip", "host_ip", "infected_ip", "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
-                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip", "dst_ip", "cc", "raw_indicator",
+                                     "client_ip", "quelladresse", "quell_adresse", "quell_ip", "quellip", "absender_ip", "host_ip", "infected_ip",
+                                     "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
+                                     "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip",
+                                     "dst_ip", "cc", "raw_indicator",
                                      "indicator", "ioc", "ioc_value", "observable"};
 constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
                                   "timestamp_utc", "date_time", "datetime", "event_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
@@ -43,9 +45,11 @@ constexpr std::array<std::string_view, 27> there_words{"dst", "dest", "destinati
 constexpr std::array<std::string_view, 12> time_words{"time", "timestamp", "date", "datetime", "seen", "detected", "observed", "zeit", "zeitstempel", "datum",
                                                       "fecha", "horodatage"};
 constexpr std::array<std::string_view, 8> not_time_words{"zone", "timezone", "end", "expires", "count", "duration", "added", "updated"};
-constexpr std::array<std::string_view, 16> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware", "infection",
+constexpr std::array<std::string_view, 16> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware",
+                                                      "infection",
                                                       "incident", "kind", "typ", "kategorie", "art", "angriffsart"};
-constexpr std::array<std::string_view, 13> not_kind_words{"id", "ids", "count", "time", "date", "source", "name", "url", "ip", "port", "hash", "content", "mime"};
+constexpr std::array<std::string_view, 13> not_kind_words{"id", "ids", "count", "time", "date", "source", "name", "url", "ip", "port", "hash", "content",
+                                                          "mime"};
 constexpr std::array<std::string_view, 3> url_words{"url", "uri", "link"};
 constexpr std::array<std::string_view, 4> port_words{"port", "sport", "dport", "ports"};
 

@@ -30,7 +30,8 @@ bool read_xml(std::string_view text, ParsedReport& report);
 /// A table with a column for the address. `hint` (a file name or subject) may say what kind of abuse it lists.
 bool read_csv(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report);
 /// Why a person looks at a table whose columns were only guessed; a rule that reads the same text knows better.
-inline constexpr std::string_view headerless_table = "The table has no header; its columns were told by what they hold. Look whether the address is the culprit's.";
+inline constexpr std::string_view headerless_table =
+    "The table has no header; its columns were told by what they hold. Look whether the address is the culprit's.";
 /// A table that stands inside a text for people, its header line with it; what stands around it is left alone.
 bool read_inline_table(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report);
 /// Asks each of them; and again after undoing base64, quoted-printable or quoting that no header announced.

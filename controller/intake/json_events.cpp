@@ -108,7 +108,8 @@ bool read_object(const Json& json, std::string_view hint, const ReportLimits& li
     flatten(json, "", 6, whole);
     std::vector<std::pair<std::string, std::string>> fields;
     for (const auto& [name, value] : json.items())
-        if (value.is_string() || value.is_number()) fields.emplace_back(lower_case(name), clean_line(value.is_string() ? value.get<std::string>() : dump_json(value), 2048));
+        if (value.is_string() || value.is_number())
+            fields.emplace_back(lower_case(name), clean_line(value.is_string() ? value.get<std::string>() : dump_json(value), 2048));
     if (read_xarf_fields(fields, hint, report)) return true;
     for (const auto& [key, value] : json.items())
         if (!value.is_structured()) flatten(value, in_words(key), 1, frame);

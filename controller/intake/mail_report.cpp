@@ -109,7 +109,8 @@ void compare_with_prose(const std::vector<std::string>& named, ParsedReport& rep
         if (event.source.ip.empty()) continue;
         // Mail servers and logs name addresses of their own networks too; those contradict nothing.
         const bool inner = !on_the_internet(event.source.ip);
-        const auto other = std::find_if(named.begin(), named.end(), [&](const auto& ip) { return ip != event.destination.ip && (inner || on_the_internet(ip)); });
+        const auto other =
+            std::find_if(named.begin(), named.end(), [&](const auto& ip) { return ip != event.destination.ip && (inner || on_the_internet(ip)); });
         if (other == named.end()) continue;
         return need_a_person(report, "The structured part says " + event.source.ip + ", but the text names " + *other + "; a person decides which is meant.");
     }
@@ -157,7 +158,8 @@ bool read_rules(const IntakeRules& rules, const MailContent& mail, const PeopleT
 
 /// A table whose columns were only guessed gives way to a rule that reads the same text without a doubt.
 void prefer_rules(const IntakeRules& rules, const MailContent& mail, const ReportLimits& limits, PartsRead& parts, ParsedReport& report) {
-    if (parts.reports.empty() || std::any_of(parts.reports.begin(), parts.reports.end(), [](const auto& one) { return one.triage != headerless_table; })) return;
+    if (parts.reports.empty() || std::any_of(parts.reports.begin(), parts.reports.end(), [](const auto& one) { return one.triage != headerless_table; }))
+        return;
     ParsedReport told = report;
     const auto text = text_for_people(mail, std::vector<bool>(mail.parts.size()), false);
     if (!read_by_rules(rules, {mail.from_address, mail.subject, mail.date, text.for_rules()}, limits, told) || told.triage) return;

@@ -16,7 +16,8 @@
 namespace bailiff {
 
 /// What a pattern can take out of a line.
-enum class RuleField { source_ip, source_port, source_url, source_host, destination_ip, destination_port, observed_at, report_id, type, service, summary, zone };
+enum class RuleField { source_ip, source_port, source_url, source_host, destination_ip, destination_port, observed_at, report_id, type, service, summary,
+                      zone };
 
 /// What was taken so far; the first value of a field stays.
 class RuleValues {

@@ -51,12 +51,14 @@ struct Taken {
 /// "IP: 192.0.2.1 … IP: 192.0.2.2": where a person looks anyway, another address behind the same label begins the next event.
 class Blocks {
   public:
-    Blocks(const IntakeRule& rule, const RuleValues& of_subject) : repeat_(rule.event.empty() && !rule.person.empty()), before_(of_subject), label_(rule.once.size()) {}
+    Blocks(const IntakeRule& rule, const RuleValues& of_subject)
+        : repeat_(rule.event.empty() && !rule.person.empty()), before_(of_subject), label_(rule.once.size()) {}
     /// Asks the pattern of this number; `shared` is what the block above has so far.
     void ask(const RulePattern& pattern, size_t number, const RuleLine& line, RuleValues& shared, std::vector<Taken>& done, size_t most) {
         const bool had = !shared[RuleField::source_ip].empty();
         RuleValues one;
-        if (repeat_ && had && number == label_ && pattern.match(line, one) && one[RuleField::source_ip] != shared[RuleField::source_ip] && done.size() + 1 < most) {
+        if (repeat_ && had && number == label_ && pattern.match(line, one) && one[RuleField::source_ip] != shared[RuleField::source_ip] &&
+            done.size() + 1 < most) {
             done.push_back({shared, std::nullopt});
             shared = before_;
         }
@@ -125,7 +127,8 @@ void read_rule_time(const IntakeRule& rule, const Taken& taken, const RuleText& 
         if (const auto time = read_yearless_time(stated, written->at, zone)) {
             event.observed_at = time->at;
             event.zone_assumed = !time->zone_minutes;
-            warn(report, "The time '" + stated + "' has no year; the last one before the mail was written is taken." + (time->warning.empty() ? "" : " " + time->warning));
+            warn(report, "The time '" + stated + "' has no year; the last one before the mail was written is taken." +
+                             (time->warning.empty() ? "" : " " + time->warning));
         }
         event.observed_at_raw = stated;
     } else if (!stated.empty()) {

@@ -257,8 +257,8 @@ std::optional<ReadTime> read_time(std::string_view given) {
 
 std::string_view ambiguous_time(std::string_view text) {
     int64_t number;
-    if (text.size() < 15 || (text[2] != '/' && text[2] != '-') || text[5] != text[2] || !detail::digits(text, 0, 2, number) || !detail::digits(text, 3, 2, number) ||
-        !detail::digits(text, 6, 4, number) || (text[10] != ' ' && text[10] != ','))
+    if (text.size() < 15 || (text[2] != '/' && text[2] != '-') || text[5] != text[2] || !detail::digits(text, 0, 2, number) ||
+        !detail::digits(text, 3, 2, number) || !detail::digits(text, 6, 4, number) || (text[10] != ' ' && text[10] != ','))
         return {};
     const size_t begin = std::min(text.find_first_not_of(" ,", 10), text.size());
     const auto clock = clock_time(text.substr(begin));
@@ -293,7 +293,8 @@ void read_observed_at(std::string_view text, ReportedEvent& event, std::vector<s
     const auto time = read_time(text);
     if (!time) {
         const bool ambiguous = !ambiguous_time(text).empty();
-        warnings.push_back("The time '" + event.observed_at_raw + (ambiguous ? "' could have the day or the month first; it is not taken." : "' cannot be read."));
+        warnings.push_back("The time '" + event.observed_at_raw +
+                           (ambiguous ? "' could have the day or the month first; it is not taken." : "' cannot be read."));
         return;
     }
     event.observed_at = time->at;

@@ -177,7 +177,8 @@ void read_v3(const Json& json, const Json& body, const ReportLimits& limits, Par
         event.category = kind->first;
         event.type = kind->second;
         // A resolver saw the address ask for a name of malware: it does not spread it, it has it.
-        if (event.type == "malware" && lower_case(text_at(body, {"ReportSubType"}, 60)).starts_with("rpz")) event.category = "connection", event.type = "infected_host";
+        if (event.type == "malware" && lower_case(text_at(body, {"ReportSubType"}, 60)).starts_with("rpz"))
+            event.category = "connection", event.type = "infected_host";
     } else {
         need_a_person(report, "The kind of abuse '" + event.category_raw + "/" + event.type_raw + "' is not known; choose it by hand.");
     }

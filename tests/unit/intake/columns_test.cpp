@@ -10,16 +10,19 @@ std::string first(const std::string& text, const std::string& name = "report.csv
     if (report.events.empty()) return shown(report);
     const auto& e = report.events[0];
     const auto port = [](const auto& p) { return p ? std::to_string(*p) : std::string(); };
-    return e.source.ip + ":" + port(e.source.port) + " " + kind_of(e) + " " + time_of(e) + " " + e.destination.ip + ":" + port(e.destination.port) + (report.triage ? " ?" : "");
+    return e.source.ip + ":" + port(e.source.port) + " " + kind_of(e) + " " + time_of(e) + " " + e.destination.ip + ":" + port(e.destination.port) +
+           (report.triage ? " ?" : "");
 }
 
 TEST(Columns, names_are_understood_by_their_words) {
     const std::string at = "2026-03-01T05:10:22Z";
-    EXPECT_EQ(first("Source IP Address,Source Port,Destination IP Address,Destination Port,Date/Time (UTC),Attack Type\n192.0.2.10,4711,198.51.100.7,22,2026-03-01 05:10:22,Brute Force\n"),
+    EXPECT_EQ(first("Source IP Address,Source Port,Destination IP Address,Destination Port,Date/Time (UTC),Attack "
+                    "Type\n192.0.2.10,4711,198.51.100.7,22,2026-03-01 05:10:22,Brute Force\n"),
               "192.0.2.10:4711 connection/login_attack " + at + " 198.51.100.7:22");
     EXPECT_EQ(first("Zeitstempel;IP-Adresse;Port;Typ\n2026-03-01 05:10:22;192.0.2.10;22;bruteforce\n"), "192.0.2.10:22 connection/login_attack " + at + " :");
     EXPECT_EQ(first("Date;Adresse IP;Type\n2026-03-01 05:10:22;192.0.2.10;spam\n"), "192.0.2.10: messaging/spam " + at + " :");
-    EXPECT_EQ(first("Victim IP,Attacker IP,Timestamp,Type\n198.51.100.7,192.0.2.10,2026-03-01T05:10:22Z,ddos\n"), "192.0.2.10: connection/ddos " + at + " 198.51.100.7:");
+    EXPECT_EQ(first("Victim IP,Attacker IP,Timestamp,Type\n198.51.100.7,192.0.2.10,2026-03-01T05:10:22Z,ddos\n"),
+              "192.0.2.10: connection/ddos " + at + " 198.51.100.7:");
     EXPECT_EQ(first("Detection Time,Infected IP,Malware Family,C2 IP,C2 Port\n2026-03-01T05:10:22Z,192.0.2.10,qakbot,198.51.100.7,443\n"),
               "192.0.2.10: connection/infected_host " + at + " 198.51.100.7:443");
     EXPECT_EQ(first("host,seen,reason\n192.0.2.10,2026-03-01T05:10:22Z,open proxy\n"), "192.0.2.10: vulnerability/open_service " + at + " :");
@@ -48,13 +51,16 @@ TEST(Columns, tags_name_services_and_what_is_wrong_with_them) {
 TEST(Columns, scanners_are_no_infections_and_hashes_are_malware) {
     EXPECT_EQ(first("timestamp,src_ip,src_port,dst_ip,dst_port,infection\n2026-03-01 05:10:22,192.0.2.10,4711,198.51.100.7,3389,rdp-scan\n"),
               "192.0.2.10:4711 connection/port_scan 2026-03-01T05:10:22Z 198.51.100.7:3389");
-    EXPECT_EQ(first("timestamp,url,host,ip,tag,sha256\n2026-03-01 05:10:22,http://192.0.2.10/m,192.0.2.10,192.0.2.10,CVE-2016-10372,12\n"), "192.0.2.10: content/malware 2026-03-01T05:10:22Z :");
+    EXPECT_EQ(first("timestamp,url,host,ip,tag,sha256\n2026-03-01 05:10:22,http://192.0.2.10/m,192.0.2.10,192.0.2.10,CVE-2016-10372,12\n"),
+              "192.0.2.10: content/malware 2026-03-01T05:10:22Z :");
     EXPECT_EQ(first("timestamp,url,host,ip,source\n2026-03-01 05:10:22,https://shop.example/a,shop.example,192.0.2.10,openphish.example\n"),
               "192.0.2.10: content/phishing 2026-03-01T05:10:22Z :");
 }
 
 TEST(Columns, words_of_incident_taxonomies) {
-    const auto kind = [](const std::string& type) { return kind_of(parse_report("source.ip;time.source;classification.type\n192.0.2.10;2026-03-01T05:10:22Z;" + type + "\n").events.at(0)); };
+    const auto kind = [](const std::string& type) {
+        return kind_of(parse_report("source.ip;time.source;classification.type\n192.0.2.10;2026-03-01T05:10:22Z;" + type + "\n").events.at(0));
+    };
     EXPECT_EQ(kind("ids-alert"), "connection/vulnerability_scan");
     EXPECT_EQ(kind("application-compromise"), "content/remote_compromise");
     EXPECT_EQ(kind("privileged-account-compromise"), "infrastructure/compromised_server");
@@ -71,7 +77,9 @@ TEST(Columns, a_list_without_header_can_say_its_kinds) {
 }
 
 TEST(Columns, a_header_says_the_zone_of_its_times) {
-    const auto time = [](const std::string& column) { return time_of(parse_report("ip," + column + ",type\n192.0.2.10,2026-03-01 05:10:22,spam\n").events.at(0)); };
+    const auto time = [](const std::string& column) {
+        return time_of(parse_report("ip," + column + ",type\n192.0.2.10,2026-03-01 05:10:22,spam\n").events.at(0));
+    };
     EXPECT_EQ(time("timestamp"), "2026-03-01T05:10:22Z");
     EXPECT_EQ(time("Timestamp (UTC)"), "2026-03-01T05:10:22Z");
     EXPECT_EQ(time("timestamp (CET)"), "2026-03-01T04:10:22Z");
@@ -86,9 +94,11 @@ TEST(Columns, of_security_systems_and_in_german) {
     EXPECT_EQ(german.events[0].source.ip, "192.0.2.10");
     EXPECT_EQ(german.events[0].destination.ip, "203.0.113.9");
     EXPECT_EQ(kind_of(german.events[0]), "connection/port_scan");
-    const auto alerts = parse_report(R"({"timestamp":"2026-03-01T05:10:22.1+0000","event_type":"alert","src_ip":"192.0.2.10","dest_ip":"203.0.113.9","alert":{"signature":"ET SCAN SSH BruteForce","category":"Leak"}})");
+    const auto alerts = parse_report(
+        R"({"timestamp":"2026-03-01T05:10:22.1+0000","event_type":"alert","src_ip":"192.0.2.10","dest_ip":"203.0.113.9","alert":{"signature":"ET SCAN SSH BruteForce","category":"Leak"}})");
     EXPECT_EQ(kind_of(alerts.events.at(0)), "connection/login_attack");
-    const auto list = parse_report(R"([{"indicator":"192.0.2.10","created":"2026-03-01T05:10:22Z","title":"phishing"},{"indicator":"shop.example","created":"2026-03-01T05:10:22Z","title":"phishing"}])");
+    const auto list = parse_report(
+        R"([{"indicator":"192.0.2.10","created":"2026-03-01T05:10:22Z","title":"phishing"},{"indicator":"shop.example","created":"2026-03-01T05:10:22Z","title":"phishing"}])");
     ASSERT_EQ(list.events.size(), 2u) << shown(list);
     EXPECT_EQ(list.events[1].source.host, "shop.example");
     EXPECT_EQ(kind_of(list.events[1]), "content/phishing");

@@ -32,7 +32,10 @@ TEST(XarfThree, a_frame_without_a_report_keeps_who_sent_it) {
     EXPECT_EQ(report.reporter.contact, "r@watch.example");
     ASSERT_TRUE(report.triage);
     EXPECT_TRUE(report.events.empty());
-    EXPECT_EQ(parse_report(v3(R"("ReportClass":"Content","ReportType":"Phishing","SourceUrl":"https://shop.example/a","ReporterCaseID":"C-1")")).events.at(0).report_id, "C-1");
+    EXPECT_EQ(parse_report(v3(R"("ReportClass":"Content","ReportType":"Phishing","SourceUrl":"https://shop.example/a","ReporterCaseID":"C-1")"))
+                  .events.at(0)
+                  .report_id,
+              "C-1");
 }
 
 TEST(XarfThree, drafts_list_their_reports) {
@@ -47,7 +50,8 @@ TEST(XarfThree, drafts_list_their_reports) {
 }
 
 TEST(Xarf, as_json_and_with_a_masked_address) {
-    const auto json = parse_report(mail_with("Content-Type: application/json; name=report.json\n",
+    const auto json = parse_report(mail_with(
+        "Content-Type: application/json; name=report.json\n",
         R"({"Reported-From":"a@watch.example","Category":"abuse","Report-Type":"login-attack","Service":"ssh","Date":"Mar  3 2010 02:13:35 +0100","Source":"192.0.2.10","Port":22,"Report-ID":"5@watch.example"})"));
     ASSERT_EQ(json.events.size(), 1u) << shown(json);
     EXPECT_EQ(json.format, "x-arf");
@@ -61,7 +65,9 @@ TEST(Xarf, as_json_and_with_a_masked_address) {
 }
 
 TEST(Xarf, the_type_says_more_than_the_service) {
-    const auto kind = [](const std::string& type) { return kind_of(parse_report("Report-Type: " + type + "\nService: ssh\nSource: 192.0.2.10\nDate: 2026-03-01T05:10:22Z\n").events.at(0)); };
+    const auto kind = [](const std::string& type) {
+        return kind_of(parse_report("Report-Type: " + type + "\nService: ssh\nSource: 192.0.2.10\nDate: 2026-03-01T05:10:22Z\n").events.at(0));
+    };
     EXPECT_EQ(kind("info"), "connection/login_attack");
     EXPECT_EQ(kind("open-ntp"), "vulnerability/open_service");
     EXPECT_EQ(kind("rpz-rewrite"), "connection/infected_host");
@@ -69,8 +75,9 @@ TEST(Xarf, the_type_says_more_than_the_service) {
 }
 
 TEST(Loops, sources_in_all_spellings) {
-    for (const char* field : {"Source-IP: <192.0.2.10>", "Source-IP: ip4:192.0.2.10", "Source: 192.0.2.10", "Source-IP: web1.shop.example [192.0.2.10]", "Source-IP: IP 192.0.2.10",
-                              "Source-Address: 192.0.2.10", "Source-IP: 192.0.2.010", "Source-IP: \"192.0.2.10\"", "Source-IP: ::ffff:192.0.2.10"}) {
+    for (const char* field :
+         {"Source-IP: <192.0.2.10>", "Source-IP: ip4:192.0.2.10", "Source: 192.0.2.10", "Source-IP: web1.shop.example [192.0.2.10]", "Source-IP: IP 192.0.2.10",
+          "Source-Address: 192.0.2.10", "Source-IP: 192.0.2.010", "Source-IP: \"192.0.2.10\"", "Source-IP: ::ffff:192.0.2.10"}) {
         const auto report = parse_report(feedback_mail(std::string("Feedback-Type: abuse\nVersion: 1\n") + field + "\n"));
         EXPECT_EQ(report.events.at(0).source.ip, "192.0.2.10") << field;
         EXPECT_FALSE(report.triage) << field << *report.triage;
@@ -81,25 +88,31 @@ TEST(Loops, sources_in_all_spellings) {
 }
 
 TEST(Loops, dates_of_other_fields_and_rfc_850) {
-    EXPECT_EQ(time_of(parse_report(feedback_mail("Feedback-Type: abuse\nVersion: 1\nSource-IP: 192.0.2.10\nIncident-Date: Tue, 19 Jan 2016 14:32:40 +0100\n")).events.at(0)), "2016-01-19T13:32:40Z");
+    EXPECT_EQ(time_of(parse_report(feedback_mail("Feedback-Type: abuse\nVersion: 1\nSource-IP: 192.0.2.10\nIncident-Date: Tue, 19 Jan 2016 14:32:40 +0100\n"))
+                          .events.at(0)),
+              "2016-01-19T13:32:40Z");
     const auto old = read_time("Tuesday, 19-Jan-16 14:32:40 UTC");
     ASSERT_TRUE(old);
     EXPECT_EQ(format_rfc3339(old->at), "2016-01-19T14:32:40Z");
 }
 
 TEST(JsonEvents, objects_lists_and_lines_are_read_as_tables_are) {
-    const auto one = parse_report(R"({"source.ip":"192.0.2.10","source.port":4711,"destination.ip":"198.51.100.7","time.source":"2026-03-01T05:10:22+00:00","classification.type":"brute-force"})");
+    const auto one = parse_report(
+        R"({"source.ip":"192.0.2.10","source.port":4711,"destination.ip":"198.51.100.7","time.source":"2026-03-01T05:10:22+00:00","classification.type":"brute-force"})");
     ASSERT_EQ(one.events.size(), 1u) << shown(one);
     EXPECT_EQ(one.format, "json");
     EXPECT_EQ(kind_of(one.events[0]), "connection/login_attack");
     EXPECT_EQ(one.events[0].source.port, 4711);
     EXPECT_EQ(one.events[0].destination.ip, "198.51.100.7");
     EXPECT_EQ(time_of(one.events[0]), "2026-03-01T05:10:22Z");
-    const auto framed = parse_report(R"({"category":"phish","time":"2026-03-01T05:10:22Z","address":[{"ip":"192.0.2.10","cc":"NL"},{"ip":"192.0.2.11","cc":"NL"}]})");
+    const auto framed =
+        parse_report(R"({"category":"phish","time":"2026-03-01T05:10:22Z","address":[{"ip":"192.0.2.10","cc":"NL"},{"ip":"192.0.2.11","cc":"NL"}]})");
     ASSERT_EQ(framed.events.size(), 2u) << shown(framed);
     EXPECT_EQ(kind_of(framed.events[1]), "content/phishing");
     EXPECT_EQ(time_of(framed.events[1]), "2026-03-01T05:10:22Z");
-    const auto lines = parse_report("{\"attackerIp\":\"192.0.2.10\",\"attackType\":\"ddos\",\"timestamp\":1772341822}\n{\"attackerIp\":\"192.0.2.11\",\"attackType\":\"ddos\",\"timestamp\":1772341822}\n");
+    const auto lines = parse_report(
+        "{\"attackerIp\":\"192.0.2.10\",\"attackType\":\"ddos\",\"timestamp\":1772341822}\n{\"attackerIp\":\"192.0.2.11\",\"attackType\":\"ddos\","
+        "\"timestamp\":1772341822}\n");
     ASSERT_EQ(lines.events.size(), 2u) << shown(lines);
     EXPECT_EQ(kind_of(lines.events[1]), "connection/ddos");
     EXPECT_EQ(time_of(lines.events[0]), "2026-03-01T05:10:22Z");

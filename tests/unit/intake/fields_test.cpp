@@ -68,7 +68,8 @@ TEST(Fields, times_in_sentences_of_other_languages_and_those_that_have_two_meani
     EXPECT_EQ(at("01.03.2026 um 05:10:22 Uhr (MEZ)"), "2026-03-01T04:10:22Z");
     EXPECT_EQ(at("13/02/2026 à 05:10 UTC"), "2026-02-13T05:10:00Z");
     EXPECT_EQ(ambiguous_time("03/04/2026 05:10:22 and so on"), "03/04/2026 05:10:22");
-    for (const char* clear : {"13/04/2026 05:10:22", "04/04/2026 05:10:22", "03.04.2026 05:10:22", "03/04/2026", "03/04/2026 99:10", "a"}) EXPECT_EQ(ambiguous_time(clear), "") << clear;
+    for (const char* clear : {"13/04/2026 05:10:22", "04/04/2026 05:10:22", "03.04.2026 05:10:22", "03/04/2026", "03/04/2026 99:10", "a"})
+        EXPECT_EQ(ambiguous_time(clear), "") << clear;
     ReportedEvent event;
     std::vector<std::string> warnings;
     read_observed_at("03/04/2026 05:10:22", event, warnings);
@@ -81,8 +82,8 @@ TEST(Fields, times_in_sentences_of_other_languages_and_those_that_have_two_meani
 TEST(Fields, addresses_that_are_nobodys_on_the_internet) {
     for (const char* ip : {"192.0.2.1", "9.255.255.255", "100.63.0.1", "100.128.0.1", "172.15.0.1", "172.32.0.1", "223.1.1.1", "2001:db8::1", "2a00::1"})
         EXPECT_TRUE(on_the_internet(ip)) << ip;
-    for (const char* ip : {"0.0.0.1", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "224.0.0.1", "255.255.255.255", "::", "::1",
-                           "fd00::1", "fe80::1", "ff02::1", "no address"})
+    for (const char* ip : {"0.0.0.1", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "224.0.0.1",
+                           "255.255.255.255", "::", "::1", "fd00::1", "fe80::1", "ff02::1", "no address"})
         EXPECT_FALSE(on_the_internet(ip)) << ip;
 }
 
