@@ -62,6 +62,7 @@ std::string as_table(const std::vector<FlatRow>& rows) {
     for (const auto& row : rows)
         for (const auto& [name, value] : row)
             if (columns.size() < most_columns) columns.emplace(name, 0);
+    if (columns.empty()) return {};
     // What stands first is taken where several columns have one role, and the alphabet is no order of roles: short names first.
     std::vector<std::string> names;
     for (const auto& [name, place] : columns) names.push_back(name);

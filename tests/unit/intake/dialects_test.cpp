@@ -119,6 +119,14 @@ TEST(JsonEvents, objects_lists_and_lines_are_read_as_tables_are) {
     EXPECT_EQ(parse_report(R"({"name":"x","values":[1,2,3],"more":{"ip":"none"}})").format, "unknown");
 }
 
+TEST(JsonEvents, without_a_name_there_is_no_table) {
+    for (const char* nameless : {R"({"":"1"})", "[{}]", R"([{"":""}])", "{}", R"({"a":null})"}) {
+        const auto report = parse_report(nameless);
+        EXPECT_TRUE(report.triage) << nameless;
+        EXPECT_TRUE(report.events.empty()) << nameless;
+    }
+}
+
 TEST(JsonEvents, indicators_of_threat_exchanges) {
     const auto report = parse_report(
         R"({"status":"MALICIOUS","last_updated":"2026-03-01T05:10:22+0000","type":"URI","indicator":{"indicator":"https:\/\/shop.example\/login.php","type":"URI","id":"19"},)"
