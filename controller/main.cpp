@@ -19,6 +19,7 @@
 #include "controller/storage/sqlite.hpp"
 #include "controller/web/report_form.hpp"
 #include "controller/web/statement_page.hpp"
+#include "controller/webhooks/cmdb_lookup.hpp"
 #include "controller/webhooks/webhook_worker.hpp"
 
 #include <algorithm>
@@ -28,6 +29,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fstream>
 #include <optional>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -158,6 +160,26 @@ HttpPosterOptions poster_options(const ControllerOptions& options) {
     return out;
 }
 
+CmdbOptions cmdb_options(const ControllerOptions& options) {
+    CmdbOptions out{options.cmdb_url, "", options.cmdb_ca, options.cmdb_timeout};
+    if (options.cmdb_header_file.empty()) return out;
+    std::ifstream in(options.cmdb_header_file);
+    if (!std::getline(in, out.header) || out.header.find(':') == std::string::npos)
+        stop_with("--cmdb-header-file: " + options.cmdb_header_file + " must hold a header line, such as Authorization: Bearer ...");
+    while (!out.header.empty() && (out.header.back() == '\r' || out.header.back() == ' ')) out.header.pop_back();
+    return out;
+}
+
+void take_report_options(const ControllerOptions& options, DeskOptions& desk) {
+    desk.address_skew = options.address_skew;
+    for (const auto& text : options.our_networks) desk.our_networks.push_back(or_stop(parse_prefix(text), "--our-network"));
+    for (const auto& word : options.tell_reporters) desk.tell_reporters.push_back(or_stop(parse_name<ReporterNotice>(word), "--tell-reporters"));
+    desk.reporter_mails_per_day = options.reporter_mails_per_day;
+    desk.reporter_hourly = options.reporter_hourly;
+    desk.reporter_judged = options.reporter_judged;
+    desk.reporter_wrong_percent = options.reporter_wrong_percent;
+}
+
 /// Root of trust of a new installation: the first administrator's token, readable by its owner only, shown nowhere.
 void write_first_token(const ControllerOptions& options, Storage& storage, Random& random) {
     const auto token = ensure_first_account(storage, random);
@@ -216,8 +238,11 @@ int run(const ControllerOptions& options) {
     desk_options.sanctions_per_hour = options.sanctions_per_hour;
     desk_options.retention = {options.keep_raw, options.keep_files, options.keep_cases, options.keep_audit};
     desk_options.webhooks = load_webhooks_in_force(options);
+    take_report_options(options, desk_options);
     auto poster = std::make_unique<WebhookWorker>(poster_options(options));
-    Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get()}, load_policies_in_force(options, storage.get()), desk_options);
+    auto lookup = options.cmdb_url.empty() ? nullptr : std::make_unique<CmdbLookup>(cmdb_options(options), wall);
+    Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get(), lookup.get()}, load_policies_in_force(options, storage.get()),
+              desk_options);
     write_first_token(options, *storage, random);
 
     Enrolment enrolment(authority, *storage, random);
@@ -314,6 +339,7 @@ int run(const ControllerOptions& options) {
     loop.stop();
     // What they have in hand is answered while the desk is still there to be told.
     poster.reset();
+    lookup.reset();
     mailer.reset();
     return 0;
 }
@@ -353,6 +379,7 @@ int main(int argc, char** argv) {
             (void)bailiff::load_webhooks_in_force(command.options);
             (void)bailiff::poster_options(command.options);
             (void)bailiff::load_report_form(command.options);
+            (void)bailiff::cmdb_options(command.options);
             if (command.options.page_listen) (void)bailiff::load_page(command.options);
             fmt::print("options, policies and notices are sound\n");
             return 0;

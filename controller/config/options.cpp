@@ -51,6 +51,17 @@ po::options_description file_options() {
         ("webhooks", text(""), "folder of files that name who else is told of cases: STATE/webhooks, say; empty: nobody")
         ("webhook-network", po::value<std::vector<std::string>>()->composing(), "a network that webhooks may be in beside public ones, such as 10.0.0.0/8; repeatable")
         ("webhook-ca", text(""), "PEM file of the CA of the webhooks' servers; default the system's")
+        ("address-skew", text("PT5M"), "an observation so near to an address's change of hands waits for a person, since clocks differ")
+        ("our-network", po::value<std::vector<std::string>>()->composing(), "a network of yours: reports about other addresses are not yours; repeatable; none: any may be")
+        ("cmdb-url", text(""), "https://...{address}...{at} of your CMDB, asked whose an address was; empty: none is asked")
+        ("cmdb-header-file", text(""), "file that holds one header line for the CMDB, such as Authorization: Bearer ...")
+        ("cmdb-ca", text(""), "PEM file of the CMDB's CA; default the system's")
+        ("cmdb-timeout", text("PT10S"), "how long the CMDB may take for one answer")
+        ("tell-reporters", po::value<std::vector<std::string>>()->composing(), "what reporters are told: received, forwarded, not_ours, closed; repeatable; none: nothing")
+        ("reporter-mails-per-day", po::value<int64_t>()->default_value(50), "mails to reporters of one domain within a day")
+        ("reporter-hourly", po::value<int64_t>()->default_value(2000), "reports of one reporter within an hour from which on they open no cases; 0 = no limit")
+        ("reporter-judged", po::value<int64_t>()->default_value(5), "a reporter is throttled from so many judged cases in 90 days on ...")
+        ("reporter-wrong-percent", po::value<int64_t>()->default_value(50), "... when more than so many percent of them were false positives")
         ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
         ("sanctions-per-hour", po::value<int64_t>()->default_value(20), "a brake: machines that the clock alone takes within an hour; what comes beyond waits for a person")
         ("keep-raw", text("P90D"), "how long mails and report bodies are kept as they came, such as P90D, or forever; what an open case needs is kept")
@@ -117,6 +128,41 @@ void take_page(const po::variables_map& v, ControllerOptions& o, std::vector<std
         mistakes.push_back("the page needs --page-tls-certificate and --page-tls-key, or --page-plain-http on a loopback address behind a proxy");
 }
 
+/// Whose addresses are, and who reports them.
+void take_reports(const po::variables_map& v, ControllerOptions& o, std::vector<std::string>& mistakes) {
+    const auto text = [&](const char* option) { return v[option].as<std::string>(); };
+    const auto number = [&](const char* option, int64_t low, int64_t high) {
+        const int64_t out = v[option].as<int64_t>();
+        if (out < low || out > high) mistakes.push_back("--" + std::string(option) + " must be from " + std::to_string(low) + " to " + std::to_string(high));
+        return out;
+    };
+    const auto span = [&](const char* option, Seconds low, Seconds high) {
+        const auto out = parse_duration(text(option));
+        if (!out) mistakes.push_back("--" + std::string(option) + ": " + out.error().text);
+        else if (*out < low || *out > high)
+            mistakes.push_back("--" + std::string(option) + " must be from " + format_duration(low) + " to " + format_duration(high));
+        return out.value_or(low);
+    };
+    o.address_skew = span("address-skew", Seconds(0), Seconds(86'400));
+    if (v.count("our-network")) o.our_networks = v["our-network"].as<std::vector<std::string>>();
+    o.cmdb_url = text("cmdb-url");
+    o.cmdb_header_file = text("cmdb-header-file");
+    o.cmdb_ca = text("cmdb-ca");
+    o.cmdb_timeout = span("cmdb-timeout", Seconds(1), Seconds(300));
+    if (!o.cmdb_url.empty() && (!loopback_url(o.cmdb_url) && !o.cmdb_url.starts_with("https://")))
+        mistakes.push_back("--cmdb-url: write https://...; whoever answers it says whose machine is switched off");
+    if (!o.cmdb_url.empty() && o.cmdb_url.find("{address}") == std::string::npos)
+        mistakes.push_back("--cmdb-url: {address} must stand in it, where the address belongs");
+    if (v.count("tell-reporters")) o.tell_reporters = v["tell-reporters"].as<std::vector<std::string>>();
+    for (const auto& word : o.tell_reporters)
+        if (word != "received" && word != "forwarded" && word != "not_ours" && word != "closed")
+            mistakes.push_back("--tell-reporters: '" + word + "' is none of received, forwarded, not_ours, closed");
+    o.reporter_mails_per_day = number("reporter-mails-per-day", 0, 100'000);
+    o.reporter_hourly = number("reporter-hourly", 0, 1'000'000);
+    o.reporter_judged = number("reporter-judged", 1, 1'000'000);
+    o.reporter_wrong_percent = number("reporter-wrong-percent", 0, 100);
+}
+
 /// Takes the values, collecting what is wrong with them.
 ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mistakes) {
     const auto text = [&](const char* option) { return v[option].as<std::string>(); };
@@ -155,6 +201,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.lab_clock = text("lab-clock");
     o.log_level = text("log-level");
     take_page(v, o, mistakes);
+    take_reports(v, o, mistakes);
     const auto life = parse_duration(text("order-life"));
     if (!life) mistakes.push_back("--order-life: " + life.error().text);
     else if (*life < Seconds(30) || *life > Seconds(900)) mistakes.push_back("--order-life must be from PT30S to PT15M");

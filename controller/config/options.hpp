@@ -43,6 +43,12 @@ struct ControllerOptions {
     std::string webhook_ca;             ///< PEM; empty: the system's
     int64_t sanctions_per_hour = 20;    ///< by the clock alone
     Seconds keep_raw{0}, keep_files{0}, keep_cases{0}, keep_audit{0};   ///< 0: for ever
+    Seconds address_skew{300};          ///< an observation so near to an address's change of hands is for a person
+    std::vector<std::string> our_networks;   ///< prefixes; none: any address may be ours
+    std::string cmdb_url, cmdb_header_file, cmdb_ca;   ///< empty: no CMDB is asked
+    Seconds cmdb_timeout{10};
+    std::vector<std::string> tell_reporters;   ///< received, forwarded, not_ours, closed
+    int64_t reporter_mails_per_day = 50, reporter_hourly = 2000, reporter_judged = 5, reporter_wrong_percent = 50;
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production

@@ -69,7 +69,7 @@ TEST(Notices, every_notice_renders_in_every_language_with_the_sample) {
         for (const auto& [name, notice] : texts().keys().notices) {
             const auto text = texts().render(name, language, texts().sample(name));
             ASSERT_TRUE(text) << language << "/" << name << ": " << text.error().text;
-            EXPECT_NE(text->subject.find("[C-17]"), std::string::npos) << language << "/" << name;
+            EXPECT_NE(text->subject.find(notice.for_reporter ? "[M-31]" : "[C-17]"), std::string::npos) << language << "/" << name;
             EXPECT_EQ(text->text.find("\n\n\n"), std::string::npos) << language << "/" << name << ": a doubled blank line\n" << text->text;
             EXPECT_EQ(text->text.find("{{"), std::string::npos);
             if (!notice.for_staff) {
@@ -77,6 +77,10 @@ TEST(Notices, every_notice_renders_in_every_language_with_the_sample) {
                 EXPECT_EQ((text->subject + text->text).find("reporter.example"), std::string::npos)
                     << language << "/" << name << " names the reporter to the customer";
             }
+            if (notice.for_reporter)
+                for (const char* key : {"customer_name", "contact_name", "vm_name", "case_id"})
+                    EXPECT_EQ((text->subject + text->text).find(texts().keys().sample.at(key).get<std::string>()), std::string::npos)
+                        << language << "/" << name << " tells the reporter the customer's " << key;
         }
 }
 
@@ -271,7 +275,7 @@ TEST_F(NoticeFolder, mistakes_in_the_set_are_found) {
     EXPECT_EQ(load(), "loaded");
     write("context.json", R"({"values": {"a": 1}, "blocks": ["b"], "quoted": [], "notices": {"t": {"to": "all", "always": [], "maybe": []}}})");
     const auto said = load();
-    for (const char* part : {"/values/a: must be a text", "/blocks: names 'b'", "/notices/t/to: must be customer or staff"})
+    for (const char* part : {"/values/a: must be a text", "/blocks: names 'b'", "/notices/t/to: must be customer, staff or reporter"})
         EXPECT_NE(said.find(part), std::string::npos) << said;
 }
 
