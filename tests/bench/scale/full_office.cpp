@@ -58,6 +58,7 @@ void FullOffice::fill(const Scale& scale) {
                 const std::string customer = std::to_string(n / vms_per_customer);
                 if (n % vms_per_customer == 0)
                     storage_->put_customer({CustomerId(customer), "Customer " + customer, {"Asha Rao", "abuse@c" + customer + ".example", "+91 80 5550 1234", "en", "Asia/Kolkata"}, 0});
+                give_history(n, scale.vms);
                 storage_->put_vm({vm(n), fmt::format("vm{}", n), HostId(fmt::format("h{}", n % hosts)), CustomerId(customer), {address(n)}, Power::running,
                                   VmState::running, false, false, clock.now()});
             }
@@ -68,6 +69,26 @@ void FullOffice::fill(const Scale& scale) {
     open_cases(scale.cases - scale.open, scale.cases - scale.open + scale.due, false);
     clock.advance(Seconds(2 * 3600));
     open_cases(scale.cases - scale.open + scale.due, scale.cases, false);
+}
+
+/// Each address has been three VMs' by turns, as an import says; some VMs have a network besides.
+void FullOffice::give_history(int64_t n, int64_t vms) {
+    AddressSpan span;
+    span.prefix = *parse_prefix(address(n));
+    span.source = AddressSource::import_;
+    for (int64_t turn = 3; turn > 0; --turn) {
+        const int64_t holder = (n + turn - 1) % vms;
+        span.vm = vm(holder);
+        span.vm_name = fmt::format("vm{}", holder);
+        span.from = clock.now() - Seconds(turn * 30 * 86'400);
+        span.until = turn == 1 ? std::nullopt : std::optional(span.from + Seconds(30 * 86'400));
+        storage_->put_span(span);
+    }
+    if (n % 100 != 0) return;
+    span.prefix = *parse_prefix(fmt::format("2001:db8:{:x}:{:x}::/64", n >> 16, n & 0xffff));
+    storage_->put_span(span);
+    span.prefix = prefix_around(*parse_address(fmt::format("172.{}.{}.{}", 16 + (n >> 16 & 15), n >> 8 & 255, n & 255)), 96 + 29);
+    storage_->put_span(span);
 }
 
 void FullOffice::open_cases(int64_t from, int64_t to, bool close) {

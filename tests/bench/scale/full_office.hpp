@@ -43,6 +43,7 @@ class FullOffice {
     SqlStorage& storage() { return *storage_; }
 
   private:
+    void give_history(int64_t n, int64_t vms);
     void open_cases(int64_t from, int64_t to, bool close);
     bool post(const DeskTurn& turn);
     ApiParts parts();

@@ -47,6 +47,8 @@ std::vector<std::string> questions(const Scale& scale) {
             "/api/v1/calls", "/api/v1/calls?limit=200", "/api/v1/reports", "/api/v1/reports?triage=true",
             "/api/v1/vms", "/api/v1/vms?host=h7", "/api/v1/vms?address=" + FullOffice::address(some), "/api/v1/vms?name=vm" + std::to_string(some),
             "/api/v1/vms?cursor=" + FullOffice::vm(scale.vms / 2).text(), "/api/v1/vms/" + FullOffice::vm(some).text(),
+            "/api/v1/addresses/" + FullOffice::address(some), "/api/v1/addresses/" + FullOffice::address(some) + "?at=2026-01-15T12:00:00Z",
+            "/api/v1/addresses/172.16.0.3?at=2026-03-01T12:00:00Z", "/api/v1/addresses/198.51.100.1",
             "/api/v1/customers", "/api/v1/customers/" + customer, "/api/v1/hosts", "/api/v1/orders", "/api/v1/jobs", "/metrics"};
 }
 
