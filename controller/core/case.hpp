@@ -78,6 +78,7 @@ struct Case {
     int64_t rung = 0;
     Countdown ladder;
     Countdown resolution;
+    Instant call_since{};              ///< the call rung began; escalations and resumptions do not move it. Zero: none, or an old row
     int64_t call_level = 0;            ///< 0 = not overdue, 1 = staff reminded, 2+ = supervisor
     std::vector<Call> calls;
     std::vector<Reply> replies;

@@ -44,6 +44,9 @@ void fold(Case& c, const HistoryItem&, const ReportAdded& f) {
 }
 void fold(Case& c, const HistoryItem& item, const RungStarted& f) {
     c.phase = Phase::open;
+    // Whoever waits for a call waits since the rung first began, not since a review let it go on.
+    const bool resumed = f.call && f.index == c.rung && c.call_since != Instant{};
+    if (!resumed) c.call_since = f.call ? item.at : Instant{};
     c.rung = f.index;
     c.ladder = {true, item.at, f.left};
     c.call_level = 0;
@@ -55,6 +58,8 @@ void fold(Case& c, const HistoryItem& item, const ResolutionStopped& f) { c.reso
 void fold(Case& c, const HistoryItem& item, const ResolutionStarted& f) { c.resolution = {true, item.at, f.left}; }
 void fold(Case& c, const HistoryItem& item, const CallOverdue& f) {
     c.call_level = f.level;
+    // A row that was written before this was kept: its clock still tells since when, for the last time.
+    if (c.call_since == Instant{}) c.call_since = c.ladder.since;
     c.ladder = {f.next > Seconds{0}, item.at, f.next};
     owe(c, Notice::call_overdue, f.level == 1 ? Audience::staff : Audience::supervisor, std::to_string(item.revision));
 }

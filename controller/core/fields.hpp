@@ -88,6 +88,7 @@ template <class A> void fields(A& a, Case& f) {
     a("incomplete_scan", f.incomplete_scan), a("acceptances", f.acceptances), a("accepted_scan", f.accepted_scan);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
     a("erased", f.erased);
+    a("call_since", f.call_since);
 }
 
 /// Writes fields into an object; what is empty or zero is written too, so that a history reads the same for ever.

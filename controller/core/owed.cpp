@@ -65,7 +65,7 @@ Dues owed(const Case& c, const Policy& policy, const Calendar& calendar) {
     dues.notices = c.notices;
     const bool ladder_stands_on_call = c.phase == Phase::open && !c.held && size_t(c.rung) < policy.ladder.size() &&
                                        policy.ladder[size_t(c.rung)].waits_for == WaitsFor::call;
-    if (ladder_stands_on_call) dues.call = CallDue{c.ladder.since, int64_t(c.calls.size())};
+    if (ladder_stands_on_call) dues.call = CallDue{c.call_since == Instant{} ? c.ladder.since : c.call_since, int64_t(c.calls.size())};
     if (!c.demand_met && !c.held && c.phase != Phase::review && c.phase != Phase::closed)
         dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason,
                               c.desired == VmState::running ? c.accepted_scan : JobId()};
