@@ -43,6 +43,13 @@ struct Call {
     friend bool operator==(const Call&, const Call&) = default;
 };
 
+/// A mail to the customer that did not arrive, or came late.
+struct MailFailure {
+    std::string key, to;
+    bool final = true;
+    friend bool operator==(const MailFailure&, const MailFailure&) = default;
+};
+
 /// One person who accepted an incomplete scan.
 struct Acceptance {
     Instant at{};
@@ -81,6 +88,9 @@ struct Case {
     Instant call_since{};              ///< the call rung began; escalations and resumptions do not move it. Zero: none, or an old row
     int64_t call_level = 0;            ///< 0 = not overdue, 1 = staff reminded, 2+ = supervisor
     std::vector<Call> calls;
+    std::optional<CallBackDue> call_back;      ///< promised and not made
+    std::optional<Contact> writes_to;          ///< instead of `contact`, whose mail did not arrive
+    std::vector<MailFailure> mail_failures;    ///< one per mail, addressee and kind
     std::vector<Reply> replies;
     std::vector<std::string> missing;  ///< of the last `fixed`
     int64_t tokens = 0;
@@ -135,6 +145,9 @@ Case evolve(Case c, const HistoryItem& item);
 
 /// What the world owes this case now. Follows from the case alone; `now` plays no part.
 Dues owed(const Case& c, const Policy& policy, const Calendar& calendar);
+
+/// Whom the case's mails go to.
+inline const Contact& addressee(const Case& c) { return c.writes_to ? *c.writes_to : c.contact; }
 
 /// The job whose answer the case waits for, held or not. Nothing when it waits for something else.
 std::optional<JobDue> awaited_job(const Case& c);

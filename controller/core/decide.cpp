@@ -54,6 +54,8 @@ Result<Facts> enforce_now(const Situation& d, const std::string& reason) {
     return facts;
 }
 
+constexpr Seconds longest_promise{14 * 86400};
+
 bool is_owed(const Case& c, const std::string& key) {
     return std::any_of(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == key; });
 }
@@ -88,7 +90,12 @@ Result<Facts> on(const Situation& d, const AddReport& in) {
 
 Result<Facts> on(const Situation& d, const LogCall& in) {
     if (d.c.phase == Phase::closed) return conflict(d.c, "a call can be logged only while the case is open");
-    const CallLogged logged{in.contact, in.number, in.outcome, in.note};
+    if (in.call_back != Instant{}) {
+        if (in.outcome == CallOutcome::wrong_number) return fail(Errc::invalid, "Nobody at a wrong number can ask to be called back.");
+        if (in.call_back <= d.now) return fail(Errc::invalid, "The time to call back lies in the past; it is " + format_rfc3339(d.now) + " now.");
+        if (in.call_back > d.now + longest_promise) return fail(Errc::invalid, "A call back is promised for 14 days ahead at most.");
+    }
+    const CallLogged logged{in.contact, in.number, in.outcome, in.note, in.call_back};
     Facts facts;
     size_t rung = size_t(d.c.rung);
     // The call may be logged in the moment between the end of the hour and the clock's next look at it.
@@ -298,7 +305,11 @@ Result<Facts> on(const Situation& d, const NoticeAccepted& in) {
 }
 Result<Facts> on(const Situation& d, const NoticeRefused& in) {
     if (!is_owed(d.c, in.key)) return Facts{};
-    return Facts{as_far_as_erased(d.c, NoticeFailed{in.notice, in.key, in.to, in.text})};
+    const bool to_customer = std::any_of(d.c.notices.begin(), d.c.notices.end(),
+                                         [&](const NoticeDue& due) { return due.key == in.key && due.audience == Audience::customer; });
+    Facts facts{as_far_as_erased(d.c, NoticeFailed{in.notice, in.key, in.to, in.text})};
+    if (to_customer && !d.c.erased) redirect(d, facts, in.notice, in.key, in.to, in.next);
+    return facts;
 }
 
 std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Calendar&, Instant) {

@@ -20,7 +20,8 @@ std::string say(const ResolutionStopped& f) { return "resolution clock stopped w
 std::string say(const ResolutionStarted& f) { return "resolution clock runs, " + spoken_duration(f.left) + " left"; }
 std::string say(const CallOverdue& f) { return f.level == 1 ? "call overdue: staff reminded" : "call overdue: supervisor told"; }
 std::string say(const CallLogged& f) {
-    return "call logged: " + std::string(name(f.outcome)) + ", " + f.contact + (f.number.empty() ? "" : " " + f.number) + with(f.note);
+    return "call logged: " + std::string(name(f.outcome)) + ", " + f.contact + (f.number.empty() ? "" : " " + f.number) +
+           (f.call_back == Instant{} ? "" : ", to be called back at " + format_rfc3339(f.call_back)) + with(f.note);
 }
 std::string say(const ReplyRecorded& f) {
     std::string out = "answer by " + std::string(name(f.reply.channel)) + ": " + std::string(name(f.reply.kind));
@@ -74,6 +75,14 @@ std::string say(const NoteAdded& f) { return "note" + with(f.text); }
 std::string say(const CaseClosed& f) { return "case closed: " + std::string(name(f.outcome)) + with(f.reason); }
 
 std::string say(const LockIncomplete& f) { return "lock incomplete" + with(f.text) + (f.goes_on ? "; the policy lets the VM go off all the same" : ""); }
+
+std::string say(const NoticeBounced& f) {
+    return "notice " + std::string(name(f.notice)) + (f.final ? " came back from " : " is late for ") + f.to + ": " + f.status + (f.text.empty() ? "" : " " + f.text);
+}
+std::string say(const MailRedirected& f) {
+    return "notice " + std::string(name(f.notice)) + ", and what follows, goes to " + f.contact.name + " <" + f.contact.email + ">";
+}
+std::string say(const CallBackCame& f) { return "time to call back " + f.contact + (f.number.empty() ? "" : " " + f.number) + with(f.note); }
 
 std::string say(const IncompleteAccepted& f) {
     return "incomplete scan " + f.scan_job.text().substr(0, 8) + " accepted" + with(f.reason) + (f.second ? "" : "; waiting for a second person");

@@ -33,6 +33,14 @@ struct CallDue {
     friend bool operator==(const CallDue&, const CallDue&) = default;
 };
 
+/// A contact asked to be phoned at `at`. It stops no clock.
+struct CallBackDue {
+    Instant at{};
+    std::string contact, number, note;
+    bool told = false;             ///< staff was reminded
+    friend bool operator==(const CallBackDue&, const CallBackDue&) = default;
+};
+
 /// The VM must come to a state. `demand` is unique within the case.
 struct OrderDue {
     int64_t demand = 0;
@@ -56,6 +64,7 @@ struct Dues {
     std::optional<Deadline> deadline;
     std::vector<NoticeDue> notices;
     std::optional<CallDue> call;
+    std::optional<CallBackDue> call_back;
     std::optional<OrderDue> order;
     std::optional<JobDue> job;
     friend bool operator==(const Dues&, const Dues&) = default;

@@ -66,10 +66,16 @@ void fold(Case& c, const HistoryItem& item, const CallOverdue& f) {
 void fold(Case& c, const HistoryItem& item, const CallLogged& f) {
     c.calls.push_back({item.at, item.actor, f});
     if (f.outcome != CallOutcome::wrong_number) owe_no_more(c, {Notice::call_reminder, Notice::call_overdue});
+    // The promise is kept by whoever phones that contact at that time or later, or reaches him before; it is moved by a new one.
+    const bool kept = c.call_back && (f.number == c.call_back->number || (!f.contact.empty() && f.contact == c.call_back->contact)) &&
+                      (item.at >= c.call_back->at || f.outcome == CallOutcome::reached || f.outcome == CallOutcome::wrong_number);
+    if (kept) c.call_back.reset();
+    if (f.call_back != Instant{}) c.call_back = CallBackDue{f.call_back, f.contact, f.number, f.note, false};
 }
 void fold(Case& c, const HistoryItem& item, const ReplyRecorded& f) {
     c.replies.push_back(f.reply);
     c.missing = f.missing;
+    c.call_back.reset();
     owe_no_more(c, {Notice::call_reminder, Notice::call_overdue});
     if (!f.missing.empty()) owe(c, Notice::answer_incomplete, Audience::customer, std::to_string(item.revision));
     if (c.phase == Phase::open) c.phase = Phase::answered;
@@ -186,6 +192,7 @@ void fold(Case& c, const HistoryItem& item, const NoticeFailed& f) {
     if (failed == c.notices.end()) return;
     const bool to_customer = failed->audience == Audience::customer;
     c.notices.erase(failed);
+    if (to_customer) c.mail_failures.push_back({f.key, f.to, true});
     // A customer who cannot be written to must be phoned: staff hears of it.
     if (to_customer && c.phase != Phase::closed) owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
 }
@@ -201,6 +208,7 @@ void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
     c.outcome = f.outcome;
     c.held = c.overlays = false;
     c.ladder.running = c.resolution.running = false;
+    c.call_back.reset();
     // What was not sent by now would only confuse; the last word says how it ended.
     c.notices.clear();
     owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
@@ -222,6 +230,19 @@ void fold(Case& c, const HistoryItem&, const LockIncomplete& f) {
 }
 
 void fold(Case& c, const HistoryItem&, const CaseErased&) { c.erased = true; }
+
+void fold(Case& c, const HistoryItem& item, const NoticeBounced& f) {
+    c.mail_failures.push_back({f.key, f.to, f.final});
+    if (f.final && c.phase != Phase::closed) owe(c, Notice::operator_needed, Audience::staff, std::to_string(item.revision));
+}
+void fold(Case& c, const HistoryItem&, const MailRedirected& f) {
+    c.writes_to = f.contact;
+    c.notices.push_back({f.notice, f.key, Audience::customer});
+}
+void fold(Case& c, const HistoryItem& item, const CallBackCame&) {
+    if (c.call_back) c.call_back->told = true;
+    owe(c, Notice::call_reminder, Audience::staff, std::to_string(item.revision));
+}
 
 }  // namespace
 

@@ -32,7 +32,7 @@ template <class A> void fields(A& a, LadderStopped& f) { a("left", f.left), a("w
 template <class A> void fields(A& a, ResolutionStopped& f) { a("left", f.left); }
 template <class A> void fields(A& a, ResolutionStarted& f) { a("left", f.left); }
 template <class A> void fields(A& a, CallOverdue& f) { a("level", f.level), a("next", f.next); }
-template <class A> void fields(A& a, CallLogged& f) { a("contact", f.contact), a("number", f.number), a("outcome", f.outcome), a("note", f.note); }
+template <class A> void fields(A& a, CallLogged& f) { a("contact", f.contact), a("number", f.number), a("outcome", f.outcome), a("note", f.note), a("call_back", f.call_back); }
 template <class A> void fields(A& a, ReplyRecorded& f) { a("reply", f.reply), a("missing", f.missing); }
 template <class A> void fields(A& a, TokensCharged& f) { a("tokens", f.tokens); }
 template <class A> void fields(A& a, Extended& f) { a("by", f.by), a("left", f.left), a("resolution", f.resolution), a("reason", f.reason); }
@@ -73,6 +73,14 @@ template <class A> void fields(A& a, IncompleteAccepted& f) { a("scan_job", f.sc
 template <class A> void fields(A& a, CaseErased& f) { a("upto", f.upto), a("seal", f.seal), a("envelope", f.envelope), a("reason", f.reason); }
 template <class A> void fields(A& a, Acceptance& f) { a("at", f.at), a("actor", f.actor), a("reason", f.reason); }
 
+template <class A> void fields(A& a, NoticeBounced& f) {
+    a("notice", f.notice), a("key", f.key), a("to", f.to), a("status", f.status), a("text", f.text), a("final", f.final);
+}
+template <class A> void fields(A& a, MailRedirected& f) { a("notice", f.notice), a("key", f.key), a("of", f.of), a("contact", f.contact); }
+template <class A> void fields(A& a, CallBackCame& f) { a("contact", f.contact), a("number", f.number), a("note", f.note); }
+template <class A> void fields(A& a, CallBackDue& f) { a("at", f.at), a("contact", f.contact), a("number", f.number), a("note", f.note), a("told", f.told); }
+template <class A> void fields(A& a, MailFailure& f) { a("key", f.key), a("to", f.to), a("final", f.final); }
+
 template <class A> void fields(A& a, Case& f) {
     a("case", f.id), a("revision", f.revision), a("phase", f.phase), a("vm", f.vm), a("vm_name", f.vm_name), a("vm_address", f.vm_address);
     a("host", f.host), a("customer", f.customer), a("customer_name", f.customer_name), a("contact", f.contact), a("policy", f.policy);
@@ -88,7 +96,7 @@ template <class A> void fields(A& a, Case& f) {
     a("incomplete_scan", f.incomplete_scan), a("acceptances", f.acceptances), a("accepted_scan", f.accepted_scan);
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
     a("erased", f.erased);
-    a("call_since", f.call_since);
+    a("call_since", f.call_since), a("call_back", f.call_back), a("writes_to", f.writes_to), a("mail_failures", f.mail_failures);
 }
 
 /// Writes fields into an object; what is empty or zero is written too, so that a history reads the same for ever.

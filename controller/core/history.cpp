@@ -14,12 +14,14 @@ constexpr std::array<std::string_view, std::variant_size_v<Fact>> fact_words{
     "call_logged",    "reply_recorded",  "tokens_charged", "extended",      "hold_placed",        "hold_lifted",        "review_opened",
     "review_decided", "state_demanded",  "state_reached", "order_failed",   "stage_entered",      "job_finished",       "job_failed",
     "stage_approved", "notice_sent",     "notice_failed", "vm_trouble",     "vm_moved",           "note_added",         "case_closed",
-    "lock_incomplete", "incomplete_accepted", "case_erased"};
+    "lock_incomplete", "incomplete_accepted", "case_erased",
+    "notice_bounced", "mail_redirected", "call_back_came"};
 
 constexpr std::array<std::string_view, std::variant_size_v<Input>> input_words{
     "deadline_reached", "add_report", "log_call",   "record_reply", "extend",          "place_hold",      "lift_hold",      "decide",       "approve",
     "ask_review",       "close",      "add_note",   "notice_accepted", "notice_refused", "order_answered", "job_answered", "vm_reported", "vm_seen_on",
-    "hosts_without_lock", "accept_incomplete", "erase_case"};
+    "hosts_without_lock", "accept_incomplete", "erase_case",
+    "mail_bounced", "call_back_reached"};
 
 template <size_t I = 0>
 bool read_as(size_t index, const Json& body, std::vector<Mistake>& mistakes, Fact& out) {

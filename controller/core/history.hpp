@@ -129,6 +129,7 @@ struct CallLogged {
     std::string contact, number;
     CallOutcome outcome = CallOutcome::no_answer;
     std::string note;
+    Instant call_back{};           ///< the contact asked to be phoned again then; zero: did not
     friend bool operator==(const CallLogged&, const CallLogged&) = default;
 };
 struct ReplyRecorded {
@@ -216,10 +217,28 @@ struct LockIncomplete { std::string text; bool goes_on = false; friend bool oper
 /// `seal` vouches for the holes (see erasure.hpp), and `envelope` is the controller's signature over it (DSSE).
 struct CaseErased { int64_t upto = 0; std::string seal, envelope, reason; friend bool operator==(const CaseErased&, const CaseErased&) = default; };
 
+/// The mail server of the addressee gave a mail back. `final`: for good; else it is only late.
+struct NoticeBounced {
+    Notice notice = Notice::ticket;
+    std::string key, to, status, text;   ///< status: "5.1.1" (RFC 3463)
+    bool final = true;
+    friend bool operator==(const NoticeBounced&, const NoticeBounced&) = default;
+};
+/// What did not reach its addressee goes to another contact of the customer as `key`, and so does what follows.
+struct MailRedirected {
+    Notice notice = Notice::ticket;
+    std::string key, of;
+    Contact contact;
+    friend bool operator==(const MailRedirected&, const MailRedirected&) = default;
+};
+/// The time has come at which a contact asked to be phoned.
+struct CallBackCame { std::string contact, number, note; friend bool operator==(const CallBackCame&, const CallBackCame&) = default; };
+
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
-                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted, CaseErased>;
+                          NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted, CaseErased,
+                          NoticeBounced, MailRedirected, CallBackCame>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {

@@ -4,6 +4,7 @@
 
 #include "controller/core/history.hpp"
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -24,7 +25,7 @@ struct OpenCase {
 /// The clock: the deadline that was computed at `revision` has come. A stale revision yields nothing.
 struct DeadlineReached { int64_t revision = 0; };
 struct AddReport { ReportSummary report; };
-struct LogCall { std::string contact, number; CallOutcome outcome = CallOutcome::no_answer; std::string note; };
+struct LogCall { std::string contact, number; CallOutcome outcome = CallOutcome::no_answer; std::string note; Instant call_back{}; };
 struct RecordReply { Reply reply; };
 struct Extend { Seconds by{0}; std::string reason; };
 struct PlaceHold { std::string reason; };
@@ -37,7 +38,12 @@ struct AskReview { std::string reason; };
 struct Close { std::string reason; };
 struct AddNote { std::string text; };
 struct NoticeAccepted { Notice notice = Notice::ticket; std::string key, to, message_id; };
-struct NoticeRefused { Notice notice = Notice::ticket; std::string key, to, text; };
+/// `next`: another contact of the customer who can be written to.
+struct NoticeRefused { Notice notice = Notice::ticket; std::string key, to, text; std::optional<Contact> next{}; };
+/// A mail that had been sent came back, or is late.
+struct MailBounced { Notice notice = Notice::ticket; std::string key, to, status, text; bool final = true; std::optional<Contact> next{}; };
+/// The clock: the time at which a contact asked to be phoned.
+struct CallBackReached {};
 /// The host's final answer to an order of demand `demand`.
 struct OrderAnswered { int64_t demand = 0; OrderAnswer answer; };
 /// The host's final answer to the job with `key`.
@@ -56,7 +62,8 @@ struct AcceptIncomplete { JobId scan_job; std::string reason; std::string by; };
 struct EraseCase { std::string seal, envelope, reason; };
 
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
-                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete, EraseCase>;
+                           Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete, EraseCase,
+                           MailBounced, CallBackReached>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

@@ -66,6 +66,8 @@ Dues owed(const Case& c, const Policy& policy, const Calendar& calendar) {
     const bool ladder_stands_on_call = c.phase == Phase::open && !c.held && size_t(c.rung) < policy.ladder.size() &&
                                        policy.ladder[size_t(c.rung)].waits_for == WaitsFor::call;
     if (ladder_stands_on_call) dues.call = CallDue{c.call_since == Instant{} ? c.ladder.since : c.call_since, int64_t(c.calls.size())};
+    // A promise to phone stands whatever the ladder does, until it is kept, an answer comes, or the case is over.
+    if (c.phase != Phase::closed) dues.call_back = c.call_back;
     if (!c.demand_met && !c.held && c.phase != Phase::review && c.phase != Phase::closed)
         dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason,
                               c.desired == VmState::running ? c.accepted_scan : JobId()};

@@ -49,6 +49,8 @@ void approve_restore(const Situation& d, Facts& facts, const std::string& reason
 /// After a scan that lets the VM come back.
 void scan_suffices(const Situation& d, Facts& facts, const std::string& reason, const std::string& why);
 void approve_clean(const Situation& d, Facts& facts, const std::string& reason);
+/// What did not reach `to` goes to `next`, if that is somebody who has not failed yet.
+void redirect(const Situation& d, Facts& facts, Notice notice, const std::string& key, const std::string& to, const std::optional<Contact>& next);
 bool waits_for_state(Stage stage);
 /// The state that was demanded holds. What follows depends on why it was demanded.
 void after_state(const Situation& d, Facts& facts, Phase phase);
@@ -75,5 +77,7 @@ Result<Facts> on(const Situation& d, const VmSeenOn& in);
 Result<Facts> on(const Situation& d, const HostsWithoutLock& in);
 Result<Facts> on(const Situation& d, const AcceptIncomplete& in);
 Result<Facts> on(const Situation& d, const EraseCase& in);
+Result<Facts> on(const Situation& d, const MailBounced& in);
+Result<Facts> on(const Situation& d, const CallBackReached& in);
 
 }  // namespace bailiff::core

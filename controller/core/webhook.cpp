@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, 6> of_alerts{"case_opened", "report_added
 
 /// Whoever keeps tickets need not know telephone numbers and addresses, and whoever reads their logs must not.
 std::string text_for_others(const Fact& fact) {
-    const bool names_the_contact = std::holds_alternative<NoticeSent>(fact) || std::holds_alternative<NoticeFailed>(fact) || std::holds_alternative<CallLogged>(fact);
+    const bool names_the_contact = std::holds_alternative<NoticeSent>(fact) || std::holds_alternative<NoticeFailed>(fact) || std::holds_alternative<CallLogged>(fact) ||
+                                   std::holds_alternative<NoticeBounced>(fact) || std::holds_alternative<MailRedirected>(fact) || std::holds_alternative<CallBackCame>(fact);
     return names_the_contact ? std::string(word_of(fact)) : describe(fact);
 }
 
@@ -20,6 +21,8 @@ Json event_body(const Case& c, const HistoryItem& item) {
     Json fact = json_of(item.fact);
     for (const char* field : {"contact", "number", "to"})
         if (fact.is_object()) fact.erase(field);
+    // What a mail server says of an address names it.
+    if (std::holds_alternative<NoticeBounced>(item.fact)) fact.erase("text");
     return {{"type", word_of(item.fact)},
             {"timestamp", format_rfc3339(item.at)},
             {"data",
