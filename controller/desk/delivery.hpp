@@ -60,6 +60,16 @@ struct ReadSender {
     friend bool operator==(const ReadSender&, const ReadSender&) = default;
 };
 
+/// A mail server's word that a mail of ours did not arrive (RFC 3464). Anybody can write one: it counts for a mail that we know.
+struct ReadBounce {
+    std::string message_id;        ///< of the mail that it returns, "<…@…>"
+    std::string recipient;         ///< as it names him
+    std::string status;            ///< "5.1.1" (RFC 3463)
+    std::string text;              ///< what the server said
+    bool final = true;             ///< false: it is late, and is tried again
+    friend bool operator==(const ReadBounce&, const ReadBounce&) = default;
+};
+
 /// What was read out of one delivery.
 struct Reading {
     std::string format = "unknown";
@@ -70,6 +80,11 @@ struct Reading {
     bool abuse = true;             ///< false: the whole of it is no abuse report (a bounce, RFC 6591)
     std::optional<ReadReply> reply{};
     std::optional<ReadSender> sender{};
+    std::optional<ReadBounce> bounce{};
+    std::string from{};            ///< address of the mail's author
+    bool proven = false;           ///< the mail server vouches for its domain
+    bool automatic = false;        ///< a machine wrote it
+    std::string words{};           ///< what the author wrote, without quotations
     friend bool operator==(const Reading&, const Reading&) = default;
 };
 

@@ -64,6 +64,17 @@ ReadSender sender_from(JsonReader& read) {
     return out;
 }
 
+ReadBounce bounce_from(JsonReader& read) {
+    ReadBounce out;
+    out.message_id = clean_line(read.text("message_id", line), line);
+    out.recipient = clean_line(read.optional_text("recipient", line), line);
+    out.status = clean_line(read.optional_text("status", word), word);
+    out.text = clean_line(read.optional_text("text", line), line);
+    out.final = read.boolean("final", false, false);
+    read.finish();
+    return out;
+}
+
 std::vector<std::string> lines_from(JsonReader& read, const char* field) {
     std::vector<std::string> out;
     read.each(field, false, most_notes, [&](const Json& item, const std::string&) {
@@ -93,6 +104,12 @@ Json to_json(const Reading& r) {
     if (r.sender)
         out["sender"] = {{"from", r.sender->from}, {"reply_to", r.sender->reply_to}, {"contact", r.sender->contact}, {"proven", r.sender->proven},
                          {"automatic", r.sender->automatic}};
+    if (r.bounce)
+        out["bounce"] = {{"message_id", r.bounce->message_id}, {"recipient", r.bounce->recipient}, {"status", r.bounce->status}, {"text", r.bounce->text}, {"final", r.bounce->final}};
+    if (!r.from.empty()) out["from"] = r.from;
+    if (r.proven) out["proven"] = true;
+    if (r.automatic) out["automatic"] = true;
+    if (!r.words.empty()) out["words"] = r.words;
     return out;
 }
 
@@ -118,6 +135,11 @@ Result<Reading> reading_from(const Json& json) {
     out.abuse = read.boolean("abuse", false, true);
     if (auto reply = read.object("reply", false)) out.reply = reply_from(*reply);
     if (auto sender = read.object("sender", false)) out.sender = sender_from(*sender);
+    if (auto bounce = read.object("bounce", false)) out.bounce = bounce_from(*bounce);
+    out.from = clean_line(read.optional_text("from", line), line);
+    out.proven = read.boolean("proven", false);
+    out.automatic = read.boolean("automatic", false);
+    out.words = clean_block(read.optional_text("words", most_reply), most_reply);
     out.warnings = lines_from(read, "warnings");
     out.addresses = lines_from(read, "addresses");
     out.urls = lines_from(read, "urls");

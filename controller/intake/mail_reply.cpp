@@ -151,17 +151,23 @@ std::optional<MailReply> read_reply(const MailContent& mail, std::string_view au
     out.by_reference = !out.case_id.empty();
     if (out.case_id.empty()) out.case_id = case_in_subject(mail.subject);
     if (out.case_id.empty()) return std::nullopt;
-    out.from = lower_case(mail.from_address);
-    out.proof = proof_of(mail, authserv);
-    out.automatic = is_automatic(mail);
-    const MailPart* body = nullptr;
+    MailAuthor author = read_author(mail, authserv);
+    out.from = std::move(author.from);
+    out.proof = author.proof;
+    out.automatic = author.automatic;
+    out.text = std::move(author.text);
+    for (const auto& part : mail.parts)
+        if (!part.enclosed && !part.name.empty() && out.attachments.size() < most_attachments) out.attachments.push_back(part.name);
+    return out;
+}
+
+MailAuthor read_author(const MailContent& mail, std::string_view authserv) {
+    MailAuthor out{lower_case(mail.from_address), proof_of(mail, authserv), is_automatic(mail), {}};
     for (const auto& part : mail.parts) {
-        if (part.enclosed) continue;
-        if (!part.name.empty() && out.attachments.size() < most_attachments) out.attachments.push_back(part.name);
-        const bool plain = part.content_type == "text/plain" && part.name.empty();
-        if (plain && !body) body = &part;
+        if (part.enclosed || part.content_type != "text/plain" || !part.name.empty()) continue;
+        out.text = without_quotes(part.text);
+        break;
     }
-    if (body) out.text = without_quotes(body->text);
     return out;
 }
 

@@ -37,6 +37,16 @@ SenderProof proof_of(const MailContent& mail, std::string_view authserv);
 /// An absence note, a bounce, or a machine that says that it is one: nobody reads what is answered (RFC 3834).
 bool is_automatic(const MailContent& mail);
 
+/// Who wrote a mail, how surely, and what: of whatever mail, ours or not.
+struct MailAuthor {
+    std::string from;         ///< address, in lower case
+    SenderProof proof = SenderProof::none;
+    bool automatic = false;   ///< for certain
+    std::string text;         ///< without quotes and signature; at most 16 KiB
+    friend bool operator==(const MailAuthor&, const MailAuthor&) = default;
+};
+MailAuthor read_author(const MailContent& mail, std::string_view authserv);
+
 /// What a person wrote, of a text that also quotes: everything from the line that begins the quotation on goes, other quoted lines
 /// too, and the signature behind "-- ".
 std::string without_quotes(std::string_view text);

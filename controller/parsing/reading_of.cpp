@@ -2,6 +2,7 @@
 // From the parser's many fields to the few that the desk acts on.
 #include "controller/parsing/reading_of.hpp"
 
+#include "controller/intake/bounce.hpp"
 #include "controller/intake/mail_reply.hpp"
 
 #include <bailiff/clean_text.hpp>
@@ -102,8 +103,21 @@ Reading read_delivery(std::string_view bytes, const ReadingContext& context) {
     if (looks_like_mail(bytes)) out.sender = sender_of(bytes, report, context);
     // Few mails name a case of ours; the others are not taken apart a second time.
     const bool names_a_case = bytes.find("<C-") != std::string_view::npos || bytes.find("[C-") != std::string_view::npos || bytes.find("=?") != std::string_view::npos;
-    if (!names_a_case || !looks_like_mail(bytes)) return out;
-    const auto reply = read_reply(read_mail(bytes, {}), context.authserv);
+    // Nor are reports; of what is none, a person may want to know who wrote it (it may ask for other contact data).
+    if ((!names_a_case && !out.events.empty()) || !looks_like_mail(bytes)) return out;
+    const MailContent mail = read_mail(bytes, {});
+    if (out.events.empty()) {
+        const MailAuthor author = read_author(mail, context.authserv);
+        out.from = clean_line(author.from, line);
+        out.proven = author.proof == SenderProof::aligned;
+        out.automatic = author.automatic || !out.abuse;
+        out.words = clean_block(author.text, 16 << 10);
+    }
+    if (!names_a_case) return out;
+    if (const auto bounce = read_bounce(mail))
+        out.bounce = ReadBounce{clean_line(bounce->message_id, line), clean_line(bounce->recipient, line), clean_line(bounce->status, word),
+                                clean_line(bounce->text, line), bounce->final};
+    const auto reply = read_reply(mail, context.authserv);
     if (!reply) return out;
     out.reply = ReadReply{reply->case_id, clean_line(reply->from, line), reply->proof == SenderProof::aligned, reply->automatic, reply->by_reference, clean_block(reply->text, 16 << 10),
                           lines_of(reply->attachments)};

@@ -90,5 +90,39 @@ TEST(ReadDelivery, says_who_sent_it_and_whether_that_is_proven) {
     EXPECT_FALSE(read_delivery(R"({"xarf_version":"4.0.0"})").sender) << "no mail, no sender";
 }
 
+const std::string bounce =
+    "From: MAILER-DAEMON@mx.lotus.example\r\nTo: abuse@provider.example\r\nSubject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nsorry\r\n"
+    "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; asha@lotus.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    "Diagnostic-Code: smtp; 550 no such user\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+    "Message-ID: <C-12.ticket.0123456789ab@provider.example>\r\nSubject: [C-12] x\r\nFrom: abuse@provider.example\r\n\r\n192.0.2.10 serves malware\r\n--b--\r\n";
+
+TEST(ReadDelivery, a_bounce_is_one_and_no_report_and_comes_back_from_json_as_it_was) {
+    const Reading reading = read_delivery(bounce, {});
+    ASSERT_TRUE(reading.bounce);
+    EXPECT_EQ(*reading.bounce, (ReadBounce{"<C-12.ticket.0123456789ab@provider.example>", "asha@lotus.example", "5.1.1", "550 no such user", true}));
+    EXPECT_TRUE(reading.automatic);
+    EXPECT_TRUE(reading.events.empty()) << "what it returns is our own mail";
+    const auto back = reading_from(*parse_json(dump_json(to_json(reading))));
+    ASSERT_TRUE(back) << back.error().text;
+    EXPECT_EQ(*back, reading);
+}
+
+TEST(ReadDelivery, whose_words_a_mail_is_that_is_no_report) {
+    const std::string head = "From: Asha Rao <Asha@Lotus.example>\r\nTo: contacts@provider.example\r\nSubject: our new number\r\n";
+    const Reading plain = read_delivery(head + "\r\nIt is +91 80 5550 0999.\r\n\r\n-- \r\nAsha\r\n", {});
+    EXPECT_EQ(plain.from, "asha@lotus.example");
+    EXPECT_FALSE(plain.proven);
+    EXPECT_FALSE(plain.automatic);
+    EXPECT_EQ(plain.words, "It is +91 80 5550 0999.");
+    const auto back = reading_from(*parse_json(dump_json(to_json(plain))));
+    ASSERT_TRUE(back) << back.error().text;
+    EXPECT_EQ(*back, plain);
+    ReadingContext context;
+    context.authserv = "mx.provider.example";
+    EXPECT_TRUE(read_delivery("Authentication-Results: mx.provider.example; dkim=pass header.d=lotus.example\r\n" + head + "\r\nhello\r\n", context).proven);
+    EXPECT_TRUE(read_delivery("Auto-Submitted: auto-replied\r\n" + head + "\r\nI am away\r\n", {}).automatic);
+}
+
 }  // namespace
 }  // namespace bailiff::test
