@@ -38,6 +38,19 @@ void Desk::replace_policies(core::PolicySet policies) {
 
 // ---- one turn -----------------------------------------------------------------------------------------------------
 
+namespace {
+
+/// The queue of calls holds the ladder's and the promised ones, each from its own time on.
+Standing standing_of(const core::Dues& dues) {
+    Standing out(dues.deadline, dues.call ? std::optional(dues.call->since) : std::nullopt);
+    if (!dues.call_back) return out;
+    out.call_since = out.call_since ? std::min(*out.call_since, dues.call_back->at) : dues.call_back->at;
+    if (!dues.call_back->told) out.call_back = dues.call_back->at;
+    return out;
+}
+
+}  // namespace
+
 Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored) {
     const bool was_closed = before.phase == core::Phase::closed;
     Case after = std::move(before);
@@ -45,7 +58,8 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     const core::Policy& policy = policy_of(after);
     core::Dues dues = core::owed(after, policy, calendar_of(policy));
     if (items.empty()) return CaseView{std::move(after), std::move(dues), policy.title};
-    if (auto saved = ports_.storage.save(stored, after, items, {dues.deadline, dues.call ? std::optional(dues.call->since) : std::nullopt}); !saved) return fail(saved.error());
+    if (auto saved = ports_.storage.save(stored, after, items, standing_of(dues)); !saved) return fail(saved.error());
+    owe_dial(after, dues);
     dispatch(after, dues);
     owe_notices(after, dues);
     if (after.phase == core::Phase::closed && after.demand > 0)
@@ -74,6 +88,7 @@ Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std
         const int64_t stored = c->revision;
         out = write(std::move(*c), *facts, actor, stored);
         if (!out) return fail(out.error());
+        if (const auto* call = std::get_if<core::LogCall>(&meant)) mark_phone(out->c, *call);
         return {};
     });
     if (!done) return fail(done.error());
@@ -203,6 +218,7 @@ size_t Desk::tick() {
         if (acted) ++taken;
         else if (acted.error().code != Errc::conflict) spdlog::error("case={} deadline not taken: {}", due.id.text(), acted.error().text);
     }
+    remind_of_call_backs();
     file_waiting();
     look_again();
     ask_cmdb();
@@ -211,12 +227,16 @@ size_t Desk::tick() {
     send_mails();
     send_reporter_mails();
     tell_webhooks();
+    tell_dialler();
     checkpoint();
     forget_old();
     return taken;
 }
 
-std::optional<Instant> Desk::next_due() { return ports_.storage.next_deadline(); }
+std::optional<Instant> Desk::next_due() {
+    const auto deadline = ports_.storage.next_deadline(), call_back = ports_.storage.next_call_back();
+    return deadline && call_back ? std::min(*deadline, *call_back) : deadline ? deadline : call_back;
+}
 
 void Desk::flush() {
     while (!leaving_.empty()) {
@@ -225,7 +245,11 @@ void Desk::flush() {
         act();
     }
 }
-void Desk::discard() { leaving_.clear(); }
+void Desk::discard() {
+    leaving_.clear();
+    // What was about to be told was not.
+    std::erase_if(dials_under_way_, [](const auto& dial) { return dial.second == Instant{}; });
+}
 
 void Desk::checkpoint() {
     const auto known = last_checkpoint_ >= 0 ? last_checkpoint_ : [&] {

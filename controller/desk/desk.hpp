@@ -35,6 +35,7 @@ struct DeskOptions {
     std::vector<core::Webhook> webhooks{};                ///< who else is told
     RetentionTimes retention{};
     int64_t sanctions_per_hour = 20;                      ///< by the clock alone; what comes beyond waits for a person. 0 = all of it
+    std::string contacts_address{};                       ///< mails to it ask for other contact data; "" = there is none
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
     Seconds address_skew{300};                            ///< an observation so near to an address's change of hands is ambiguous
     std::vector<Prefix> our_networks{};                   ///< addresses outside of them are not ours; none given: any may be
@@ -100,6 +101,32 @@ struct SpansTaken {
     int64_t woken = 0;               ///< reports in triage that are looked at again
 };
 
+/// Everything that whoever phones needs to know.
+struct CallSheet {
+    CaseId case_id;
+    CustomerId customer;
+    std::string customer_name, vm_name;
+    bool call_back = false;            ///< promised to the contact; else the ladder's call
+    Instant since{};                   ///< due since, or to be made then
+    int64_t number_of_contact = 0;     ///< see CustomerContact
+    core::Contact contact;             ///< whom to phone next; no phone: nobody is left who has one
+    ContactRole role = ContactRole::authorised;
+    std::string local_time;            ///< there, now
+    int64_t attempts = 0, overdue_level = 0;
+    std::vector<std::string> script, found;
+    std::string warning;               ///< what speaks against phoning as if nothing were: "" = nothing
+};
+
+/// A person's approval of a change request: whose contact becomes what. What is not given stays.
+struct ApproveChange {
+    std::string id;
+    CustomerId customer;
+    int64_t contact = 0;               ///< see CustomerContact; -1 = a new one
+    std::optional<ContactRole> role;
+    std::optional<std::string> name, email, phone, language, zone;
+    std::string reason;
+};
+
 /// What the API shows of a case besides its fields.
 struct CaseView {
     core::Case c;
@@ -124,6 +151,7 @@ class Desk {
         Watchers& watchers;
         WebhookPoster* poster = nullptr;   ///< none: nobody else is told
         AddressLookup* lookup = nullptr;   ///< none: no CMDB is asked
+        Dialler* dialler = nullptr;        ///< none: people dial
     };
     Desk(Ports ports, core::PolicySet policies, DeskOptions options);
 
@@ -187,6 +215,15 @@ class Desk {
     std::string why_throttled(const ReporterId& id);
     /// Takes a report out of triage that needs no case: `how` is not_ours, duplicate or no_abuse.
     Result<StoredReport> settle_report(const ReportId& id, const std::string& how, const std::string& reason, const std::string& actor);
+
+    // -- contacts: desk_contacts.cpp, desk_calls.cpp ---------------------------------------------------------------------
+    std::vector<CustomerContact> contacts(const CustomerId& customer);
+    /// Whom to phone, when somebody is to be phoned. Nothing when nobody is.
+    std::optional<CallSheet> call_sheet(const core::Case& c, const core::Dues& dues);
+    /// Nothing is changed twice: `conflict` when it was decided. `invalid` names every field that is wrong.
+    Result<ContactChange> approve_change(const ApproveChange& approval, const std::string& actor);
+    Result<ContactChange> reject_change(const std::string& id, const std::string& reason, const std::string& actor);
+    static constexpr int64_t most_contacts = 20, most_changes_of_one = 5, most_changes = 500;
 
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
@@ -274,6 +311,21 @@ class Desk {
     void tell_webhooks();
     void tell_webhook(const core::Webhook& hook, WebhookState state);
     void webhook_answered(const std::string& id, int64_t position, const WebhookAnswer& answer);
+    // desk_contacts.cpp
+    std::optional<core::Contact> next_to_write(const core::Case& c, const std::string& failed);
+    void mark_mail(const CustomerId& customer, const std::string& address, MailStanding standing, const std::string& note);
+    void mark_phone(const core::Case& c, const core::LogCall& call);
+    bool is_contact(const core::Case& c, const std::string& address);
+    std::optional<CaseId> take_bounce(const ReadBounce& bounce);
+    // desk_changes.cpp
+    bool asks_for_change(const std::string& recipient) const;
+    std::string open_change(const Delivery& delivery, const Reading& reading);
+    // desk_dials.cpp
+    void remind_of_call_backs();
+    void owe_dial(const core::Case& c, const core::Dues& dues);
+    void tell_dialler();
+    void send_dials();
+    void dial_told(const std::string& id, bool cancel, const DialAnswer& answer);
     void owe_notices(const core::Case& c, const core::Dues& dues);
     bool waits_for_its_order(const core::Case& c, const core::NoticeDue& due);
     std::optional<Instant> sanction_ordered_at(const core::Case& c, const core::NoticeDue& due);
@@ -317,6 +369,8 @@ class Desk {
     Instant cmdb_again_{};
     std::string cmdb_trouble_;
     std::set<std::string> reporter_mails_under_way_;
+    std::map<std::string, Instant> dials_under_way_;      ///< since when
+    std::optional<CaseId> dials_looked_for_ = CaseId();   ///< after a start: how far the queue was looked through for calls nobody told of
     struct Answered {
         OutboxMail mail;
         std::string to;

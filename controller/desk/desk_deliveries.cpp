@@ -2,7 +2,8 @@
 // What came through a door: kept whole and once, then each of its events on its own way.
 //
 //   delivery ── the same bytes, or the same Message-ID and body, are here ──> counted, nothing new
-//            ── answers a mail of ours ──> its case (desk_replies.cpp); kept, marked
+//            ── answers a mail of ours ──> its case (desk_replies.cpp; a bounce: desk_contacts.cpp); kept, marked
+//            ── to the address for contact data ──> a change request (desk_changes.cpp), whatever else it says
 //            ── no report of abuse ──> kept, marked
 //            ── no event, or a reason for triage ──> a person looks, with the original beside
 //            ── else each event: VM known ──> a case, or a further report of the open one; by mail no case whose policy
@@ -48,8 +49,11 @@ std::string megabytes(int64_t bytes) { return std::to_string((bytes + (1 << 20) 
 
 Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::string& actor) {
     DeliveryOutcome out;
+    const bool asks = asks_for_change(input.recipient) && input.reading.abuse && !input.reading.automatic && !input.reading.bounce;
     const auto done = ports_.storage.transaction([&]() -> Result<void> {
         if (auto known = ports_.storage.same_delivery(input.digest, input.likeness)) {
+            // A mail to both addresses comes twice, and means both.
+            if (asks) (void)open_change(*known, input.reading);
             known->times += 1;
             known->last_at = now();
             ports_.storage.put_delivery(*known);
@@ -80,7 +84,14 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
         else if (events.empty() && (!reading.abuse || !reading.events.empty())) d.state = DeliveryState::not_abuse;
         else if (events.empty() && d.triage.empty()) d.triage = "no event could be read from it; look at the original";
         std::string answered;
-        if (reading.reply) {
+        const auto bounced = reading.bounce ? take_bounce(*reading.bounce) : std::nullopt;
+        if (bounced) {
+            // What it returns is our own mail, and no report of anybody.
+            answered = bounced->text();
+            events.clear();
+            d.events = 0;
+            d.state = DeliveryState::not_abuse;
+        } else if (reading.reply) {
             // What else it says is a report only if it does not answer a mail of ours: answers quote evidence.
             const auto fate = reply_by_mail(*reading.reply);
             if (!fate) return fail(fate.error());
@@ -90,6 +101,11 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
                 d.events = 0;
                 d.state = DeliveryState::not_abuse;
             }
+        }
+        if (asks) {
+            const std::string refused = open_change(d, reading);
+            if (events.empty() && refused.empty()) d.state = DeliveryState::not_abuse;
+            else if (events.empty() && d.state != DeliveryState::not_abuse) d.triage = refused;
         }
         if (d.state == DeliveryState::not_abuse) d.triage.clear();
         if (!d.triage.empty()) d.state = DeliveryState::triage;

@@ -71,11 +71,11 @@ void Desk::send_mails() {
         out.date = now();
         out.references = thread_of(mail);
         switch (mail.due.audience) {
-            case core::Audience::customer: out.to = c->contact.email, out.to_name = c->contact.name; break;
+            case core::Audience::customer: out.to = core::addressee(*c).email, out.to_name = core::addressee(*c).name; break;
             case core::Audience::staff: out.to = options_.staff_address; break;
             case core::Audience::supervisor: out.to = options_.supervisor_address; break;
         }
-        const std::string language = mail.due.audience == core::Audience::customer ? c->contact.language : options_.staff_language;
+        const std::string language = mail.due.audience == core::Audience::customer ? core::addressee(*c).language : options_.staff_language;
         Json context = notice_context(*c, mail.due);
         if (const auto address = new_page_address(*c, mail.due)) context["page_url"] = *address;
         auto text = ports_.writer.write(mail.due.notice, language, context);
@@ -127,7 +127,12 @@ void Desk::settle_mail(const OutboxMail& sent, const std::string& to, const Mail
     };
     switch (answer.fate) {
         case MailFate::accepted: return settle(MailState::sent, core::NoticeAccepted{mail.due.notice, mail.due.key, to, mail.message_id});
-        case MailFate::refused: return settle(MailState::failed, core::NoticeRefused{mail.due.notice, mail.due.key, to, mail.last_reply});
+        case MailFate::refused: {
+            const auto c = ports_.storage.find_case(mail.case_id);
+            const bool to_customer = c && mail.due.audience == core::Audience::customer;
+            if (to_customer) mark_mail(c->customer, to, MailStanding::bouncing, mail.last_reply.substr(0, 500));
+            return settle(MailState::failed, core::NoticeRefused{mail.due.notice, mail.due.key, to, mail.last_reply, to_customer ? next_to_write(*c, to) : std::nullopt});
+        }
         case MailFate::retry_later:
         case MailFate::unknown:
             mail.attempts += 1;

@@ -3,18 +3,10 @@
 // other by asking for a person's review, since it proves nothing and may be true.
 #include "controller/desk/desk.hpp"
 
-#include <algorithm>
-
 namespace bailiff {
 namespace {
 
 constexpr size_t most_words = 4000;
-
-std::string in_lower_case(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
-    return text;
-}
 
 }  // namespace
 
@@ -30,8 +22,10 @@ Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
     };
     if (mail.automatic) return note("an automatic answer, which stops nothing, came by mail");
     if (c->phase == core::Phase::closed) return note("a mail about the closed case came");
-    const bool proven = mail.proven && !mail.from.empty() && in_lower_case(mail.from) == in_lower_case(c->contact.email);
+    const bool proven = mail.proven && is_contact(*c, mail.from);
     if (proven) {
+        mark_mail(c->customer, mail.from, MailStanding::verified, "");
+        if (lower_address(mail.from) != lower_address(c->contact.email)) words = "from " + mail.from + ":\n" + words;
         core::Reply reply;
         reply.channel = core::Channel::mail;
         reply.kind = core::ReplyKind::acknowledged;

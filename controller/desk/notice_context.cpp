@@ -16,9 +16,10 @@ namespace {
 
 /// Shows instants in the contact's own zone when one is known.
 core::Calendar readers_calendar(const Case& c, const core::Calendar& desk) {
-    if (c.contact.zone.empty() || c.contact.zone == desk.data().timezone) return desk;
+    const std::string& zone = core::addressee(c).zone;
+    if (zone.empty() || zone == desk.data().timezone) return desk;
     core::CalendarData data = desk.data();
-    data.timezone = c.contact.zone;
+    data.timezone = zone;
     auto own = core::Calendar::build(std::move(data));
     return own ? *own : desk;
 }
@@ -103,7 +104,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     const auto& report = c.reports.back();
     out["case_id"] = c.id.text();
     out["customer_name"] = c.customer_name;
-    out["contact_name"] = c.contact.name;
+    out["contact_name"] = core::addressee(c).name;
     out["vm_name"] = c.vm_name;
     out["vm_address"] = c.vm_address;
     out["zone"] = reader.data().timezone;
@@ -120,7 +121,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["reports"] = std::move(reports);
     if (c.phase != core::Phase::closed) {
         // What fits this finding first, then what always helps.
-        const std::string language = due.audience == core::Audience::customer ? c.contact.language : options_.staff_language;
+        const std::string language = due.audience == core::Audience::customer ? core::addressee(c).language : options_.staff_language;
         auto remedies = core::remedies_for(c.reports, c.hits, policies_.remedies, language);
         remedies.insert(remedies.end(), policy.remedies.begin(), policy.remedies.end());
         out["remedies"] = texts(remedies);
@@ -146,6 +147,11 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
         out["provider_fix"] = "If you would rather have us repair the machine, say so in your answer; " + (policy.support_tokens == 1 ? "one support token is" : std::to_string(policy.support_tokens) + " support tokens are") +
                               " charged for it.";
     out["phone"] = c.contact.phone;
+    if (due.audience != core::Audience::customer)
+        if (const auto sheet = call_sheet(c, core::owed(c, policy, calendar))) {
+            out["contact_name"] = sheet->contact.name;
+            out["phone"] = sheet->contact.phone;
+        }
     out["call_script"] = "Say who you are and name case " + c.id.text() + ".\nAsk whether the mail has arrived.\nAsk what will be done, and until when.\n"
                          "Say what follows otherwise: " + enforce_words(policy) + ".\nLog the call: bailiffctl case call " + c.id.text() + " --outcome ...";
     Json attempts = Json::array();
@@ -157,6 +163,11 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + core::in_one_line(r) + " (report " + r.id.text() + ").");
     for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + outcome_words(call.log.outcome) + ".");
     for (const auto& hit : c.hits) facts.push_back("Scan: " + hit.signature + " in " + hit.path + ".");
+    if (due.audience != core::Audience::customer) {
+        for (const auto& failure : c.mail_failures)
+            if (failure.final) facts.push_back("Mail " + failure.key + " did not reach " + failure.to + ".");
+        if (c.writes_to) facts.push_back("Mails go to " + c.writes_to->name + " <" + c.writes_to->email + "> since then.");
+    }
     out["facts"] = texts(facts);
     if (c.desired != VmState::running) {
         out["sanction"] = sanction_words(c.desired, c.vm_name);

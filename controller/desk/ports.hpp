@@ -13,9 +13,11 @@
 #include "controller/core/case.hpp"
 #include "controller/desk/brake.hpp"
 #include "controller/desk/addresses.hpp"
+#include "controller/desk/contacts.hpp"
 #include "controller/desk/delivery.hpp"
 #include "controller/desk/retention.hpp"
 #include "controller/desk/reporters.hpp"
+#include "controller/desk/dialler.hpp"
 #include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
@@ -146,11 +148,13 @@ struct DueCase {
 /// What of a case's dues is kept beside it, so that it is found without reading every case.
 struct Standing {
     std::optional<core::Deadline> deadline;
-    std::optional<Instant> call_since;    ///< somebody must phone the contact since then
+    std::optional<Instant> call_since;    ///< somebody must phone a contact since then, or is to from then on
+    std::optional<Instant> call_back;     ///< when staff is to be reminded of a promise to phone
     Standing() = default;
     Standing(std::nullopt_t) {}
     Standing(core::Deadline due) : deadline(std::move(due)) {}
-    Standing(std::optional<core::Deadline> due, std::optional<Instant> call = {}) : deadline(std::move(due)), call_since(call) {}
+    Standing(std::optional<core::Deadline> due, std::optional<Instant> call = {}, std::optional<Instant> back = {})
+        : deadline(std::move(due)), call_since(call), call_back(back) {}
 };
 
 class Cases {
@@ -169,6 +173,9 @@ class Cases {
     /// Cases that were saved with `call_since`, the longest waiting first; page: those behind case `after`, or all when that
     /// one waits no more.
     virtual std::vector<core::Case> calls(const CaseId& after, size_t limit) = 0;
+    /// Cases whose `call_back` is at or before `now`, earliest first.
+    virtual std::vector<CaseId> call_backs(Instant now, size_t limit) = 0;
+    virtual std::optional<Instant> next_call_back() = 0;
     virtual std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) = 0;
     /// Cases whose deadline is at or before `now`, earliest first.
     virtual std::vector<DueCase> due(Instant now, size_t limit) = 0;
@@ -325,7 +332,8 @@ class PolicyArchive {
 /// One database. An outage (disk full, server gone) is an exception of type StorageOutage: the turn is rolled back,
 /// the caller hears 503, the loop goes on.
 class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
-                public Statements, public Webhooks, public Retention, public Brake, public Addresses, public Reporters {
+                public Statements, public Webhooks, public Retention, public Brake, public Addresses, public Reporters,
+                public Contacts, public Dials{
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.

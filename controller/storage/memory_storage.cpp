@@ -97,7 +97,11 @@ std::vector<Vm> MemoryStorage::vms(const HostId& host, const VmId& after, size_t
     return out;
 }
 
-void MemoryStorage::put_customer(const Customer& customer) { log_.assign(customers_, customer.id, customer); }
+void MemoryStorage::put_customer(const Customer& customer) {
+    if (const auto old = customers_.find(customer.id); old != customers_.end()) log_.remove(customers_by_mail_, {lower_address(old->second.contact.email), customer.id});
+    log_.insert(customers_by_mail_, {lower_address(customer.contact.email), customer.id});
+    log_.assign(customers_, customer.id, customer);
+}
 
 std::optional<Customer> MemoryStorage::find_customer(const CustomerId& id) {
     const auto found = customers_.find(id);

@@ -49,6 +49,8 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::optional<core::Case> find_case(const CaseId& id) override;
     std::optional<core::Deadline> deadline_of(const CaseId& id) override;
     std::vector<core::Case> calls(const CaseId& after, size_t limit) override;
+    std::vector<CaseId> call_backs(Instant now, size_t limit) override;
+    std::optional<Instant> next_call_back() override;
     std::vector<CaseId> open_cases_of(const VmId& vm) override;
     std::vector<core::Case> list_cases(const CaseFilter& filter) override;
     std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
@@ -153,6 +155,26 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::vector<ReporterMail> reporter_mails_to_send(Instant now, size_t limit) override;
     std::vector<ReporterMail> reporter_mails_of(const DeliveryId& id) override;
 
+    // -- Contacts
+    int64_t next_contact_number() override;
+    void put_contact(const CustomerContact& contact) override;
+    void remove_contact(const CustomerId& customer, int64_t number) override;
+    std::vector<CustomerContact> contacts_of(const CustomerId& customer) override;
+    std::vector<CustomerId> customers_by_mail(const std::string& address, size_t limit) override;
+    std::string next_change_id() override;
+    void put_change(const ContactChange& change) override;
+    std::optional<ContactChange> find_change(const std::string& id) override;
+    std::optional<ContactChange> change_of(const DeliveryId& delivery) override;
+    std::vector<ContactChange> changes(std::optional<ChangeState> state, const std::string& before, size_t limit) override;
+    int64_t waiting_changes(const std::string& from) override;
+
+    // -- Dials
+    std::string next_dial_id() override;
+    void put_dial(const Dial& dial) override;
+    std::optional<Dial> find_dial(const std::string& id) override;
+    std::optional<Dial> open_dial_of(const CaseId& id) override;
+    std::vector<Dial> dials_to_send(Instant now, size_t limit) override;
+
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
     std::optional<PendingEnrolment> take(const std::string& token_hash) override;
@@ -195,7 +217,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
 
     std::map<int64_t, CaseRow> cases_;
     std::set<std::pair<VmId, int64_t>> open_by_vm_;
-    std::set<std::pair<Instant, int64_t>> deadlines_, calls_;
+    std::set<std::pair<Instant, int64_t>> deadlines_, calls_, call_backs_;
     std::set<std::pair<Instant, CaseId>> sanctions_;
     std::map<CaseId, std::vector<core::HistoryItem>> histories_;
     std::vector<ChainedItem> chain_;
@@ -236,6 +258,15 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::map<std::pair<ReporterId, int64_t>, ReporterCounts> reporter_days_;
     std::set<std::tuple<CaseId, ReporterId, DeliveryId>> reporters_in_cases_;
     std::map<std::pair<DeliveryId, ReporterNotice>, ReporterMail> reporter_mails_;
+
+    std::map<std::pair<CustomerId, int64_t>, CustomerContact> contacts_;
+    std::set<std::pair<std::string, CustomerId>> customers_by_mail_;   ///< of authorised contacts, in lower case
+    std::set<std::pair<std::string, std::pair<CustomerId, int64_t>>> contacts_by_mail_;
+    std::map<int64_t, ContactChange> changes_;
+    std::map<DeliveryId, int64_t> change_by_delivery_;
+    std::map<int64_t, Dial> dials_;
+    std::map<CaseId, int64_t> open_dials_;
+    std::set<std::pair<Instant, int64_t>> dials_to_send_;
 
     std::map<std::string, PendingEnrolment> enrolments_;
     std::map<std::pair<HostId, std::string>, Instant> certificates_;

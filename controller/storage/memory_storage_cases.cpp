@@ -34,10 +34,12 @@ Result<void> MemoryStorage::save(int64_t before, const core::Case& after, const 
             log_.remove(open_by_vm_, {old->body.vm, *number});
             if (old->standing.deadline) log_.remove(deadlines_, {old->standing.deadline->at, *number});
             if (old->standing.call_since) log_.remove(calls_, {*old->standing.call_since, *number});
+            if (old->standing.call_back) log_.remove(call_backs_, {*old->standing.call_back, *number});
         }
         if (after.phase != core::Phase::closed) log_.insert(open_by_vm_, {after.vm, *number});
         if (standing.deadline) log_.insert(deadlines_, {standing.deadline->at, *number});
         if (standing.call_since) log_.insert(calls_, {*standing.call_since, *number});
+        if (standing.call_back) log_.insert(call_backs_, {*standing.call_back, *number});
         log_.assign(cases_, *number, CaseRow{after, standing});
         if (!histories_.contains(after.id)) log_.assign(histories_, after.id, {});
         auto& history = histories_.at(after.id);

@@ -55,6 +55,8 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::optional<core::Case> find_case(const CaseId& id) override;
     std::optional<core::Deadline> deadline_of(const CaseId& id) override;
     std::vector<core::Case> calls(const CaseId& after, size_t limit) override;
+    std::vector<CaseId> call_backs(Instant now, size_t limit) override;
+    std::optional<Instant> next_call_back() override;
     std::vector<CaseId> open_cases_of(const VmId& vm) override;
     std::vector<core::Case> list_cases(const CaseFilter& filter) override;
     std::vector<core::HistoryItem> history(const CaseId& id, int64_t after_revision, size_t limit) override;
@@ -158,6 +160,26 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void update_reporter_mail(const ReporterMail& mail) override;
     std::vector<ReporterMail> reporter_mails_to_send(Instant now, size_t limit) override;
     std::vector<ReporterMail> reporter_mails_of(const DeliveryId& id) override;
+
+    // -- Contacts
+    int64_t next_contact_number() override;
+    void put_contact(const CustomerContact& contact) override;
+    void remove_contact(const CustomerId& customer, int64_t number) override;
+    std::vector<CustomerContact> contacts_of(const CustomerId& customer) override;
+    std::vector<CustomerId> customers_by_mail(const std::string& address, size_t limit) override;
+    std::string next_change_id() override;
+    void put_change(const ContactChange& change) override;
+    std::optional<ContactChange> find_change(const std::string& id) override;
+    std::optional<ContactChange> change_of(const DeliveryId& delivery) override;
+    std::vector<ContactChange> changes(std::optional<ChangeState> state, const std::string& before, size_t limit) override;
+    int64_t waiting_changes(const std::string& from) override;
+
+    // -- Dials
+    std::string next_dial_id() override;
+    void put_dial(const Dial& dial) override;
+    std::optional<Dial> find_dial(const std::string& id) override;
+    std::optional<Dial> open_dial_of(const CaseId& id) override;
+    std::vector<Dial> dials_to_send(Instant now, size_t limit) override;
 
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;

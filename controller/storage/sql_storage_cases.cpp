@@ -27,22 +27,22 @@ Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std
     int64_t written = 0;
     if (before == 0) {
         written = db_->run(
-            "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, body, "
-            "closed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+            "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, call_back_at, body, "
+            "closed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
             *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
-            standing.call_since, body, closed_at);
+            standing.call_since, standing.call_back, body, closed_at);
     } else {
         // A column that is named is written to its indices even when it stays what it is, and most inputs change none of these.
         written = db_->run(
-            "update cases set revision = $1, deadline_at = $2, deadline = $3, call_since = $4, body = $5 "
-            "where number = $6 and revision = $7 and phase = $8 and vm = $9 and customer = $10 and host = $11 and erased = $12",
-            after.revision, at, why, standing.call_since, body, *number, before, after.phase, after.vm, after.customer, after.host, after.erased);
+            "update cases set revision = $1, deadline_at = $2, deadline = $3, call_since = $4, call_back_at = $5, body = $6 "
+            "where number = $7 and revision = $8 and phase = $9 and vm = $10 and customer = $11 and host = $12 and erased = $13",
+            after.revision, at, why, standing.call_since, standing.call_back, body, *number, before, after.phase, after.vm, after.customer, after.host, after.erased);
         if (written == 0)
             written = db_->run(
                 "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, deadline_at = $6, deadline = $7, "
-                "call_since = $8, body = $9, closed_at = $10, erased = $11 where number = $12 and revision = $13",
-                after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, body, closed_at, after.erased,
-                *number, before);
+                "call_since = $8, call_back_at = $9, body = $10, closed_at = $11, erased = $12 where number = $13 and revision = $14",
+                after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, standing.call_back, body, closed_at,
+                after.erased, *number, before);
     }
     if (written != 1)
         return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
