@@ -10,6 +10,8 @@
 #include "controller/config/policy_file.hpp"
 #include "controller/config/webhook_file.hpp"
 #include "controller/desk/desk_loop.hpp"
+#include "controller/dialler/exec_dialler.hpp"
+#include "controller/dialler/webhook_dialler.hpp"
 #include "controller/gateway/gateway.hpp"
 #include "controller/mail/mail_worker.hpp"
 #include "controller/mail/notice_text.hpp"
@@ -27,6 +29,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
@@ -180,6 +183,19 @@ void take_report_options(const ControllerOptions& options, DeskOptions& desk) {
     desk.reporter_wrong_percent = options.reporter_wrong_percent;
 }
 
+/// Who is told of calls that fall due: one machine, or nobody.
+std::unique_ptr<Dialler> make_dialler(const ControllerOptions& options, WebhookPoster& poster, const Clock& clock) {
+    if (!options.dialler_url.empty()) {
+        std::ifstream file(options.dialler_secret_file);
+        std::string text;
+        if (!std::getline(file, text)) stop_with("--dialler-secret-file: cannot read " + options.dialler_secret_file + "; check its name and rights");
+        return std::make_unique<WebhookDialler>(poster, options.dialler_url, or_stop(parse_webhook_secret(text), "--dialler-secret-file"));
+    }
+    if (options.dialler_exec.empty()) return nullptr;
+    if (access(options.dialler_exec.front().c_str(), X_OK) != 0) stop_with("--dialler-exec: " + options.dialler_exec.front() + " is no program that this user may run");
+    return std::make_unique<ExecDialler>(ExecDiallerOptions{options.dialler_exec, options.dialler_patience}, clock);
+}
+
 /// Root of trust of a new installation: the first administrator's token, readable by its owner only, shown nowhere.
 void write_first_token(const ControllerOptions& options, Storage& storage, Random& random) {
     const auto token = ensure_first_account(storage, random);
@@ -239,10 +255,12 @@ int run(const ControllerOptions& options) {
     desk_options.retention = {options.keep_raw, options.keep_files, options.keep_cases, options.keep_audit};
     desk_options.webhooks = load_webhooks_in_force(options);
     take_report_options(options, desk_options);
+    desk_options.contacts_address = options.contacts_address;
     auto poster = std::make_unique<WebhookWorker>(poster_options(options));
     auto lookup = options.cmdb_url.empty() ? nullptr : std::make_unique<CmdbLookup>(cmdb_options(options), wall);
-    Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get(), lookup.get()}, load_policies_in_force(options, storage.get()),
-              desk_options);
+    auto dialler = make_dialler(options, *poster, wall);
+    Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get(), lookup.get(), dialler.get()},
+              load_policies_in_force(options, storage.get()), desk_options);
     write_first_token(options, *storage, random);
 
     Enrolment enrolment(authority, *storage, random);
@@ -338,6 +356,7 @@ int run(const ControllerOptions& options) {
     gateway.stop();
     loop.stop();
     // What they have in hand is answered while the desk is still there to be told.
+    dialler.reset();
     poster.reset();
     lookup.reset();
     mailer.reset();

@@ -56,6 +56,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         {"controller/storage", {"controller/core", "controller/desk", "controller/inventory", "controller/gateway/ports.hpp"}},
         {"controller/mail", {"controller/core", "controller/desk"}},
         {"controller/webhooks", {"controller/core", "controller/desk", "controller/inventory"}},
+        {"controller/dialler", {"controller/core", "controller/desk"}},
         {"controller/gateway", {"controller/core", "controller/desk", "controller/api/http_server.hpp", "controller/api/http_message.hpp"}},
         {"controller/api", {"controller/core", "controller/desk", "controller/intake", "controller/inventory"}},
         {"controller/web", {"controller/core", "controller/desk", "controller/api"}},

@@ -62,6 +62,12 @@ po::options_description file_options() {
         ("reporter-hourly", po::value<int64_t>()->default_value(2000), "reports of one reporter within an hour from which on they open no cases; 0 = no limit")
         ("reporter-judged", po::value<int64_t>()->default_value(5), "a reporter is throttled from so many judged cases in 90 days on ...")
         ("reporter-wrong-percent", po::value<int64_t>()->default_value(50), "... when more than so many percent of them were false positives")
+        ("contacts-address", text(""), "address whose mails ask for other contact data: each waits for a person; empty: there is none")
+        ("dialler-url", text(""), "https://... of a machine that phones, told of each call that falls due; as webhooks are told")
+        ("dialler-secret-file", text(""), "file with the secret (whsec_...) that signs what --dialler-url is told")
+        ("dialler-exec", text(""), "program that phones, by its path; told on its standard input, without a shell")
+        ("dialler-argument", po::value<std::vector<std::string>>()->composing(), "argument of --dialler-exec; repeatable, in order")
+        ("dialler-timeout", text("PT30S"), "how long --dialler-exec may take; at most PT5M")
         ("order-life", text("PT10M"), "how long a signed order may wait for its host; at most PT15M")
         ("sanctions-per-hour", po::value<int64_t>()->default_value(20), "a brake: machines that the clock alone takes within an hour; what comes beyond waits for a person")
         ("keep-raw", text("P90D"), "how long mails and report bodies are kept as they came, such as P90D, or forever; what an open case needs is kept")
@@ -163,6 +169,35 @@ void take_reports(const po::variables_map& v, ControllerOptions& o, std::vector<
     o.reporter_wrong_percent = number("reporter-wrong-percent", 0, 100);
 }
 
+/// Whom calls are told to, and which mails ask for other contact data.
+void take_contacts(const po::variables_map& v, ControllerOptions& o, std::vector<std::string>& mistakes) {
+    const auto text = [&](const char* option) { return v[option].as<std::string>(); };
+    o.contacts_address = text("contacts-address");
+    const size_t at = o.contacts_address.find('@');
+    if (!o.contacts_address.empty() && (at == std::string::npos || at == 0 || at + 1 == o.contacts_address.size() || o.contacts_address.find_first_of(" <>,;") != std::string::npos))
+        mistakes.push_back("--contacts-address: is one plain address; write contacts@provider.example");
+    if (!o.contacts_address.empty() && (o.contacts_address == o.mail_from || o.contacts_address == o.answer_to))
+        mistakes.push_back("--contacts-address: must be another address than --mail-from and --answer-to, or every answer would ask for a change");
+    o.dialler_url = text("dialler-url");
+    o.dialler_secret_file = text("dialler-secret-file");
+    if (o.dialler_url.empty() != o.dialler_secret_file.empty()) mistakes.push_back("--dialler-url and --dialler-secret-file go together");
+    if (!o.dialler_url.empty() && !o.dialler_url.starts_with("https://") && !o.dialler_url.starts_with("http://")) mistakes.push_back("--dialler-url: write https://HOST/PATH");
+    if (const auto program = text("dialler-exec"); !program.empty()) {
+        if (program[0] != '/') mistakes.push_back("--dialler-exec: name the program by its whole path; it is found by no other");
+        if (!o.dialler_url.empty()) mistakes.push_back("--dialler-exec and --dialler-url: there is one dialler; name one of the two");
+        o.dialler_exec.push_back(program);
+    }
+    if (v.count("dialler-argument")) {
+        const auto& arguments = v["dialler-argument"].as<std::vector<std::string>>();
+        if (o.dialler_exec.empty()) mistakes.push_back("--dialler-argument needs --dialler-exec");
+        else o.dialler_exec.insert(o.dialler_exec.end(), arguments.begin(), arguments.end());
+    }
+    const auto patience = parse_duration(text("dialler-timeout"));
+    if (!patience) mistakes.push_back("--dialler-timeout: " + patience.error().text);
+    else if (*patience < Seconds(1) || *patience > Seconds(300)) mistakes.push_back("--dialler-timeout must be from PT1S to PT5M");
+    else o.dialler_patience = *patience;
+}
+
 /// Takes the values, collecting what is wrong with them.
 ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mistakes) {
     const auto text = [&](const char* option) { return v[option].as<std::string>(); };
@@ -202,6 +237,7 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.log_level = text("log-level");
     take_page(v, o, mistakes);
     take_reports(v, o, mistakes);
+    take_contacts(v, o, mistakes);
     const auto life = parse_duration(text("order-life"));
     if (!life) mistakes.push_back("--order-life: " + life.error().text);
     else if (*life < Seconds(30) || *life > Seconds(900)) mistakes.push_back("--order-life must be from PT30S to PT15M");

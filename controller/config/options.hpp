@@ -49,6 +49,10 @@ struct ControllerOptions {
     Seconds cmdb_timeout{10};
     std::vector<std::string> tell_reporters;   ///< received, forwarded, not_ours, closed
     int64_t reporter_mails_per_day = 50, reporter_hourly = 2000, reporter_judged = 5, reporter_wrong_percent = 50;
+    std::string contacts_address;       ///< mails to it ask for other contact data; empty: there is none
+    std::string dialler_url, dialler_secret_file;   ///< a dialler that is told by HTTP; empty: none
+    std::vector<std::string> dialler_exec;          ///< a dialler that is a program: its path, then its arguments; empty: none
+    Seconds dialler_patience{30};
     Seconds order_life{600};
     int64_t tick_milliseconds = 1000;
     std::string lab_clock;              ///< file; empty in production
