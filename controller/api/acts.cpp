@@ -9,14 +9,23 @@ using namespace core;
 
 constexpr size_t long_text = 16 * 1024;
 
-Input read_call(JsonReader& read, const Case& c) {
+/// An instant as people write it: the seconds may be left out.
+Instant read_minute(JsonReader& read, const char* field) {
+    std::string text = read.optional_text(field, 64);
+    if (text.empty()) return {};
+    if (text.size() > 16 && (text[16] == 'Z' || text[16] == '+' || text[16] == '-')) text.insert(16, ":00");
+    const auto at = parse_rfc3339(text);
+    if (!at) read.mistake(field, at.error().text);
+    return at.value_or(Instant{});
+}
+
+Input read_call(JsonReader& read, const Case&) {
     LogCall out;
     out.contact = read.optional_text("contact", 256);
     out.number = read.optional_text("number", 64);
     out.outcome = read.word("outcome", CallOutcome::no_answer);
     out.note = read.optional_text("note", long_text);
-    if (out.contact.empty()) out.contact = c.contact.name;
-    if (out.number.empty()) out.number = c.contact.phone;
+    out.call_back = read_minute(read, "call_back");
     return out;
 }
 

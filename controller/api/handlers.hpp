@@ -67,6 +67,16 @@ HttpResponse unban_host(ApiCall& call);
 HttpResponse list_orders(ApiCall& call);
 HttpResponse list_jobs(ApiCall& call);
 
+// handlers_contacts.cpp
+HttpResponse list_contacts(ApiCall& call);
+HttpResponse add_contact(ApiCall& call);
+HttpResponse put_contact(ApiCall& call);
+HttpResponse remove_contact(ApiCall& call);
+HttpResponse list_contact_changes(ApiCall& call);
+HttpResponse show_contact_change(ApiCall& call);
+HttpResponse approve_contact_change(ApiCall& call);
+HttpResponse reject_contact_change(ApiCall& call);
+
 // handlers_admin.cpp
 HttpResponse list_policies(ApiCall& call);
 HttpResponse show_policy(ApiCall& call);

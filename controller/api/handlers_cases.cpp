@@ -16,6 +16,25 @@ HttpResponse no_such_case(const std::string& id) {
     return problem(404, "There is no case " + id + "; GET /api/v1/cases lists those there are.");
 }
 
+/// Whoever logs a call without saying whom he phoned has phoned whom the queue named.
+bool complete_call(Desk& desk, const core::Case& c, core::LogCall& call) {
+    if (call.contact.empty() && call.number.empty()) {
+        const auto view = desk.view(c.id);
+        const auto sheet = view ? desk.call_sheet(c, view->dues) : std::nullopt;
+        const core::Contact& phoned = sheet ? sheet->contact : c.contact;
+        call.contact = phoned.name;
+        call.number = phoned.phone;
+        return !sheet || !call.number.empty();
+    }
+    for (const auto& one : desk.contacts(c.customer)) {
+        if (call.number.empty() && one.contact.name == call.contact) call.number = one.contact.phone;
+        if (call.contact.empty() && plain_number(one.contact.phone) == plain_number(call.number)) call.contact = one.contact.name;
+    }
+    if (call.contact.empty()) call.contact = c.contact.name;
+    if (call.number.empty()) call.number = c.contact.phone;
+    return true;
+}
+
 }  // namespace
 
 HttpResponse list_cases(ApiCall& call) {
@@ -64,9 +83,11 @@ HttpResponse act_on_case(ApiCall& call) {
     if (!found) return no_such_case(id.text());
     std::vector<Mistake> mistakes;
     JsonReader read(call.body, mistakes);
-    const core::Input input = act->parse(read, *found);
+    core::Input input = act->parse(read, *found);
     read.finish();
     if (!mistakes.empty()) return problem(mistakes);
+    if (auto* logged = std::get_if<core::LogCall>(&input); logged && !complete_call(call.desk, *found, *logged))
+        return problem(422, "No number is on file that is not known to be wrong; say with number which one was phoned.");
     if (const Role needed = role_for(input); !call.may(needed))
         return problem(403, "This decision takes the role " + std::string(name(needed)) + "; ask an approver.");
     if (!if_match(call.request, found->revision))
@@ -81,6 +102,7 @@ HttpResponse act_on_case(ApiCall& call) {
 HttpResponse list_calls(ApiCall& call) {
     QueryReader query(call.request);
     CaseId after(query.cursor());
+    const bool later = query.boolean("later");
     const size_t limit = query.limit();
     if (const auto& mistakes = query.finish(); !mistakes.empty()) return problem(mistakes);
     // The queue names who may wait; whether somebody does follows from the whole case. A turn looks at a bounded number of
@@ -95,8 +117,10 @@ HttpResponse list_calls(ApiCall& call) {
             const auto* policy = call.desk.policies().find(c.policy, c.policy_revision);
             const auto* calendar = calendar_of(call.desk, c);
             if (!policy || !calendar) continue;
-            if (const auto dues = core::owed(c, *policy, *calendar); dues.call)
-                items.push_back(call_due_json(call.desk, c, *dues.call, call.desk.now()));
+            const auto sheet = call.desk.call_sheet(c, core::owed(c, *policy, *calendar));
+            // Behind the first that is promised for later stand only such.
+            if (sheet && sheet->since > call.desk.now() && !later) return json_answer(200, {{"items", items}});
+            if (sheet) items.push_back(call_due_json(call.desk, c, *sheet));
             if (items.size() == limit) return json_answer(200, {{"items", items}, {"next", c.id.text()}});
         }
         if (cases.size() < limit) return json_answer(200, {{"items", items}});

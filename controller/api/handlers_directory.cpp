@@ -83,13 +83,13 @@ HttpResponse list_customers(ApiCall& call) {
     const size_t limit = query.limit();
     if (const auto& mistakes = query.finish(); !mistakes.empty()) return problem(mistakes);
     std::vector<Json> items;
-    for (const auto& customer : call.storage().customers(after, limit + 1)) items.push_back(customer_json(customer));
+    for (const auto& customer : call.storage().customers(after, limit + 1)) items.push_back(customer_json(customer, contacts_in_order(call.storage(), customer)));
     return page_answer(std::move(items), limit, "id");
 }
 
 HttpResponse show_customer(ApiCall& call) {
     const auto customer = call.storage().find_customer(CustomerId(call.values[0]));
-    return customer ? json_answer(200, customer_json(*customer)) : missing("customer", call.values[0]);
+    return customer ? json_answer(200, customer_json(*customer, contacts_in_order(call.storage(), *customer))) : missing("customer", call.values[0]);
 }
 
 HttpResponse put_customer(ApiCall& call) {
@@ -118,7 +118,7 @@ HttpResponse put_customer(ApiCall& call) {
     read.finish();
     if (!mistakes.empty()) return problem(mistakes);
     call.storage().put_customer(customer);
-    return json_answer(before ? 200 : 201, customer_json(customer));
+    return json_answer(before ? 200 : 201, customer_json(customer, contacts_in_order(call.storage(), customer)));
 }
 
 HttpResponse list_hosts(ApiCall& call) {

@@ -15,8 +15,8 @@ namespace bailiff {
 Json case_json(Desk& desk, const CaseView& view);
 /// One line of the list of cases.
 Json case_line_json(Desk& desk, const core::Case& c);
-/// One entry of the call queue; the case must have a call due.
-Json call_due_json(Desk& desk, const core::Case& c, const core::CallDue& due, Instant now);
+/// One entry of the call queue.
+Json call_due_json(const Desk& desk, const core::Case& c, const CallSheet& sheet);
 Json history_item_json(const core::HistoryItem& item, const core::Calendar* calendar);
 Json report_json(const StoredReport& report, bool whole);
 /// Never with its bytes, which have an address of their own.
@@ -25,7 +25,10 @@ Json order_json(const StoredOrder& order);
 Json job_json(const StoredJob& job);
 Json contact_json(const core::Contact& contact);
 Json vm_json(const Vm& vm);
-Json customer_json(const Customer& customer);
+/// `contacts` in their order; the first is the authorised one.
+Json customer_json(const Customer& customer, const std::vector<CustomerContact>& contacts);
+Json customer_contact_json(const CustomerContact& contact);
+Json contact_change_json(const ContactChange& change);
 Json host_json(const Host& host, bool connected);
 Json policy_json(const core::Policy& policy, const core::Calendar* calendar, bool whole);
 Json chained_json(const ChainedItem& item);

@@ -23,6 +23,7 @@ Json call_json(const core::Call& call, const core::Calendar* calendar) {
     Json out{{"actor", call.actor}, {"contact", call.log.contact}, {"number", call.log.number},
              {"outcome", name(call.log.outcome)}, {"note", call.log.note}};
     put_instant(out, "at", call.at, calendar);
+    put_instant(out, "call_back", call.log.call_back, calendar);
     return out;
 }
 
@@ -55,6 +56,13 @@ Json dues_json(const core::Dues& dues, const core::Calendar* calendar) {
     if (dues.call) {
         out["call"] = {{"attempts", dues.call->attempts}};
         put_instant(out["call"], "since", dues.call->since, calendar);
+    }
+    if (dues.call_back) {
+        out["call_back"] = {{"contact", dues.call_back->contact}, {"number", dues.call_back->number}, {"note", dues.call_back->note}};
+        put_instant(out["call_back"], "at", dues.call_back->at, calendar);
+        // It stops no clock; who promised it must know.
+        if (dues.deadline && dues.deadline->what == "enforce" && dues.call_back->at >= dues.deadline->at)
+            out["call_back"]["warning"] = "it lies behind the deadline, which does not wait for it: phone earlier, or extend the deadline with a reason";
     }
     if (dues.order)
         out["order"] = {{"demand", dues.order->demand}, {"desired", name(dues.order->desired)},
@@ -122,6 +130,9 @@ Json case_json(Desk& desk, const CaseView& view) {
     if (const auto host = desk.storage().find_host(c.host); host && !host->trouble.empty()) out["vm"]["host_trouble"] = host->trouble;
     out["policy"]["title"] = view.policy_title;
     out["customer"]["contact"] = contact_json(c.contact);
+    out["writes_to"] = c.writes_to ? contact_json(*c.writes_to) : Json();
+    out["mail_failures"] = Json::array();
+    for (const auto& one : c.mail_failures) out["mail_failures"].push_back({{"key", one.key}, {"to", one.to}, {"final", one.final}});
     out["hold_reason"] = c.hold_reason;
     out["review_reason"] = c.review_reason;
     out["round"] = c.round;
@@ -155,35 +166,14 @@ Json case_json(Desk& desk, const CaseView& view) {
     return out;
 }
 
-Json call_due_json(Desk& desk, const core::Case& c, const core::CallDue& due, Instant now) {
+Json call_due_json(const Desk& desk, const core::Case& c, const CallSheet& sheet) {
+    Json out{{"case", c.id.text()}, {"revision", c.revision}, {"contact", sheet.contact.name}, {"role", name(sheet.role)}, {"number", sheet.contact.phone},
+             {"language", sheet.contact.language}, {"customer", c.customer_name}, {"customer_id", c.customer.text()}, {"vm", c.vm_name},
+             {"attempts", sheet.attempts}, {"overdue_level", sheet.overdue_level}, {"call_back", sheet.call_back}, {"local_time", sheet.local_time},
+             {"script", sheet.script}, {"found", sheet.found}, {"warning", sheet.warning}, {"calls", Json::array()}};
     const auto* calendar = calendar_of(desk, c);
-    const auto* policy = desk.policies().find(c.policy, c.policy_revision);
-    Json out{{"case", c.id.text()}, {"revision", c.revision}, {"contact", c.contact.name}, {"number", c.contact.phone},
-             {"language", c.contact.language}, {"customer", c.customer_name}, {"vm", c.vm_name},
-             {"attempts", due.attempts}, {"overdue_level", c.call_level}};
-    put_instant(out, "since", due.since, calendar);
-    const std::string there = c.contact.zone.empty() ? std::string() : local_in(c.contact.zone, now);
-    out["local_time"] = !there.empty() ? there : calendar ? calendar->local(now) : format_rfc3339(now);
-    // What to say, in order. The numbers and words come from the case, so that nobody phones from memory.
-    Json script = Json::array();
-    script.push_back("Ask for " + (c.contact.name.empty() ? "the authorised contact of " + c.customer_name : c.contact.name) +
-                     (c.contact.phone.empty() ? "; no number is on file, look it up with the customer's account." : " at " + c.contact.phone + "."));
-    script.push_back("Say that case " + c.id.text() + " is open on " + c.vm_name +
-                     (c.vm_address.empty() ? "" : " (" + c.vm_address + ")") + ": " + (policy ? policy->nature : c.policy.text()));
-    script.push_back("The ticket went to " + (c.contact.email.empty() ? "the contact" : c.contact.email) + "; no answer came so far.");
-    if (policy && !policy->needs.empty()) {
-        std::string needs;
-        for (const auto need : policy->needs) {
-            std::string word(name(need));
-            for (char& letter : word) if (letter == '_') letter = ' ';
-            needs += (needs.empty() ? "" : ", ") + word;
-        }
-        script.push_back("To end it, a written answer must state: " + needs + ".");
-    }
-    if (policy && policy->support_tokens > 0)
-        script.push_back("We can fix it for " + std::to_string(policy->support_tokens) + " support tokens, if asked to.");
-    script.push_back("Log the call at once, whatever came of it: the next step's time runs from the logged call.");
-    out["script"] = std::move(script);
+    put_instant(out, "since", sheet.since, calendar);
+    for (const auto& call : c.calls) out["calls"].push_back(call_json(call, calendar));
     return out;
 }
 

@@ -64,25 +64,33 @@ Json vm_json(const Vm& vm) {
     return out;
 }
 
-namespace {
+Json customer_json(const Customer& customer, const std::vector<CustomerContact>& contacts) {
+    return {{"id", customer.id.text()}, {"name", customer.name}, {"contact", contact_json(customer.contact)},
+            {"tokens_charged", customer.tokens_charged}, {"contacts", contacts.size()}, {"warning", contact_warning(contacts)}};
+}
 
-/// What would keep us from reaching the customer, said before there is a case.
-std::string contact_warning(const core::Contact& contact) {
-    std::string out;
-    const auto add = [&](bool lacks, const char* text) {
-        if (lacks) out += (out.empty() ? "" : "; ") + std::string(text);
-    };
-    add(contact.email.empty(), "no mail address: no ticket would arrive");
-    add(contact.phone.empty(), "no phone number: nobody could be called");
-    add(contact.name.empty(), "no name to ask for");
+Json customer_contact_json(const CustomerContact& c) {
+    Json out = contact_json(c.contact);
+    out["number"] = c.number;
+    out["customer"] = c.customer.text();
+    out["role"] = name(c.role);
+    out["preference"] = c.preference;
+    out["mail"] = name(c.mail);
+    out["phone_state"] = name(c.phone);
+    out["mail_note"] = c.mail_note;
+    out["changed_by"] = c.changed_by;
+    put_instant(out, "changed_at", c.changed_at, nullptr);
     return out;
 }
 
-}  // namespace
-
-Json customer_json(const Customer& customer) {
-    return {{"id", customer.id.text()}, {"name", customer.name}, {"contact", contact_json(customer.contact)},
-            {"tokens_charged", customer.tokens_charged}, {"warning", contact_warning(customer.contact)}};
+Json contact_change_json(const ContactChange& c) {
+    Json out{{"id", c.id}, {"state", name(c.state)}, {"customer", c.customer.text()}, {"from", c.from}, {"proven", c.proven}, {"subject", c.subject},
+             {"text", c.text}, {"delivery", c.delivery.text()}, {"decided_by", c.decided_by}, {"reason", c.reason}};
+    put_instant(out, "at", c.at, nullptr);
+    put_instant(out, "decided_at", c.decided_at, nullptr);
+    const auto applied = parse_json(c.applied);
+    out["applied"] = applied ? *applied : Json();
+    return out;
 }
 
 Json host_json(const Host& host, bool connected) {

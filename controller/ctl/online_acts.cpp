@@ -27,9 +27,10 @@ struct ActCommand {
 };
 
 constexpr Field call_fields[] = {{"outcome", "outcome", "WORD", "reached, no_answer, voicemail or wrong_number", true},
-                                 {"contact", "contact", "NAME", "who was called; default the authorised contact"},
+                                 {"contact", "contact", "NAME", "who was called; default whom the queue names"},
                                  {"number", "number", "NUMBER", "the number; default the contact's"},
-                                 {"note", "note", "TEXT", "what was said"}};
+                                 {"note", "note", "TEXT", "what was said"},
+                                 {"call-back", "call_back", "TIME", "when the contact asked to be phoned again: 2026-03-02T15:00+05:30; it stops no clock"}};
 constexpr Field reply_fields[] = {{"kind", "kind", "WORD", "acknowledged, fixed, fix_request or dispute", true},
                                   {"channel", "channel", "WORD", "mail, page, phone or staff; default staff"},
                                   {"steps", "steps", "TEXT", "the steps taken"},

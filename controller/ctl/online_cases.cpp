@@ -57,6 +57,14 @@ void print_case(std::ostream& out, const Json& c) {
         for (const auto& why : part(c["deadline"], "why")) line("", why.is_string() ? why.get<std::string>() : "");
     if (c.contains("dues") && c["dues"].contains("call"))
         line("call due", "since " + shown_time(c["dues"]["call"], "since") + ", " + shown(c["dues"]["call"], "attempts") + " attempts so far");
+    if (c.contains("dues") && c["dues"].contains("call_back")) {
+        const Json& back = c["dues"]["call_back"];
+        line("call back", shown_time(back, "at") + "  " + shown(back, "contact") + "  " + shown(back, "number") + (shown(back, "note").empty() ? "" : ": " + shown(back, "note")));
+        line("", shown(back, "warning"));
+    }
+    if (c.contains("writes_to") && c["writes_to"].is_object()) line("mails go to", shown(c["writes_to"], "name") + "  " + shown(c["writes_to"], "email"));
+    for (const auto& failure : part(c, "mail_failures"))
+        line("mail failed", shown(failure, "key") + " to " + shown(failure, "to") + (failure.value("final", true) ? "" : " is late"));
     line("vm must be", shown(c, "desired") + (c.value("demand_met", true) ? "" : " (not yet)"));
     std::string missing;
     for (const auto& need : part(c, "missing")) missing += (missing.empty() ? "" : ", ") + (need.is_string() ? need.get<std::string>() : "");
@@ -152,16 +160,18 @@ ExitCode case_history_list(const std::vector<std::string>& arguments, std::ostre
 
 ExitCode calls_list(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl calls [OPTIONS]\nWhom to phone now, with the number, the time there and what to say.\n");
-    a.value("limit", "N", "at most so many, 0 = all; default 50");
+    a.flag("later", "calls that were promised for later too").value("limit", "N", "at most so many, 0 = all; default 50");
     return online(a, arguments, {}, out, err, [](Session& s) {
-        const auto items = s.list("/api/v1/calls", "");
+        const auto items = s.list("/api/v1/calls", s.args.flagged("later") ? "?later=true" : "");
         if (!items) return s.code();
         if (s.printed(*items)) return exit_ok;
         if (items->empty()) s.out << "Nobody is to be phoned now.\n";
         for (const auto& c : *items) {
             s.out << shown(c, "case") << "  " << clean_line(shown(c, "contact")) << "  " << clean_line(shown(c, "number")) << "  (" << clean_line(shown(c, "customer"))
-                  << ", " << clean_line(shown(c, "vm")) << ")\n  due since " << shown_time(c, "since") << "; it is " << shown(c, "local_time")
+                  << ", " << shown(c, "role") << ", " << clean_line(shown(c, "vm")) << ")\n  " << (c.value("call_back", false) ? "promised for " : "due since ") << shown_time(c, "since") << "; it is " << shown(c, "local_time")
                   << " there; " << shown(c, "attempts") << " attempts so far\n";
+            if (const auto warning = shown(c, "warning"); !warning.empty()) s.out << "  ! " << clean_line(warning) << "\n";
+            for (const auto& found : part(c, "found")) s.out << "  found: " << clean_line(found.is_string() ? found.get<std::string>() : "") << "\n";
             for (const auto& sentence : part(c, "script")) s.out << "  - " << clean_line(sentence.is_string() ? sentence.get<std::string>() : "") << "\n";
             s.out << "  bailiffctl case call " << shown(c, "case") << " --outcome no_answer|reached|voicemail|wrong_number\n";
         }

@@ -27,6 +27,8 @@ CommandRun case_call, case_reply, case_extend, case_hold, case_resume, case_deci
 // online_directory.cpp
 CommandRun vm_list, vm_show, vm_set, customer_list, customer_show, customer_set, host_list, host_show, host_set, host_enrol_token, host_ban, host_unban,
     order_list, job_list;
+// online_contacts.cpp
+CommandRun customer_contact, contact_change_list, contact_change_show, contact_change_approve, contact_change_reject;
 // online_admin.cpp
 CommandRun policy_list, policy_show, clock_show, clock_advance, account_add, account_list, account_disable, who_am_i_command, audit_export, webhook_list;
 // online_retention.cpp
