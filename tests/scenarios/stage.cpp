@@ -65,18 +65,27 @@ Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<Mem
     auto policies = load_policies(policies_folder, mistakes);
     if (!mistakes.empty()) throw std::runtime_error("the shipped policies do not load");
     shown_ = std::make_unique<core::Calendar>(policies.calendars.at("asia-kolkata"));
-    DeskOptions options;
-    options.staff_address = "desk@provider.example";
-    options.supervisor_address = "supervisor@provider.example";
-    options.mail_domain = "provider.example";
-    options.tell_reporters = {ReporterNotice::received, ReporterNotice::forwarded, ReporterNotice::not_ours, ReporterNotice::closed};
-    desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_}, std::move(policies), options);
+    policies_ = std::move(policies);
+    begin(false);
     storage_->put_customer({CustomerId("7"), "Lotus Textiles", {"Asha Rao", "asha@lotus.example", "+91 80 5550 0117", "en", ""}, 0});
     storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now(), ""});
     storage_->put_vm({web1, "web1", HostId("h1"), CustomerId("7"), {"192.0.2.10"}, Power::running, VmState::running, false, false, clock_.now()});
     storage_->put_vm({db1, "db1", HostId("h1"), CustomerId("7"), {"192.0.2.11"}, Power::running, VmState::running, false, false, clock_.now()});
 }
 Stage::~Stage() = default;
+
+void Stage::begin(bool with_dialler) {
+    DeskOptions options;
+    options.staff_address = "desk@provider.example";
+    options.supervisor_address = "supervisor@provider.example";
+    options.mail_domain = "provider.example";
+    options.tell_reporters = {ReporterNotice::received, ReporterNotice::forwarded, ReporterNotice::not_ours, ReporterNotice::closed};
+    options.contacts_address = "contacts@provider.example";
+    with_dialler_ = with_dialler;
+    auto policies = desk_ ? desk_->policies() : std::move(policies_);
+    desk_ = std::make_unique<Desk>(
+        Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_, nullptr, with_dialler ? &dialler_ : nullptr}, std::move(policies), options);
+}
 
 std::string Stage::local(Instant at) const { return shown_->local(at); }
 
@@ -121,6 +130,14 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"host", [](Stage& s, const Command& c, Lines& out) { s.host(c, out); }},
         {"customer", [](Stage& s, const Command& c, Lines& out) { s.customer(c, out); }},
         {"vm", [](Stage& s, const Command& c, Lines& out) { s.vm(c, out); }},
+        {"contact", [](Stage& s, const Command& c, Lines& out) { s.contact(c, out); }},
+        {"contacts", [](Stage& s, const Command& c, Lines& out) { s.contacts(c, out); }},
+        {"queue", [](Stage& s, const Command&, Lines& out) { s.queue(out); }},
+        {"bounce", [](Stage& s, const Command& c, Lines& out) { s.bounce(c, out); }},
+        {"wish", [](Stage& s, const Command& c, Lines& out) { s.wish(c, out); }},
+        {"approve-change", [](Stage& s, const Command& c, Lines& out) { s.decide_change(c, out, true); }},
+        {"reject-change", [](Stage& s, const Command& c, Lines& out) { s.decide_change(c, out, false); }},
+        {"dialler", [](Stage& s, const Command& c, Lines& out) { s.dialler(c, out); }},
         {"holiday", [](Stage& s, const Command& c, Lines& out) { s.holiday(c, out); }},
         {"had", [](Stage& s, const Command& c, Lines& out) { s.had(c, out); }},
         {"who", [](Stage& s, const Command& c, Lines& out) { s.who(c, out); }},
@@ -219,9 +236,17 @@ void Stage::act(const Command& c, Lines& out, const core::Input& input, const st
 void Stage::call(const Command& c, Lines& out) {
     const auto outcome = parse_name<core::CallOutcome>(c.words.empty() ? "" : c.words.back());
     if (!outcome) return out.push_back("script: " + outcome.error().text);
-    const auto called = storage_->find_case(case_of(c));
-    const core::Contact contact = called ? called->contact : core::Contact{};
-    act(c, out, core::LogCall{contact.name, contact.phone, *outcome, c.text}, "staff:ravi");
+    // Whom the queue names, unless the script does.
+    const auto view = desk_->view(case_of(c));
+    core::Contact contact = view ? view->c.contact : core::Contact{};
+    if (const auto sheet = view ? desk_->call_sheet(view->c, view->dues) : std::nullopt; sheet && !sheet->contact.phone.empty()) contact = sheet->contact;
+    core::LogCall log{value(c, "contact", contact.name), value(c, "number", contact.phone), *outcome, c.text};
+    if (const auto back = value(c, "back"); !back.empty()) {
+        const auto at = parse_rfc3339(back);
+        if (!at) return out.push_back("script: " + at.error().text);
+        log.call_back = *at;
+    }
+    act(c, out, log, "staff:ravi");
 }
 
 void Stage::reply(const Command& c, Lines& out) {
@@ -370,6 +395,7 @@ void Stage::tell(Lines& out) {
         out.push_back(id.text() + "  " + local(item.at).substr(4) + "  " + item.actor + ": " + core::describe(item.fact));
     }
     for (; told_mails_ < mailer_.sent.size(); ++told_mails_) out.push_back("mail  " + mailer_.sent[told_mails_].subject + " -> " + mailer_.sent[told_mails_].to);
+    tell_dials(out);
     for (; told_frames_ < hosts_.sent.size(); ++told_frames_) {
         const auto& [host, frame] = hosts_.sent[told_frames_];
         const std::string* envelope = nullptr;

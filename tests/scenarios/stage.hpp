@@ -54,6 +54,17 @@ class Stage {
     void mailed(const Command& c, Lines& out);
     void reporter(const Command& c, Lines& out);
     Instant time_of(const Command& c, const std::string& key, Instant otherwise, Lines& out) const;
+    // stage_contacts.cpp
+    void contact(const Command& c, Lines& out);
+    void contacts(const Command& c, Lines& out);
+    void queue(Lines& out);
+    void bounce(const Command& c, Lines& out);
+    void wish(const Command& c, Lines& out);
+    void decide_change(const Command& c, Lines& out, bool approve);
+    void dialler(const Command& c, Lines& out);
+    void tell_dials(Lines& out);
+    /// A desk over the storage as it is: as the controller after a start.
+    void begin(bool with_dialler);
     void cluster(const Command& c);
     void lock(const Command& c, Lines& out);
     void evidence(const Command& c, Lines& out);
@@ -74,9 +85,12 @@ class Stage {
     FakeSigner signer_;
     FakeHosts hosts_;
     FakeWatchers watchers_;
+    FakeDialler dialler_;
+    bool with_dialler_ = false;
+    core::PolicySet policies_;                    ///< until the desk has them
     std::unique_ptr<Desk> desk_;
     std::unique_ptr<core::Calendar> shown_;       ///< the zone in which times are read and shown
-    size_t told_history_ = 0, told_mails_ = 0, told_frames_ = 0;
+    size_t told_history_ = 0, told_mails_ = 0, told_frames_ = 0, told_dials_ = 0;
     std::set<ReportId> told_triage_;
     std::map<CaseId, std::string> told_due_;
     CaseId last_case_;
