@@ -132,9 +132,17 @@ TEST(Ctl, TheCallQueue) {
     live.ctl(eicar);
     live.advance(Seconds(90 * 60));
     const auto seen = live.ctl("calls", "ana");
-    EXPECT_EQ(seen.out.find("C-1  Asha Rao  +91 80 5550 1234  (राव वस्त्र, web1)\n  due since Mon 2026-03-02 10:00 IST; it is Mon 2026-03-02 10:00 IST there; 0 attempts so far\n"), 0u)
+    EXPECT_EQ(seen.out.find("C-1  Asha Rao  +91 80 5550 1234  (राव वस्त्र, authorised, web1)\n  due since Mon 2026-03-02 10:00 IST; it is Mon 2026-03-02 10:00 IST there; 0 attempts so far\n"), 0u)
         << seen.out;
     EXPECT_EQ(live.ctl("calls --json").json().at(0).at("case"), "C-1");
+    EXPECT_EQ(live.ctl("customer contact add K-7 --name Vikram --role technical --phone +9180777 --order 10").code, 0);
+    EXPECT_NE(live.ctl("customer contact list K-7").out.find("Vikram"), std::string::npos);
+    EXPECT_EQ(live.ctl("case call C-1 --outcome wrong_number", "ana").code, 0);
+    const auto next = live.ctl("calls", "ana");
+    EXPECT_EQ(next.out.find("C-1  Vikram  +9180777  (राव वस्त्र, technical, web1)\n"), 0u) << next.out;
+    EXPECT_NE(live.ctl("customer contact list K-7").out.find("wrong"), std::string::npos);
+    EXPECT_EQ(live.ctl("contact-change list --json").json(), Json::array());
+    EXPECT_EQ(live.ctl("contact-change approve K-1 --phone 1 --reason x").code, live.ctl("case show C-99").code) << "there is none";
 }
 
 TEST(Ctl, DirectoryAndAccounts) {
