@@ -84,7 +84,7 @@ void Stage::begin(bool with_dialler) {
     with_dialler_ = with_dialler;
     auto policies = desk_ ? desk_->policies() : std::move(policies_);
     desk_ = std::make_unique<Desk>(
-        Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_, nullptr, with_dialler ? &dialler_ : nullptr}, std::move(policies), options);
+        Desk::Ports{*storage_, clock_, random_, signer_, mailer_, writer_, hosts_, watchers_, nullptr, nullptr, with_dialler ? &dialler_ : nullptr}, std::move(policies), options);
 }
 
 std::string Stage::local(Instant at) const { return shown_->local(at); }
