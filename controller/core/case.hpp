@@ -11,7 +11,8 @@
 //               v
 //           restoring ──VM runs──> closed
 //
-// A hold stops every clock and every new act in any phase but `closed`.
+// A hold stops every clock and every new act in any phase but `closed`. So does, before the VM is touched, an open case
+// whose policy inhibits this one's. An appeal against a decision has a clock of its own, also when the case is closed.
 #pragma once
 
 #include "controller/core/dues.hpp"
@@ -63,6 +64,35 @@ struct Countdown {
     Instant since{};
     Seconds left{0};
     friend bool operator==(const Countdown&, const Countdown&) = default;
+};
+
+/// A case that went on in this one, and what stood here then: an undo is possible while that still is so.
+struct MergedCase {
+    CaseId id;
+    PolicyId policy;
+    std::vector<ReportId> reports;
+    int64_t replies = 0, demand = 0;
+    friend bool operator==(const MergedCase&, const MergedCase&) = default;
+};
+
+/// Reports that left for a case of their own.
+struct SplitReports {
+    CaseId into;
+    std::vector<ReportId> reports;
+    friend bool operator==(const SplitReports&, const SplitReports&) = default;
+};
+
+/// Somebody holds what was decided to be wrong. At most one at a time is not decided yet.
+struct Appeal {
+    Instant at{};
+    std::string actor, text;
+    Channel channel = Channel::staff;
+    Countdown clock;
+    int64_t level = 0;                 ///< 0 = not overdue, 1 = staff reminded, 2+ = supervisor
+    Instant decided_at{};              ///< nothing while it is pending
+    std::string decided_by, reason;
+    bool upheld = false;
+    friend bool operator==(const Appeal&, const Appeal&) = default;
 };
 
 /// The fold of a history. Every field follows from the facts; nothing else changes it.
@@ -129,8 +159,27 @@ struct Case {
     std::optional<Outcome> outcome;
     Outcome outcome_if_restored = Outcome::cleaned;
     bool erased = false;               ///< what it said of people is gone
+
+    CaseId predecessor{};              ///< the case of the same VM and policy that was closed not long before this one opened
+    CaseId split_from{};               ///< the case that its first report came from
+    std::vector<MergedCase> merged{};  ///< cases that went on in this one
+    CaseId merged_into{};              ///< the case in which this one goes on
+    Phase before_merge = Phase::open;
+    bool ticket_unsent{};              ///< it went into another case before its customer had a ticket of it
+    std::vector<SplitReports> splits{};
+    int64_t reports_left{};            ///< so many have left it again
+    CaseId muted_by{};                 ///< the open case for which this one stands still
+    std::vector<Appeal> appeals{};     ///< the oldest first
+    std::string assignee{};            ///< the account that looks after it; empty: nobody
     friend bool operator==(const Case&, const Case&) = default;
 };
+
+/// Its clocks stand, and it asks nothing of a host: it is on hold, or another case of its VM goes first.
+inline bool stands_still(const Case& c) { return c.held || !c.muted_by.empty(); }
+/// The appeal that waits to be decided; null when none does.
+inline const Appeal* pending_appeal(const Case& c) {
+    return c.appeals.empty() || c.appeals.back().decided_at != Instant{} ? nullptr : &c.appeals.back();
+}
 
 /// A new case: what `decide` would be for a case that does not exist yet. `now` is when it was ascertained.
 std::vector<Fact> open_case(const OpenCase& input, const Policy& policy, const Calendar& calendar, Instant now);

@@ -3,6 +3,7 @@
 
 #include "controller/core/erasure.hpp"
 #include "controller/core/situation.hpp"
+#include "controller/core/sources.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -32,6 +33,8 @@ std::vector<std::string> missing_needs(const Policy& policy, const Reply& reply)
 void climb(const Situation& d, Facts& facts) {
     const Step& step = d.rung();
     if (step.then) {
+        // Silence proves nothing by itself: what is to be acted on must have been seen by more than one, or by us.
+        if (const std::string why = why_too_few_sources(d.c, d.policy); !why.empty()) return review(d, facts, why);
         sanction(d, facts, *step.then,
                  d.c.calls.empty() ? d.policy.title + ": no answer was required before acting"
                                    : d.policy.title + ": no response after the phone call");
@@ -67,7 +70,11 @@ Result<Facts> on(const Situation& d, const DeadlineReached& in) {
     if (in.revision != d.c.revision) return facts;  // the case moved on; its new deadline stands in the store
     const auto deadline = owed(d.c, d.policy, d.calendar).deadline;
     if (!deadline || d.now < deadline->at) return facts;
-    if (d.c.phase == Phase::answered) {
+    if (deadline->what == "appeal") {
+        // As with a call: ever rarer, and never silent.
+        const int64_t level = d.c.appeals.back().level;
+        facts.push_back(AppealOverdue{level + 1, d.policy.appeal.within * (int64_t{1} << std::min<int64_t>(level, 4))});
+    } else if (d.c.phase == Phase::answered) {
         review(d, facts, "the promised confirmation was not there at the resolution deadline");
     } else if (d.rung().waits_for == WaitsFor::call) {
         // Ever rarer, so that it stays worth reading, but never silent: a lost call leaves malware running.
@@ -85,7 +92,7 @@ Result<Facts> on(const Situation& d, const AddReport& in) {
     if (d.c.phase == Phase::closed) return conflict(d.c, "a new report opens a new case");
     for (const auto& known : d.c.reports)
         if (known.id == in.report.id) return Facts{};
-    return Facts{ReportAdded{in.report}};
+    return Facts{ReportAdded{in.report, in.with_ticket}};
 }
 
 Result<Facts> on(const Situation& d, const LogCall& in) {
@@ -106,7 +113,7 @@ Result<Facts> on(const Situation& d, const LogCall& in) {
     // A wrong number is no attempt to reach the contact: the call stays due. So does it after an early call: who was
     // phoned while there still was time to answer has not been silent yet.
     const bool attempt = in.outcome != CallOutcome::wrong_number;
-    if (attempt && d.c.phase == Phase::open && !d.c.held && d.policy.ladder.at(rung).waits_for == WaitsFor::call)
+    if (attempt && d.c.phase == Phase::open && !stands_still(d.c) && d.policy.ladder.at(rung).waits_for == WaitsFor::call)
         facts.push_back(start_rung(d.policy, rung + 1));
     return facts;
 }
@@ -123,6 +130,7 @@ Result<Facts> on(const Situation& d, const RecordReply& in) {
     Facts facts{ReplyRecorded{in.reply, missing}};
     const bool complete = fixed && missing.empty();
     const auto treat = [&] {
+        if (!c.muted_by.empty()) return review(d, facts, "the customer asked the provider to fix it, which waits until case " + c.muted_by.text() + " is closed");
         facts.push_back(TokensCharged{d.policy.support_tokens});
         begin_treatment(d, facts, "the customer asked the provider to fix it");
     };
@@ -186,6 +194,8 @@ Result<Facts> on(const Situation& d, const Decide& in) {
     const Case& c = d.c;
     if (in.reason.empty()) return fail(Errc::invalid, "A decision needs a reason.");
     if (c.phase != Phase::review) return conflict(c, "there is no review to decide; ask for one first");
+    if (!c.muted_by.empty() && (in.decision == Decision::enforce || in.decision == Decision::treat))
+        return conflict(c, "it stands still while case " + c.muted_by.text() + " of the same VM is open; decide there, or close that one first");
     Facts facts{ReviewDecided{in.decision, in.reason}};
     switch (in.decision) {
         case Decision::resume:
@@ -315,7 +325,7 @@ Result<Facts> on(const Situation& d, const NoticeRefused& in) {
 std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Calendar&, Instant) {
     std::vector<Fact> facts;
     facts.push_back(CaseOpened{in.case_id, in.vm, in.vm_name, in.vm_address, in.host, in.customer, in.customer_name, in.contact, policy.id,
-                               policy.revision, policy.resolution ? policy.resolution->within : Seconds{0}, in.report});
+                               policy.revision, policy.resolution ? policy.resolution->within : Seconds{0}, in.report, in.predecessor, in.split_from});
     facts.push_back(start_rung(policy, 0));
     return facts;
 }

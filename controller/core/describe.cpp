@@ -11,7 +11,8 @@ namespace {
 std::string with(const std::string& text) { return text.empty() ? "" : ": " + text; }
 std::string say(const CaseOpened& f) {
     return "case opened: " + f.report.type + " on " + f.vm_name + ", customer " + f.customer_name + ", policy " + f.policy.text() +
-           " revision " + std::to_string(f.policy_revision) + (is_own_scan(f.report.reporter) ? ", found by " + f.report.reporter : "");
+           " revision " + std::to_string(f.policy_revision) + (is_own_scan(f.report.reporter) ? ", found by " + f.report.reporter : "") +
+           (f.predecessor.empty() ? "" : ", again after " + f.predecessor.text()) + (f.split_from.empty() ? "" : ", split off " + f.split_from.text());
 }
 std::string say(const ReportAdded& f) { return "report " + f.report.id.text() + " added: " + f.report.type + " from " + f.report.reporter; }
 std::string say(const RungStarted& f) { return "step '" + f.step + "' began, " + spoken_duration(f.left) + (f.call ? ", staff to phone" : ""); }
@@ -89,6 +90,30 @@ std::string say(const IncompleteAccepted& f) {
 }
 
 std::string say(const CaseErased& f) { return "what stood here of people was erased" + with(f.reason); }
+
+std::string report_ids_in_words(const std::vector<ReportId>& reports) {
+    std::string out = reports.size() == 1 ? "report " : "reports ";
+    for (size_t i = 0; i < reports.size() && i < 5; ++i) out += (i ? ", " : "") + reports[i].text();
+    return out + (reports.size() > 5 ? " and " + std::to_string(reports.size() - 5) + " more" : "");
+}
+std::string say(const CaseTakenIn& f) {
+    std::vector<ReportId> reports;
+    for (const auto& r : f.reports) reports.push_back(r.id);
+    return (f.undoes_split ? "split undone, case " : "case ") + f.other.text() + " goes on here with " +
+           (reports.empty() ? "no report of its own" : report_ids_in_words(reports)) + with(f.reason);
+}
+std::string say(const MergedInto& f) { return "merged into case " + f.into.text() + with(f.reason); }
+std::string say(const MergeUndone& f) { return "merge undone, case " + f.other.text() + " goes on by itself" + with(f.reason); }
+std::string say(const CameBack& f) { return "merge undone, open again beside case " + f.from.text() + with(f.reason); }
+std::string say(const ReportsSplitOff& f) { return report_ids_in_words(f.reports) + " left for " + (f.into.empty() ? "triage" : "case " + f.into.text()) + with(f.reason); }
+std::string say(const Muted& f) { return "stands still while case " + f.by.text() + " (" + f.policy.text() + ") is open on this VM"; }
+std::string say(const Unmuted& f) { return "goes on" + with(f.why); }
+std::string say(const AppealLodged& f) {
+    return "appeal by " + std::string(name(f.channel)) + ", to be decided within " + spoken_duration(f.left) + with(f.text);
+}
+std::string say(const AppealOverdue& f) { return f.level == 1 ? "appeal overdue: staff reminded" : "appeal overdue: supervisor told"; }
+std::string say(const AppealDecided& f) { return "appeal " + std::string(f.upheld ? "upheld" : "rejected") + with(f.reason); }
+std::string say(const Assigned& f) { return f.assignee.empty() ? std::string("assigned to nobody") : "assigned to " + f.assignee; }
 
 }  // namespace
 

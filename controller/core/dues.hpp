@@ -13,7 +13,7 @@ namespace bailiff::core {
 /// The one instant at which silence will mean something. `why` justifies it in words.
 struct Deadline {
     Instant at{};
-    std::string what;              ///< "reply", "call overdue", "enforce", "resolution"
+    std::string what;              ///< "reply", "call overdue", "enforce", "resolution", "appeal"
     std::vector<std::string> why;
     friend bool operator==(const Deadline&, const Deadline&) = default;
 };

@@ -8,6 +8,9 @@
 namespace bailiff::core {
 namespace {
 
+/// What tells staff of an appeal outlives what a review has to say.
+constexpr std::string_view appeal_key = "review_needed/appeal-";
+
 void owe(Case& c, Notice notice, Audience audience, const std::string& number) {
     std::string key(name(notice));
     if (!number.empty()) key += "/" + number;
@@ -15,12 +18,22 @@ void owe(Case& c, Notice notice, Audience audience, const std::string& number) {
 }
 
 void owe_no_more(Case& c, std::initializer_list<Notice> notices) {
-    std::erase_if(c.notices, [&](const NoticeDue& due) { return std::find(notices.begin(), notices.end(), due.notice) != notices.end(); });
+    std::erase_if(c.notices, [&](const NoticeDue& due) {
+        return std::find(notices.begin(), notices.end(), due.notice) != notices.end() && !due.key.starts_with(appeal_key);
+    });
 }
 
 void start(Countdown& count, Instant at) {
     count.running = count.left > Seconds{0} || count.running;
     count.since = at;
+}
+
+/// What stood still goes on with what was left of it, unless something else still keeps it.
+void go_on(Case& c, Instant at) {
+    if (stands_still(c)) return;
+    if (c.phase == Phase::open) start(c.ladder, at);
+    if (c.phase == Phase::open || c.phase == Phase::answered) start(c.resolution, at);
+    if (c.phase == Phase::open) c.ladder.running = true;
 }
 
 /// A sanction or treatment is over when the VM runs as it was: the outcome depends on what led here.
@@ -36,11 +49,17 @@ void fold(Case& c, const HistoryItem&, const CaseOpened& f) {
     c.policy = f.policy;
     c.policy_revision = f.policy_revision;
     c.reports = {f.report};
+    c.predecessor = f.predecessor;
+    c.split_from = f.split_from;
     owe(c, Notice::ticket, Audience::customer, "");
+}
+/// Numbered by the reports that ever came: two mails must not share a key because some have left again.
+void owe_further_report(Case& c) {
+    owe(c, Notice::further_report, Audience::customer, std::to_string(int64_t(c.reports.size()) + c.reports_left));
 }
 void fold(Case& c, const HistoryItem&, const ReportAdded& f) {
     c.reports.push_back(f.report);
-    owe(c, Notice::further_report, Audience::customer, std::to_string(c.reports.size()));
+    if (!f.with_ticket) owe_further_report(c);
 }
 void fold(Case& c, const HistoryItem& item, const RungStarted& f) {
     c.phase = Phase::open;
@@ -93,9 +112,7 @@ void fold(Case& c, const HistoryItem&, const HoldPlaced& f) {
 void fold(Case& c, const HistoryItem& item, const HoldLifted&) {
     c.held = false;
     c.hold_reason.clear();
-    if (c.phase == Phase::open) start(c.ladder, item.at);
-    if (c.phase == Phase::open || c.phase == Phase::answered) start(c.resolution, item.at);
-    if (c.phase == Phase::open) c.ladder.running = true;
+    go_on(c, item.at);
 }
 void fold(Case& c, const HistoryItem&, const ReviewOpened& f) {
     if (c.phase != Phase::review) c.before_review = c.phase;
@@ -207,11 +224,12 @@ void fold(Case& c, const HistoryItem& item, const CaseClosed& f) {
     c.closed_at = item.at;
     c.outcome = f.outcome;
     c.held = c.overlays = false;
+    c.muted_by = CaseId();
     c.ladder.running = c.resolution.running = false;
     c.call_back.reset();
     // What was not sent by now would only confuse; the last word says how it ended.
-    c.notices.clear();
-    owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
+    std::erase_if(c.notices, [](const NoticeDue& due) { return due.notice != Notice::appeal_decided; });
+    if (f.outcome != Outcome::merged) owe(c, c.demand > 0 ? Notice::restored : Notice::closed, Audience::customer, "");
 }
 
 void fold(Case& c, const HistoryItem& item, const IncompleteAccepted& f) {
@@ -243,6 +261,95 @@ void fold(Case& c, const HistoryItem& item, const CallBackCame&) {
     if (c.call_back) c.call_back->told = true;
     owe(c, Notice::call_reminder, Audience::staff, std::to_string(item.revision));
 }
+
+// ---- cases that belong together -----------------------------------------------------------------------------------
+
+void let_go(Case& c, const std::vector<ReportId>& reports) {
+    c.reports_left += int64_t(std::erase_if(c.reports, [&](const ReportSummary& r) { return std::find(reports.begin(), reports.end(), r.id) != reports.end(); }));
+}
+void fold(Case& c, const HistoryItem&, const CaseTakenIn& f) {
+    MergedCase merged{f.other, f.policy, {}, int64_t(c.replies.size()), c.demand};
+    for (const auto& report : f.reports) {
+        merged.reports.push_back(report.id);
+        c.reports.push_back(report);
+    }
+    if (f.undoes_split) std::erase_if(c.splits, [&](const SplitReports& split) { return split.into == f.other; });
+    else c.merged.push_back(std::move(merged));
+    if (!f.told) owe_further_report(c);
+}
+void fold(Case& c, const HistoryItem&, const MergedInto& f) {
+    c.before_merge = c.phase;
+    c.merged_into = f.into;
+    c.ticket_unsent = std::any_of(c.notices.begin(), c.notices.end(), [](const NoticeDue& due) {
+        return due.notice == Notice::ticket || due.notice == Notice::further_report;
+    });
+}
+void fold(Case& c, const HistoryItem&, const MergeUndone& f) {
+    const auto merged = std::find_if(c.merged.begin(), c.merged.end(), [&](const MergedCase& m) { return m.id == f.other; });
+    if (merged == c.merged.end()) return;
+    let_go(c, merged->reports);
+    c.merged.erase(merged);
+}
+void fold(Case& c, const HistoryItem& item, const CameBack&) {
+    c.phase = c.before_merge;
+    c.merged_into = CaseId();
+    c.closed_at = {};
+    c.outcome.reset();
+    if (c.ticket_unsent) owe(c, Notice::ticket, Audience::customer, std::to_string(item.revision));
+    c.ticket_unsent = false;
+}
+void fold(Case& c, const HistoryItem&, const ReportsSplitOff& f) {
+    let_go(c, f.reports);
+    if (!f.into.empty()) c.splits.push_back({f.into, f.reports});
+}
+void fold(Case& c, const HistoryItem&, const Muted& f) { c.muted_by = f.by; }
+void fold(Case& c, const HistoryItem& item, const Unmuted&) {
+    c.muted_by = CaseId();
+    go_on(c, item.at);
+}
+
+// ---- appeals ------------------------------------------------------------------------------------------------------
+
+std::string appeal_number(const Case& c) { return "appeal-" + std::to_string(c.appeals.size()); }
+void forget_appeal_mails(Case& c) {
+    std::erase_if(c.notices, [](const NoticeDue& due) { return due.key.starts_with(appeal_key); });
+}
+void fold(Case& c, const HistoryItem& item, const AppealLodged& f) {
+    Appeal appeal;
+    appeal.at = item.at;
+    appeal.actor = item.actor;
+    appeal.text = f.text;
+    appeal.channel = f.channel;
+    appeal.clock = {true, item.at, f.left};
+    c.appeals.push_back(std::move(appeal));
+    owe(c, Notice::review_needed, Audience::staff, appeal_number(c));
+}
+void fold(Case& c, const HistoryItem& item, const AppealOverdue& f) {
+    if (c.appeals.empty()) return;
+    c.appeals.back().level = f.level;
+    c.appeals.back().clock = {f.next > Seconds{0}, item.at, f.next};
+    forget_appeal_mails(c);
+    owe(c, Notice::review_needed, f.level == 1 ? Audience::staff : Audience::supervisor, appeal_number(c) + "-overdue-" + std::to_string(f.level));
+}
+void fold(Case& c, const HistoryItem& item, const AppealDecided& f) {
+    if (c.appeals.empty()) return;
+    Appeal& appeal = c.appeals.back();
+    appeal.decided_at = item.at;
+    appeal.decided_by = item.actor;
+    appeal.reason = f.reason;
+    appeal.upheld = f.upheld;
+    appeal.clock.running = false;
+    forget_appeal_mails(c);
+    owe(c, Notice::appeal_decided, Audience::customer, std::to_string(c.appeals.size()));
+    if (!f.upheld || c.phase == Phase::closed) return;
+    // As a dismissal by whoever reviews: the VM goes back as it was.
+    c.incomplete_scan = JobId();
+    c.review_reason.clear();
+    owe_no_more(c, {Notice::review_needed});
+    c.giving_back = true;
+    c.outcome_if_restored = Outcome::false_positive;
+}
+void fold(Case& c, const HistoryItem&, const Assigned& f) { c.assignee = f.assignee; }
 
 }  // namespace
 

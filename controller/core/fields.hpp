@@ -10,6 +10,7 @@ namespace bailiff::core {
 template <class A> void fields(A& a, Contact& f) { a("name", f.name), a("email", f.email), a("phone", f.phone), a("language", f.language), a("zone", f.zone); }
 template <class A> void fields(A& a, ReportSummary& f) {
     a("id", f.id), a("type", f.type), a("reporter", f.reporter), a("observed_at", f.observed_at), a("summary", f.summary);
+    a("ascertained", f.ascertained);
 }
 template <class A> void fields(A& a, Reply& f) {
     a("channel", f.channel), a("kind", f.kind), a("steps", f.steps), a("root_cause", f.root_cause), a("prevention", f.prevention), a("text", f.text);
@@ -25,8 +26,9 @@ template <class A> void fields(A& a, CaseOpened& f) {
     a("case", f.case_id), a("vm", f.vm), a("vm_name", f.vm_name), a("vm_address", f.vm_address), a("host", f.host), a("customer", f.customer);
     a("customer_name", f.customer_name), a("contact", f.contact), a("policy", f.policy), a("policy_revision", f.policy_revision);
     a("resolution_left", f.resolution_left), a("report", f.report);
+    a("predecessor", f.predecessor), a("split_from", f.split_from);
 }
-template <class A> void fields(A& a, ReportAdded& f) { a("report", f.report); }
+template <class A> void fields(A& a, ReportAdded& f) { a("report", f.report), a("with_ticket", f.with_ticket); }
 template <class A> void fields(A& a, RungStarted& f) { a("index", f.index), a("step", f.step), a("left", f.left), a("call", f.call); }
 template <class A> void fields(A& a, LadderStopped& f) { a("left", f.left), a("why", f.why); }
 template <class A> void fields(A& a, ResolutionStopped& f) { a("left", f.left); }
@@ -81,6 +83,29 @@ template <class A> void fields(A& a, CallBackCame& f) { a("contact", f.contact),
 template <class A> void fields(A& a, CallBackDue& f) { a("at", f.at), a("contact", f.contact), a("number", f.number), a("note", f.note), a("told", f.told); }
 template <class A> void fields(A& a, MailFailure& f) { a("key", f.key), a("to", f.to), a("final", f.final); }
 
+template <class A> void fields(A& a, CaseTakenIn& f) {
+    a("other", f.other), a("policy", f.policy), a("reports", f.reports), a("told", f.told), a("undoes_split", f.undoes_split), a("reason", f.reason);
+}
+template <class A> void fields(A& a, MergedInto& f) { a("into", f.into), a("reason", f.reason); }
+template <class A> void fields(A& a, MergeUndone& f) { a("other", f.other), a("reason", f.reason); }
+template <class A> void fields(A& a, CameBack& f) { a("from", f.from), a("reason", f.reason); }
+template <class A> void fields(A& a, ReportsSplitOff& f) { a("reports", f.reports), a("into", f.into), a("reason", f.reason); }
+template <class A> void fields(A& a, Muted& f) { a("by", f.by), a("policy", f.policy); }
+template <class A> void fields(A& a, Unmuted& f) { a("by", f.by), a("why", f.why); }
+template <class A> void fields(A& a, AppealLodged& f) { a("text", f.text), a("channel", f.channel), a("left", f.left); }
+template <class A> void fields(A& a, AppealOverdue& f) { a("level", f.level), a("next", f.next); }
+template <class A> void fields(A& a, AppealDecided& f) { a("upheld", f.upheld), a("reason", f.reason); }
+template <class A> void fields(A& a, Assigned& f) { a("assignee", f.assignee); }
+
+template <class A> void fields(A& a, MergedCase& f) {
+    a("case", f.id), a("policy", f.policy), a("reports", f.reports), a("replies", f.replies), a("demand", f.demand);
+}
+template <class A> void fields(A& a, SplitReports& f) { a("into", f.into), a("reports", f.reports); }
+template <class A> void fields(A& a, Appeal& f) {
+    a("at", f.at), a("actor", f.actor), a("text", f.text), a("channel", f.channel), a("clock", f.clock), a("level", f.level);
+    a("decided_at", f.decided_at), a("decided_by", f.decided_by), a("reason", f.reason), a("upheld", f.upheld);
+}
+
 template <class A> void fields(A& a, Case& f) {
     a("case", f.id), a("revision", f.revision), a("phase", f.phase), a("vm", f.vm), a("vm_name", f.vm_name), a("vm_address", f.vm_address);
     a("host", f.host), a("customer", f.customer), a("customer_name", f.customer_name), a("contact", f.contact), a("policy", f.policy);
@@ -97,6 +122,9 @@ template <class A> void fields(A& a, Case& f) {
     a("outcome", f.outcome), a("outcome_if_restored", f.outcome_if_restored);
     a("erased", f.erased);
     a("call_since", f.call_since), a("call_back", f.call_back), a("writes_to", f.writes_to), a("mail_failures", f.mail_failures);
+    a("predecessor", f.predecessor), a("split_from", f.split_from), a("merged", f.merged), a("merged_into", f.merged_into);
+    a("before_merge", f.before_merge), a("ticket_unsent", f.ticket_unsent), a("splits", f.splits), a("reports_left", f.reports_left), a("muted_by", f.muted_by);
+    a("appeals", f.appeals), a("assignee", f.assignee);
 }
 
 /// Writes fields into an object; what is empty or zero is written too, so that a history reads the same for ever.

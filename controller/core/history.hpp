@@ -29,6 +29,7 @@ enum class Notice {
     closed,             ///< to the customer: nothing more to do
     review_needed,      ///< to staff: a person decides
     operator_needed,    ///< to staff: a host did not obey
+    appeal_decided,     ///< to the customer: what became of the appeal
 };
 /// Whom a notice is for.
 enum class Audience { customer, staff, supervisor };
@@ -51,8 +52,8 @@ enum class Decision {
     dismiss,   ///< false positive: release and close
     treat,     ///< the provider treats the VM: off, evidence, scan, clean
 };
-/// How a case ended.
-enum class Outcome { fixed_by_customer, cleaned, found_clean, accepted, false_positive, closed_by_staff };
+/// How a case ended. `merged`: it goes on in another case.
+enum class Outcome { fixed_by_customer, cleaned, found_clean, accepted, false_positive, closed_by_staff, merged };
 /// Where a treatment stands: what the case waits for.
 enum class Stage {
     none,
@@ -84,6 +85,7 @@ struct ReportSummary {
     std::string reporter;
     Instant observed_at{};
     std::string summary;           ///< evidence in words
+    bool ascertained{};            ///< seen by our own scan, or by staff itself: it needs no second source
     friend bool operator==(const ReportSummary&, const ReportSummary&) = default;
 };
 
@@ -109,9 +111,12 @@ struct CaseOpened {
     int64_t policy_revision = 1;
     Seconds resolution_left{0};    ///< 0 = the policy has none
     ReportSummary report;
+    CaseId predecessor{};          ///< the same happened on this VM not long ago: the case that was closed then
+    CaseId split_from{};           ///< its first report was split off this case
     friend bool operator==(const CaseOpened&, const CaseOpened&) = default;
 };
-struct ReportAdded { ReportSummary report; friend bool operator==(const ReportAdded&, const ReportAdded&) = default; };
+/// `with_ticket`: the ticket, still to be written, tells of it.
+struct ReportAdded { ReportSummary report; bool with_ticket{}; friend bool operator==(const ReportAdded&, const ReportAdded&) = default; };
 /// The ladder stands on rung `index` with `left` of its time (on the step's clock) from now on.
 struct RungStarted {
     int64_t index = 0;
@@ -234,11 +239,55 @@ struct MailRedirected {
 /// The time has come at which a contact asked to be phoned.
 struct CallBackCame { std::string contact, number, note; friend bool operator==(const CallBackCame&, const CallBackCame&) = default; };
 
+// ---- cases that belong together: decide_merge.cpp ---------------------------------------------------------------
+
+/// Another case's reports go on in this one, and that one is closed. `told`: its customer has had its ticket.
+struct CaseTakenIn {
+    CaseId other;
+    PolicyId policy;                    ///< of the other: later reports under it come here
+    std::vector<ReportSummary> reports;
+    bool told = true;
+    bool undoes_split = false;          ///< they were this case's own before, and are again
+    std::string reason;
+    friend bool operator==(const CaseTakenIn&, const CaseTakenIn&) = default;
+};
+/// This case's reports go on in case `into`.
+struct MergedInto { CaseId into; std::string reason; friend bool operator==(const MergedInto&, const MergedInto&) = default; };
+/// What was taken in has gone back to case `other`.
+struct MergeUndone { CaseId other; std::string reason; friend bool operator==(const MergeUndone&, const MergeUndone&) = default; };
+/// This case is open again, as it was before it went into `from`.
+struct CameBack { CaseId from; std::string reason; friend bool operator==(const CameBack&, const CameBack&) = default; };
+/// Reports that do not belong here left for case `into`, or for triage where that is empty.
+struct ReportsSplitOff {
+    std::vector<ReportId> reports;
+    CaseId into;
+    std::string reason;
+    friend bool operator==(const ReportsSplitOff&, const ReportsSplitOff&) = default;
+};
+/// While case `by` is open, this one's clocks stand: what it is about follows from that one.
+struct Muted { CaseId by; PolicyId policy; friend bool operator==(const Muted&, const Muted&) = default; };
+struct Unmuted { CaseId by; std::string why; friend bool operator==(const Unmuted&, const Unmuted&) = default; };
+
+// ---- appeals, and who looks after a case ------------------------------------------------------------------------
+
+/// Somebody holds what was decided to be wrong; `left` on the policy's clock for appeals from now on.
+struct AppealLodged {
+    std::string text;
+    Channel channel = Channel::staff;
+    Seconds left{0};
+    friend bool operator==(const AppealLodged&, const AppealLodged&) = default;
+};
+struct AppealOverdue { int64_t level = 1; Seconds next{0}; friend bool operator==(const AppealOverdue&, const AppealOverdue&) = default; };
+struct AppealDecided { bool upheld = false; std::string reason; friend bool operator==(const AppealDecided&, const AppealDecided&) = default; };
+/// An account's name; empty: nobody looks after it any more.
+struct Assigned { std::string assignee; friend bool operator==(const Assigned&, const Assigned&) = default; };
+
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
                           NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted, CaseErased,
-                          NoticeBounced, MailRedirected, CallBackCame>;
+                          NoticeBounced, MailRedirected, CallBackCame,
+                          CaseTakenIn, MergedInto, MergeUndone, CameBack, ReportsSplitOff, Muted, Unmuted, AppealLodged, AppealOverdue, AppealDecided, Assigned>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {
@@ -274,7 +323,8 @@ struct Names<core::Notice> {
         BAILIFF_WORD(Notice, ticket), BAILIFF_WORD(Notice, further_report), BAILIFF_WORD(Notice, call_reminder),
         BAILIFF_WORD(Notice, call_overdue), BAILIFF_WORD(Notice, answer_incomplete), BAILIFF_WORD(Notice, switched_off),
         BAILIFF_WORD(Notice, network_cut), BAILIFF_WORD(Notice, restored), BAILIFF_WORD(Notice, closed),
-        BAILIFF_WORD(Notice, review_needed), BAILIFF_WORD(Notice, operator_needed)};
+        BAILIFF_WORD(Notice, review_needed), BAILIFF_WORD(Notice, operator_needed),
+        BAILIFF_WORD(Notice, appeal_decided)};
 };
 template <>
 struct Names<core::Audience> {
@@ -310,7 +360,8 @@ struct Names<core::Outcome> {
     static constexpr std::string_view what = "outcome";
     static constexpr std::array table{BAILIFF_WORD(Outcome, fixed_by_customer), BAILIFF_WORD(Outcome, cleaned),
                                       BAILIFF_WORD(Outcome, found_clean), BAILIFF_WORD(Outcome, accepted),
-                                      BAILIFF_WORD(Outcome, false_positive), BAILIFF_WORD(Outcome, closed_by_staff)};
+                                      BAILIFF_WORD(Outcome, false_positive), BAILIFF_WORD(Outcome, closed_by_staff),
+                                      BAILIFF_WORD(Outcome, merged)};
 };
 template <>
 struct Names<core::Stage> {

@@ -20,11 +20,12 @@ struct OpenCase {
     std::string customer_name;
     Contact contact;
     ReportSummary report;
+    CaseId predecessor{}, split_from{};   ///< see CaseOpened
 };
 
 /// The clock: the deadline that was computed at `revision` has come. A stale revision yields nothing.
 struct DeadlineReached { int64_t revision = 0; };
-struct AddReport { ReportSummary report; };
+struct AddReport { ReportSummary report; bool with_ticket{}; };
 struct LogCall { std::string contact, number; CallOutcome outcome = CallOutcome::no_answer; std::string note; Instant call_back{}; };
 struct RecordReply { Reply reply; };
 struct Extend { Seconds by{0}; std::string reason; };
@@ -61,9 +62,40 @@ struct AcceptIncomplete { JobId scan_job; std::string reason; std::string by; };
 /// What the history up to now says of people is erased: the desk does it, and this is its record.
 struct EraseCase { std::string seal, envelope, reason; };
 
+/// What one case must know of another that is to go on in it. The desk fills it in from the stored case.
+struct OtherCase {
+    CaseId id;
+    PolicyId policy;
+    VmId vm;
+    CustomerId customer;
+    std::vector<ReportSummary> reports;
+    bool told{};                       ///< the customer has had its ticket
+    bool answered{};                   ///< the customer has answered it
+    std::string review_reason{};       ///< it waits for a person's decision, for this reason; else empty
+};
+/// The other case's reports go on here. `insist`: though it is about another VM. `undoes_split`: they left this case before.
+struct TakeIn { OtherCase other; bool insist = false; bool undoes_split = false; std::string reason; };
+/// The other half: this case goes on in `into`.
+struct MergeAway { CaseId into; std::string reason; };
+/// What was taken in of `other` goes back; and the other half: this case is open again.
+struct UndoMerge { CaseId other; std::string reason; };
+struct ComeBack { CaseId from; std::string reason; };
+/// Reports that do not belong here leave for case `into`, or for triage where that is empty.
+struct SplitOff { std::vector<ReportId> reports; CaseId into; std::string reason; };
+/// The desk's own: a case whose policy inhibits this one's was opened on the VM, or is no more.
+struct Mute { CaseId by; PolicyId policy; };
+struct Unmute { std::string why; };
+
+struct LodgeAppeal { std::string text; Channel channel = Channel::staff; };
+/// `by` is the actor and `took_part` whether that person had a hand in this case's decisions: the desk fills both in, no
+/// body can choose them.
+struct DecideAppeal { bool upheld = false; std::string reason; std::string by; bool took_part = false; };
+struct Assign { std::string assignee; };
+
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
                            Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete, EraseCase,
-                           MailBounced, CallBackReached>;
+                           MailBounced, CallBackReached,
+                           TakeIn, MergeAway, UndoMerge, ComeBack, SplitOff, Mute, Unmute, LodgeAppeal, DecideAppeal, Assign>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

@@ -23,8 +23,8 @@ Deadline end_of(const Countdown& count, StepClock clock, const Calendar& calenda
     return due;
 }
 
-std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Calendar& calendar) {
-    if (c.held) return std::nullopt;
+std::optional<Deadline> own_deadline(const Case& c, const Policy& policy, const Calendar& calendar) {
+    if (stands_still(c)) return std::nullopt;
     // A resolution clock that ran out before the answer came is due at once: an answer never waits for nothing.
     if (c.phase == Phase::answered && policy.resolution)
         return end_of(c.resolution, policy.resolution->clock, calendar, policy, "resolution");
@@ -33,6 +33,15 @@ std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Cale
     const Step& step = policy.ladder[size_t(c.rung)];
     if (step.waits_for == WaitsFor::call) return end_of(c.ladder, step.clock, calendar, policy, "call overdue");
     return end_of(c.ladder, step.clock, calendar, policy, step.then ? "enforce" : "reply");
+}
+
+/// An appeal's clock runs beside the case's own, also when that one stands: whichever ends first is the deadline.
+std::optional<Deadline> deadline(const Case& c, const Policy& policy, const Calendar& calendar) {
+    auto own = own_deadline(c, policy, calendar);
+    const Appeal* appeal = pending_appeal(c);
+    if (!appeal || !appeal->clock.running) return own;
+    auto due = end_of(appeal->clock, policy.appeal.clock, calendar, policy, "appeal");
+    return own && own->at <= due.at ? own : due;
 }
 
 }  // namespace
@@ -63,15 +72,15 @@ Dues owed(const Case& c, const Policy& policy, const Calendar& calendar) {
     Dues dues;
     dues.deadline = deadline(c, policy, calendar);
     dues.notices = c.notices;
-    const bool ladder_stands_on_call = c.phase == Phase::open && !c.held && size_t(c.rung) < policy.ladder.size() &&
+    const bool ladder_stands_on_call = c.phase == Phase::open && !stands_still(c) && size_t(c.rung) < policy.ladder.size() &&
                                        policy.ladder[size_t(c.rung)].waits_for == WaitsFor::call;
     if (ladder_stands_on_call) dues.call = CallDue{c.call_since == Instant{} ? c.ladder.since : c.call_since, int64_t(c.calls.size())};
     // A promise to phone stands whatever the ladder does, until it is kept, an answer comes, or the case is over.
-    if (c.phase != Phase::closed) dues.call_back = c.call_back;
-    if (!c.demand_met && !c.held && c.phase != Phase::review && c.phase != Phase::closed)
+    if (c.phase != Phase::closed && c.muted_by.empty()) dues.call_back = c.call_back;
+    if (!c.demand_met && !stands_still(c) && c.phase != Phase::review && c.phase != Phase::closed)
         dues.order = OrderDue{c.demand, c.desired, c.demanded.evidence, c.demanded.expect, c.demanded.reason,
                               c.desired == VmState::running ? c.accepted_scan : JobId()};
-    if (!c.held) dues.job = awaited_job(c);
+    if (!stands_still(c)) dues.job = awaited_job(c);
     return dues;
 }
 

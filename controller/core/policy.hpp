@@ -58,6 +58,13 @@ struct Resolution {
     friend bool operator==(const Resolution&, const Resolution&) = default;
 };
 
+/// By when a person who did not take part must have decided an appeal.
+struct AppealRule {
+    Seconds within{2 * 86400};
+    StepClock clock = StepClock::elapsed;
+    friend bool operator==(const AppealRule&, const AppealRule&) = default;
+};
+
 /// What the provider's own scans must have found before a case opens without a complaint.
 struct DiscoveryRule {
     int64_t clamav = 10, hashes = 10, yara = 5;  ///< weight of a signature of that engine
@@ -78,6 +85,10 @@ struct Policy {
     std::vector<std::string> types;     ///< XARF v4 "category/type" it applies to; "messaging/*" for a whole category
     std::vector<Step> ladder;           ///< at least one; the last one has a `then`
     bool without_call = false;          ///< says aloud that a sanction comes without a call before it
+    int64_t sources = 2;                ///< independent reporters that a sanction by silence takes; see sources.hpp
+    std::vector<PolicyId> inhibits{};   ///< cases of these policies on the same VM stand while one of this is open
+    AppealRule appeal{};
+    Seconds reopens_within{7 * 86400};  ///< how long after its end the next case of the VM names a closed one; 0 = never
     std::optional<Resolution> resolution;
     std::set<Need> needs;               ///< what a customer's own fix must contain
     RestoreWhen restore_when = RestoreWhen::verified_clean;

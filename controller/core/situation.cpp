@@ -14,7 +14,7 @@ const Step& Situation::rung() const {
 }
 
 Seconds Situation::left(const Countdown& count, StepClock clock) const {
-    if (!count.running) return count.left;
+    if (!count.running || stands_still(c)) return count.left;
     const Seconds used = clock == StepClock::working ? calendar.between(count.since, now).amount : now - count.since;
     return std::max(Seconds{0}, count.left - used);
 }

@@ -79,5 +79,15 @@ Result<Facts> on(const Situation& d, const AcceptIncomplete& in);
 Result<Facts> on(const Situation& d, const EraseCase& in);
 Result<Facts> on(const Situation& d, const MailBounced& in);
 Result<Facts> on(const Situation& d, const CallBackReached& in);
+Result<Facts> on(const Situation& d, const TakeIn& in);
+Result<Facts> on(const Situation& d, const MergeAway& in);
+Result<Facts> on(const Situation& d, const UndoMerge& in);
+Result<Facts> on(const Situation& d, const ComeBack& in);
+Result<Facts> on(const Situation& d, const SplitOff& in);
+Result<Facts> on(const Situation& d, const Mute& in);
+Result<Facts> on(const Situation& d, const Unmute& in);
+Result<Facts> on(const Situation& d, const LodgeAppeal& in);
+Result<Facts> on(const Situation& d, const DecideAppeal& in);
+Result<Facts> on(const Situation& d, const Assign& in);
 
 }  // namespace bailiff::core

@@ -17,7 +17,8 @@ bool ends_clean(Outcome outcome) {
         case Outcome::found_clean: return true;
         case Outcome::accepted:
         case Outcome::false_positive:
-        case Outcome::closed_by_staff: return false;
+        case Outcome::closed_by_staff:
+        case Outcome::merged: return false;
     }
     return false;
 }

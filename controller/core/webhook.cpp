@@ -8,7 +8,7 @@ namespace bailiff::core {
 namespace {
 
 /// What changes an alert: that it is there, how it stands, that it is over.
-constexpr std::array<std::string_view, 6> of_alerts{"case_opened", "report_added", "reply_recorded", "review_opened", "state_reached", "case_closed"};
+constexpr std::array<std::string_view, 7> of_alerts{"case_opened", "report_added", "reply_recorded", "review_opened", "state_reached", "case_closed", "came_back"};
 
 /// Whoever keeps tickets need not know telephone numbers and addresses, and whoever reads their logs must not.
 std::string text_for_others(const Fact& fact) {

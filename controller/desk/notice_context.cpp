@@ -85,6 +85,7 @@ std::string closed_words(core::Outcome outcome, bool gaps_accepted) {
         case core::Outcome::accepted: return "Your answer was accepted.";
         case core::Outcome::false_positive: return "The report turned out to be wrong. We are sorry for the trouble.";
         case core::Outcome::closed_by_staff: return "Our staff has closed the case.";
+        case core::Outcome::merged: return "It goes on in another case.";
     }
     return {};
 }
@@ -103,6 +104,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     };
     const auto& report = c.reports.back();
     out["case_id"] = c.id.text();
+    if (!c.predecessor.empty()) out["again_after"] = c.predecessor.text();
     out["customer_name"] = c.customer_name;
     out["contact_name"] = core::addressee(c).name;
     out["vm_name"] = c.vm_name;
@@ -185,6 +187,20 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     for (const auto& need : c.missing) missing.push_back(need_words(need));
     out["missing"] = texts(missing);
     out["review_reason"] = c.review_reason;
+    // The newest appeal: to staff while it waits, to the customer when it was decided.
+    if (const bool about = due.key.starts_with("review_needed/appeal-") || due.notice == core::Notice::appeal_decided; about && !c.appeals.empty()) {
+        const core::Appeal& appeal = c.appeals.back();
+        out["appeal_text"] = appeal.text;
+        instant("appeal_at", appeal.at);
+        if (appeal.decided_at == Instant{}) {
+            out["review_reason"] = "an appeal" + std::string(appeal.level > 0 ? " is overdue, which" : "") + " says: " + appeal.text +
+                                   ". A person who took no part in the decision decides it: bailiffctl case decide-appeal " + c.id.text() + " ...";
+            if (standing && standing->what == "appeal") instant("appeal_due", standing->at);
+        } else {
+            out[appeal.upheld ? "appeal_upheld" : "appeal_rejected"] = true;
+            out["appeal_reason"] = appeal.reason;
+        }
+    }
     out["code"] = due.key;
     out["remedy"] = c.review_reason.empty() ? "Look at the case: bailiffctl case show " + c.id.text()
                                             : c.review_reason + ". Look at the host, then decide: bailiffctl case decide " + c.id.text() + " ...";

@@ -32,6 +32,7 @@ inline Policy virus_policy() {
                 {"enforce", WaitsFor::reply, StepClock::working, Seconds(10800), VmState::off, Seconds(0)}};
     p.resolution = Resolution{Seconds(14400), StepClock::working};
     p.needs = {Need::steps, Need::root_cause};
+    p.sources = 1;
     p.support_tokens = 2;
     return p;
 }
@@ -46,6 +47,12 @@ inline Policy spam_policy() {
     p.evidence = p.scan = false;
     p.support_tokens = 0;
     return p;
+}
+
+/// Another case of the same customer and VM.
+inline OtherCase other_case(const char* id = "C-2") {
+    return {CaseId(id), PolicyId("general"), VmId("11111111-1111-4111-8111-111111111111"), CustomerId("7"),
+            {{ReportId("R-8"), "messaging/spam", "feedback@mailer.example", nine(), "spam"}}, true, false, ""};
 }
 
 /// A case with its policy, its history and its clock.
@@ -131,6 +138,17 @@ inline std::vector<std::pair<std::string, Walk>> situations() {
     const Walk closed = Walk(restoring).obeyed();
     add("closed", closed);
     add("closed and erased", Walk(closed).then(EraseCase{"a seal", "an envelope", "two years are over"}));
+    add("open, muted", Walk(virus_policy()).then(Mute{CaseId("C-9"), PolicyId("outbound-attack")}));
+    add("review, muted", Walk(virus_policy()).then(AskReview{"doubt"}).then(Mute{CaseId("C-9"), PolicyId("outbound-attack")}));
+    add("open, silent, too few sources", [] {
+        Policy two = virus_policy();
+        two.sources = 2;
+        return Walk(two).due().called();
+    }());
+    add("open, another case was merged into it", Walk(virus_policy()).then(TakeIn{other_case(), false, false, "one matter"}));
+    add("merged into another case", Walk(virus_policy()).then(MergeAway{CaseId("C-2"), "one matter"}));
+    add("sanctioned, appeal pending", Walk(spam_policy()).due().called().due().obeyed().then(LodgeAppeal{"not me", Channel::mail}, "customer"));
+    add("closed, appeal pending", Walk(restoring).obeyed().then(LodgeAppeal{"the tokens", Channel::mail}, "customer"));
     return out;
 }
 
@@ -204,6 +222,29 @@ inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
         {"erase_case, no reason", EraseCase{"a seal", "an envelope", ""}},
         {"hosts_without_lock", HostsWithoutLock{c.demand, "h2 answered gate_down (no gate)"}},
         {"hosts_without_lock, older demand", HostsWithoutLock{c.demand - 1, "h2"}},
+        {"take_in", TakeIn{other_case("C-3"), false, false, "one matter"}},
+        {"take_in, it was answered", TakeIn{[] {
+             OtherCase other = other_case("C-3");
+             other.answered = true;
+             return other;
+         }(), false, false, "one matter"}},
+        {"take_in, of another customer", TakeIn{[] {
+             OtherCase other = other_case("C-3");
+             other.customer = CustomerId("8");
+             return other;
+         }(), true, false, "one matter"}},
+        {"merge_away", MergeAway{CaseId("C-3"), "one matter"}},
+        {"undo_merge", UndoMerge{CaseId("C-2"), "two matters"}},
+        {"come_back", ComeBack{CaseId("C-2"), "two matters"}},
+        {"split_off", SplitOff{{ReportId("R-8")}, CaseId("C-3"), "two matters"}},
+        {"split_off, all", SplitOff{{ReportId("R-1"), ReportId("R-8")}, CaseId("C-3"), "two matters"}},
+        {"mute", Mute{CaseId("C-9"), PolicyId("outbound-attack")}},
+        {"unmute", Unmute{"C-9 is closed"}},
+        {"lodge_appeal", LodgeAppeal{"not me", Channel::mail}},
+        {"decide_appeal upheld", DecideAppeal{true, "right", "staff:ravi", false}},
+        {"decide_appeal rejected", DecideAppeal{false, "wrong", "staff:ravi", false}},
+        {"decide_appeal, took part", DecideAppeal{false, "wrong", "staff:meera", true}},
+        {"assign", Assign{"ravi"}},
     };
 }
 
