@@ -60,6 +60,17 @@ auto discovery_weights(Rule& rule) {
                       std::pair{"suspicious", &rule.suspicious}};
 }
 
+void read_bounds(JsonReader& root, Policy& policy) {
+    policy.sources = root.integer("sources", 1, 10, false, policy.sources);
+    for (const auto& id : root.texts("inhibits", false, 50)) policy.inhibits.emplace_back(id);
+    if (auto appeal = root.object("appeal", false)) {
+        policy.appeal.within = appeal->duration("within");
+        policy.appeal.clock = appeal->word("clock", policy.appeal.clock);
+        appeal->finish();
+    }
+    if (root.has("reopens_within")) policy.reopens_within = root.duration("reopens_within");
+}
+
 void read_rest(JsonReader& root, Policy& policy, std::vector<Mistake>& mistakes) {
     if (auto resolution = root.object("resolution", false)) {
         core::Resolution r;
@@ -132,6 +143,7 @@ Result<Policy> parse_policy(std::string_view text, std::vector<Mistake>& mistake
         policy.ladder.push_back(read_step(item, at, mistakes));
     });
     policy.without_call = root.boolean("without_call", false);
+    read_bounds(root, policy);
     read_rest(root, policy, mistakes);
     root.finish();
     // The rules speak of fields that could be read; on top of misread ones they would only repeat the complaint.
@@ -173,6 +185,8 @@ std::string policy_json(const Policy& policy) {
                  {"health", name(policy.health)}};
     if (policy.health != Health::unchecked) restore["health_within"] = format_duration(policy.health_within);
     if (policy.signatures_within > Seconds(0)) restore["signatures_within"] = format_duration(policy.signatures_within);
+    Json inhibits = Json::array();
+    for (const auto& id : policy.inhibits) inhibits.push_back(id.text());
     Json weight = Json::object();
     for (const auto& [word, value] : discovery_weights(policy.discovery)) weight[word] = *value;
     Json out{{"id", policy.id.text()},
@@ -184,6 +198,10 @@ std::string policy_json(const Policy& policy) {
              {"types", policy.types},
              {"ladder", std::move(ladder)},
              {"without_call", policy.without_call},
+             {"sources", policy.sources},
+             {"inhibits", std::move(inhibits)},
+             {"appeal", {{"within", format_duration(policy.appeal.within)}, {"clock", name(policy.appeal.clock)}}},
+             {"reopens_within", format_duration(policy.reopens_within)},
              {"answer", {{"needs", std::move(needs)}}},
              {"restore", std::move(restore)},
              {"lock", {{"gate", name(policy.gate)}}},

@@ -25,6 +25,22 @@ std::vector<std::filesystem::path> json_files(const std::filesystem::path& folde
     return files;
 }
 
+/// What a policy inhibits must be there, and must not inhibit it in turn: which of two cases stands would be chance.
+std::vector<Mistake> inhibition_mistakes(const core::Policy& policy, const core::PolicySet& set) {
+    std::vector<Mistake> out;
+    std::set<std::string> ids;
+    for (const auto& [id, other] : set.in_force) ids.insert(id.text());
+    for (size_t i = 0; i < policy.inhibits.size(); ++i) {
+        const std::string at = "/inhibits/" + std::to_string(i);
+        const auto other = set.in_force.find(policy.inhibits[i]);
+        const std::string& named = policy.inhibits[i].text();
+        if (other == set.in_force.end()) out.push_back({at, "there is no policy '" + named + "' in this folder" + did_you_mean(named, ids)});
+        else if (std::count(other->second.inhibits.begin(), other->second.inhibits.end(), policy.id))
+            out.push_back({at, "'" + named + "' inhibits this policy in turn; remove one of the two"});
+    }
+    return out;
+}
+
 }  // namespace
 
 std::filesystem::path calendar_beside(const std::filesystem::path& policy_file, const std::string& calendar) {
@@ -58,6 +74,13 @@ core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<F
         else if (policy && set.calendars.contains(policy->calendar))
             set.in_force.emplace(policy->id, std::move(*policy));
         if (!found.empty()) mistakes.push_back({path.string(), std::move(found)});
+    }
+    // Once all are read. A policy that was left out for its own mistakes is not missed here as well.
+    const bool whole = mistakes.empty();
+    for (const auto& path : files) {
+        const auto found = set.in_force.find(PolicyId(path.stem().string()));
+        if (found == set.in_force.end() || !whole) continue;
+        if (auto wrong = inhibition_mistakes(found->second, set); !wrong.empty()) mistakes.push_back({path.string(), std::move(wrong)});
     }
     return set;
 }

@@ -108,6 +108,9 @@ class Rules {
             mistake("/calendar", "must be the name of a file in calendars/ without .json, such as \"asia-kolkata\"");
         if (policy_.resolution && (policy_.resolution->within < shortest || policy_.resolution->within > longest))
             mistake("/resolution/within", "must be from PT1M to 90 days");
+        if (policy_.appeal.within < shortest || policy_.appeal.within > longest) mistake("/appeal/within", "must be from PT1M to 90 days");
+        if (policy_.reopens_within > longest) mistake("/reopens_within", "is longer than 90 days; write less, or PT0S for never");
+        inhibits();
         const bool limits = !policy_.ladder.empty() && policy_.ladder.back().then == VmState::limited;
         if (limits && policy_.limit.empty())
             mistake("/limit", "is missing, but silence leads to \"limited\"; say which \"closed_ports\" or what \"rate_kbit\"");
@@ -134,6 +137,16 @@ class Rules {
         for (size_t i = 0; i < policy_.remedies.size(); ++i)
             if (policy_.remedies[i].empty() || policy_.remedies[i].size() > 2000)
                 mistake("/remedies/" + std::to_string(i), "must be a text of 1 to 2000 bytes");
+    }
+
+    void inhibits() {
+        for (size_t i = 0; i < policy_.inhibits.size(); ++i) {
+            const std::string at = "/inhibits/" + std::to_string(i);
+            const PolicyId& other = policy_.inhibits[i];
+            if (!is_name(other.text())) mistake(at, "must be the id of a policy, such as \"high-bandwidth\"");
+            else if (other == policy_.id) mistake(at, "is the policy itself; its cases would keep each other still");
+            else if (std::count(policy_.inhibits.begin(), policy_.inhibits.begin() + ptrdiff_t(i), other)) mistake(at, "stands twice; remove one");
+        }
     }
 
     const Policy& policy_;

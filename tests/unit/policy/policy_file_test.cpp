@@ -100,6 +100,37 @@ TEST(PolicyFile, WhatHostsAreToldBesides) {
     EXPECT_NE(after("/treatment/memory", true).find("evidence_first"), std::string::npos);
 }
 
+TEST(PolicyFile, WhoMustSayItWhatStandsAndWhoAppeals) {
+    std::vector<Mistake> mistakes;
+    for (const char* file : {"general.json", "high-bandwidth.json", "outbound-attack.json", "phishing.json", virus}) {
+        Json policy = shipped_json(file);
+        EXPECT_EQ(parse_policy(dump_json(policy), mistakes)->sources, 1) << file << ": the published process acts on one report";
+        for (const char* field : {"sources", "inhibits", "appeal", "reopens_within"}) policy.erase(field);
+        const auto absent = parse_policy(dump_json(policy), mistakes);
+        ASSERT_TRUE(absent) << describe(mistakes);
+        EXPECT_EQ(absent->sources, 2) << "one reporter alone suffices only where the policy says so";
+        EXPECT_TRUE(absent->inhibits.empty());
+        EXPECT_EQ(absent->appeal, core::AppealRule());
+        EXPECT_EQ(absent->reopens_within, Seconds(7 * 86400));
+    }
+    Json policy = shipped_json(virus);
+    policy["sources"] = 3;
+    policy["inhibits"] = Json::array({"high-bandwidth", "general"});
+    policy["appeal"] = {{"within", "PT8H"}, {"clock", "working"}};
+    policy["reopens_within"] = "PT0S";
+    const auto read = parse_policy(dump_json(policy), mistakes);
+    ASSERT_TRUE(read) << describe(mistakes);
+    EXPECT_EQ(read->inhibits, (std::vector{PolicyId("high-bandwidth"), PolicyId("general")}));
+    EXPECT_EQ(read->appeal, (core::AppealRule{Seconds(8 * 3600), core::StepClock::working}));
+    EXPECT_EQ(*parse_policy(policy_json(*read), mistakes), *read);
+    EXPECT_NE(after("/sources", 0).find("/sources"), std::string::npos);
+    EXPECT_NE(after("/inhibits", Json::array({"virus-content"})).find("the policy itself"), std::string::npos);
+    EXPECT_NE(after("/inhibits", Json::array({"a", "a"})).find("stands twice"), std::string::npos);
+    EXPECT_NE(after("/inhibits", Json::array({"not a name"})).find("id of a policy"), std::string::npos);
+    EXPECT_NE(after("/appeal", Json{{"within", "PT1S"}, {"clock", "elapsed"}}).find("from PT1M"), std::string::npos);
+    EXPECT_NE(after("/reopens_within", "P100D").find("90 days"), std::string::npos);
+}
+
 TEST(PolicyFile, EveryMistakeAtOnce) {
     const auto mistakes = mistakes_in(R"({
         "id": "x", "revison": 1, "title": "", "nature": "n", "calendar": "c", "types": ["content/malwear", "smtp/spam"],

@@ -34,6 +34,21 @@ TEST(PolicyFolder, AllMistakesOfAllFiles) {
     EXPECT_EQ(set.calendars.size(), 1u);
 }
 
+TEST(PolicyFolder, WhatIsInhibitedIsThereAndInhibitsNotInTurn) {
+    const TemporaryFolder folder;
+    folder.write("calendars/asia-kolkata.json", shipped_text("calendars/asia-kolkata.json"));
+    folder.write("outbound-attack.json", changed("outbound-attack.json", "/inhibits", Json::array({"high-bandwith"})));
+    folder.write("high-bandwidth.json", changed("high-bandwidth.json", "/inhibits", Json::array({"outbound-attack"})));
+    std::vector<FileMistakes> mistakes;
+    load_policies(folder.path(), mistakes);
+    ASSERT_EQ(mistakes.size(), 1u) << describe(mistakes);
+    EXPECT_NE(describe(mistakes).find("did you mean 'high-bandwidth'?"), std::string::npos) << describe(mistakes);
+    mistakes.clear();
+    folder.write("outbound-attack.json", shipped_text("outbound-attack.json"));
+    load_policies(folder.path(), mistakes);
+    EXPECT_EQ(mistakes.size(), 2u) << "each of the two inhibits the other: " << describe(mistakes);
+}
+
 TEST(PolicyFolder, EmptyOrAbsentIsAMistakeNotAnEmptySet) {
     const TemporaryFolder folder;
     for (const auto& path : {folder.path(), folder.path() / "absent"}) {
