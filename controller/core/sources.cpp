@@ -62,14 +62,13 @@ Sources sources_of(const Case& c, const Policy& policy) {
 }
 
 std::string why_too_few_sources(const Case& c, const Policy& policy) {
-    if (policy.sources <= 1) return {};
     const Sources found = sources_of(c, policy);
     const auto count = int64_t(found.independent.size());
     if (found.ascertained || count >= policy.sources) return {};
     std::string named;
     for (const auto& party : found.independent) named += (named.empty() ? "" : ", ") + (party.empty() ? std::string("unnamed") : party);
-    const std::string who = count == 0 ? std::string("no report of its kind") : spoken(count) + " (" + named + ")";
-    return "no response, but only " + who + " stands behind the case and the policy " + policy.id.text() + " asks for " + std::to_string(policy.sources) + ": look at the evidence, then decide enforce or dismiss";
+    const std::string who = count == 0 ? std::string("no report of its kind") : "only " + spoken(count) + " (" + named + ")";
+    return "no response, but " + who + " stands behind the case and the policy " + policy.id.text() + " asks for " + std::to_string(policy.sources) + ": look at the evidence, then decide enforce or dismiss";
 }
 
 Severity severity_of(const Case& c, const Policy& policy) {

@@ -82,6 +82,15 @@ TEST(Sources, a_split_takes_its_source_away) {
     EXPECT_FALSE(why_too_few_sources(walk.c, walk.policy).empty());
 }
 
+TEST(Sources, not_even_where_one_suffices_does_silence_follow_from_none) {
+    Walk walk(virus_policy());
+    walk.then(TakeIn{other_case(), false, false, "one matter"}).then(SplitOff{{ReportId("R-1")}, CaseId("C-3"), "another machine"});
+    walk.due().called().due();
+    EXPECT_EQ(walk.c.phase, Phase::review);
+    EXPECT_EQ(walk.c.review_reason, "no response, but no report of its kind stands behind the case and the policy virus-content asks for 1: "
+                                    "look at the evidence, then decide enforce or dismiss");
+}
+
 TEST(Sources, severity_is_high_for_what_we_saw_or_what_acts_at_once) {
     Walk walk(virus_policy());
     EXPECT_EQ(severity_of(walk.c, walk.policy), Severity::normal);
