@@ -3,8 +3,10 @@
 
 #include "controller/desk/desk.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <spdlog/spdlog.h>
+#include <tuple>
 
 namespace bailiff {
 
@@ -53,6 +55,8 @@ Standing standing_of(const core::Dues& dues) {
 
 Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored) {
     const bool was_closed = before.phase == core::Phase::closed;
+    const auto counts_for_mutes = [](const Case& c) { return std::tuple(c.phase != core::Phase::closed, c.reports.size(), c.demand > 0); };
+    const auto stood = stored > 0 ? counts_for_mutes(before) : std::tuple(false, size_t{0}, false);
     Case after = std::move(before);
     const auto items = core::stamp(after, facts, now(), actor);
     const core::Policy& policy = policy_of(after);
@@ -69,6 +73,8 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     for (const auto& item : items)
         spdlog::info("case={} revision={} actor={} fact={} text=\"{}\"", after.id.text(), item.revision, item.actor, core::word_of(item.fact),
                      core::describe(item.fact));
+    // After its own facts have left: what they do to its neighbours, and at its opening to itself, is told after them.
+    if (stood != counts_for_mutes(after)) settle_mutes(after.vm);
     return CaseView{std::move(after), std::move(dues), policy.title};
 }
 
@@ -80,6 +86,15 @@ Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std
         const core::Policy& policy = policy_of(*c);
         core::Input meant = input;
         if (auto* acceptance = std::get_if<core::AcceptIncomplete>(&meant)) acceptance->by = actor;
+        if (auto* appeal = std::get_if<core::DecideAppeal>(&meant)) {
+            appeal->by = actor;
+            appeal->took_part = took_part(id, actor);
+        }
+        if (const auto* assign = std::get_if<core::Assign>(&meant); assign && !assign->assignee.empty()) {
+            const auto accounts = ports_.storage.accounts();
+            const auto named = std::find_if(accounts.begin(), accounts.end(), [&](const Account& a) { return a.name == assign->assignee && !a.disabled; });
+            if (named == accounts.end()) return fail(Errc::not_found, "There is no account '" + assign->assignee + "' in use; `bailiffctl account list` shows those there are.");
+        }
         auto facts = core::decide(*c, meant, policy, calendar_of(policy), now());
         if (!facts) return fail(facts.error());
         if (std::holds_alternative<core::DeadlineReached>(meant))
@@ -93,6 +108,25 @@ Result<CaseView> Desk::act(const CaseId& id, const core::Input& input, const std
     });
     if (!done) return fail(done.error());
     return out;
+}
+
+/// Whoever decided anything in a case, or was himself the witness that it rests on.
+bool Desk::took_part(const CaseId& id, const std::string& actor) {
+    constexpr size_t page = 200;
+    for (int64_t after = 0;;) {
+        const auto items = ports_.storage.history(id, after, page);
+        for (const core::HistoryItem& item : items) {
+            after = item.revision;
+            if (item.actor != actor) continue;
+            const auto* opened = std::get_if<core::CaseOpened>(&item.fact);
+            const auto* added = std::get_if<core::ReportAdded>(&item.fact);
+            const bool decided = std::holds_alternative<core::ReviewDecided>(item.fact) || std::holds_alternative<core::StageApproved>(item.fact) ||
+                                 std::holds_alternative<core::IncompleteAccepted>(item.fact) || std::holds_alternative<core::CaseClosed>(item.fact) ||
+                                 std::holds_alternative<core::AppealDecided>(item.fact);
+            if (decided || (opened && opened->report.ascertained) || (added && added->report.ascertained)) return true;
+        }
+        if (items.size() < page) return false;
+    }
 }
 
 Result<CaseView> Desk::view(const CaseId& id) {
@@ -132,6 +166,7 @@ Result<ReportOutcome> Desk::report(const ReportInput& input, const std::string& 
         const std::string type = core::normal_type(input.type);
         report.summary = {report.id, type.empty() ? input.type : type, input.reporter, input.observed_at == Instant{} ? now() : input.observed_at,
                           input.summary};
+        report.summary.ascertained = input.ascertained;
         report.address = input.address;
         report.vm_hint = input.vm.empty() ? input.vm_name : input.vm;
         report.raw = input.raw;
@@ -171,8 +206,35 @@ Result<ReportOutcome> Desk::resolve_report(const ReportId& id, const VmId& vm_id
     return out;
 }
 
+/// The open case of the VM that a report under this policy joins: the one under it, or one in which such a case goes on.
+std::optional<CaseId> Desk::joins(const VmId& vm, const PolicyId& policy, const CaseId& not_this) {
+    std::optional<CaseId> goes_on_in;
+    for (const CaseId& id : ports_.storage.open_cases_of(vm)) {
+        if (id == not_this) continue;
+        const auto open = ports_.storage.find_case(id);
+        if (!open) continue;
+        if (open->policy == policy) return id;
+        const bool holds = std::any_of(open->merged.begin(), open->merged.end(), [&](const core::MergedCase& m) { return m.policy == policy; });
+        if (holds && !goes_on_in) goes_on_in = id;
+    }
+    return goes_on_in;
+}
+
+/// A closed case stays closed: its last word was said. What begins again not long after is a new case that names it.
+CaseId Desk::predecessor_of(const VmId& vm, const core::Policy& policy) {
+    if (policy.reopens_within == Seconds{0}) return {};
+    CaseFilter newest;
+    newest.vm = vm;
+    newest.limit = 20;
+    for (const Case& c : ports_.storage.list_cases(newest)) {
+        const bool counts = c.phase == core::Phase::closed && c.outcome != core::Outcome::merged && c.outcome != core::Outcome::false_positive;
+        if (c.policy == policy.id && counts && now() - c.closed_at <= policy.reopens_within) return c.id;
+    }
+    return {};
+}
+
 /// Joins the VM's open case under the same policy, or opens one. A report that no policy covers waits in triage.
-Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::string& actor) {
+Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::string& actor, const CaseId& split_from) {
     const core::Policy* policy = core::policy_for(report.summary.type, policies_.in_force);
     const auto customer = ports_.storage.find_customer(vm.customer);
     report.triage.clear();
@@ -184,24 +246,24 @@ Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::s
         ports_.storage.put_report(report);
         return ReportOutcome{report.id, {}, false, report.triage};
     }
-    for (const CaseId& id : ports_.storage.open_cases_of(vm.id)) {
-        auto open = ports_.storage.find_case(id);
-        if (!open || open->policy != policy->id) continue;
-        report.case_id = id;
+    if (const auto id = joins(vm.id, policy->id, split_from)) {
+        report.case_id = *id;
         ports_.storage.put_report(report);
-        auto joined = act(id, core::AddReport{report.summary}, actor);
+        auto joined = act(*id, core::AddReport{report.summary}, actor);
         if (!joined) return fail(joined.error());
         note_in_case(report, false);
-        return ReportOutcome{report.id, id, false, ""};
+        return ReportOutcome{report.id, *id, false, ""};
     }
     report.case_id = ports_.storage.next_case_id();
     ports_.storage.put_report(report);
     note_in_case(report, true);
     const core::OpenCase opening{report.case_id, vm.id, vm.name, report.address.empty() && !vm.addresses.empty() ? vm.addresses.front() : report.address,
-                                 vm.host, customer->id, customer->name, customer->contact, report.summary};
+                                 vm.host, customer->id, customer->name, customer->contact, report.summary,
+                                 split_from.empty() ? predecessor_of(vm.id, *policy) : CaseId(), split_from};
     auto opened = write(Case{}, core::open_case(opening, *policy, calendar_of(*policy), now()), actor, 0);
     if (!opened) return fail(opened.error());
-    // A policy that waits for nobody acts in the same turn as it opens: no case is ever half begun.
+    // A policy that waits for nobody acts in the same turn as it opens: no case is ever half begun. One that stands still by
+    // then has another revision, and the clock takes nothing.
     if (const auto& due = opened->dues.deadline; due && due->at <= now()) {
         auto acted = act(report.case_id, core::DeadlineReached{opened->c.revision}, "clock");
         if (!acted) return fail(acted.error());

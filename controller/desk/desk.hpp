@@ -53,6 +53,14 @@ struct ReportInput {
     std::string reporter, summary, raw;
     Instant observed_at{};         ///< 0 = now
     int64_t port = 0;              ///< of the source; 0: not said
+    bool ascertained{};            ///< whoever hands it in has seen it himself; only an account's own word, never a mail's
+};
+/// Reports that do not belong to their case.
+struct SplitRequest {
+    std::vector<ReportId> reports;
+    bool to_triage = false;        ///< else into a new case
+    VmId vm{};                     ///< of the new case; empty: the same
+    std::string reason;
 };
 struct ReportOutcome {
     ReportId report;
@@ -164,10 +172,22 @@ class Desk {
     Result<ReportOutcome> resolve_report(const ReportId& id, const VmId& vm, const std::string& actor);
     /// One input to one case. The answer is the case after it.
     Result<CaseView> act(const CaseId& id, const core::Input& input, const std::string& actor);
+    /// `other` goes on in `id`: its reports are that one's from now on, and it is closed without a mail. Both histories are
+    /// written in one transaction, here and in the two acts below. `insist`: though they are about two VMs.
+    Result<CaseView> merge(const CaseId& id, const CaseId& other, bool insist, const std::string& reason, const std::string& actor);
+    /// Takes reports out of a case, into a new one or into triage. The case keeps at least one.
+    Result<ReportOutcome> split(const CaseId& id, const SplitRequest& request, const std::string& actor);
+    /// Undoes what joined `other` to `id` or split it off, while nothing has happened since that stands against it.
+    Result<CaseView> undo(const CaseId& id, const CaseId& other, const std::string& reason, const std::string& actor);
+    /// The case that speaks for this one: itself, or the one in which it goes on.
+    CaseId in_charge(const CaseId& id);
     /// The customer's answer by the page, with its files and what was agreed to, in one transaction. `conflict` when the case
     /// is closed, `forbidden` for what the policy, the phase or the bounds below do not allow.
     Result<StatementTaken> take_statement(const Statement& statement);
-    static constexpr int64_t most_statements = 50, most_files = 20, most_file_bytes = 20 << 20;   ///< of one case
+    /// Staff puts a file to a case, also to one that is closed; the history names it with its SHA-256 and the reason. What
+    /// customers sent does not count against what staff may add. The answer is the file, without its bytes.
+    Result<Attachment> attach(const CaseId& id, Attachment file, const std::string& reason, const std::string& actor);
+    static constexpr int64_t most_statements = 50, most_files = 20, most_file_bytes = 20 << 20;   ///< of one case; of staff as many again
 
     // -- answers by mail -------------------------------------------------------------------------------------------
     enum class ReplyFate {
@@ -257,8 +277,16 @@ class Desk {
     Result<CaseView> write(core::Case before, const std::vector<core::Fact>& facts, const std::string& actor, int64_t stored);
     const core::Policy& policy_of(const core::Case& c) const;
     const core::Calendar& calendar_of(const core::Policy& policy) const;
-    Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor);
-    std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
+    Result<ReportOutcome> file(StoredReport report, const Vm& vm, const std::string& actor, const CaseId& split_from = {});
+    std::optional<CaseId> joins(const VmId& vm, const PolicyId& policy, const CaseId& not_this);
+    CaseId predecessor_of(const VmId& vm, const core::Policy& policy);
+    // desk_merges.cpp
+    Result<CaseView> take_in(const CaseId& into, const core::Case& other, core::TakeIn how, const std::string& actor);
+    void move_reports(const std::vector<ReportId>& reports, const CaseId& to);
+    bool took_part(const CaseId& id, const std::string& actor);
+    void settle_mutes(const VmId& vm);
+    bool held_back(const core::Case& c, const core::NoticeDue& due);
+std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     // desk_deliveries.cpp
     void file_events(Delivery& delivery, std::vector<ReadEvent> events, const std::string& actor);
     void file_event(const Delivery& delivery, const ReadEvent& event, const std::string& actor);

@@ -84,6 +84,7 @@ Result<void> Desk::on_discovery(const HostId& host, const Discovery& discovery) 
     }
     report.id = ports_.storage.next_report_id();
     report.summary = {report.id, std::string(core::discovery_report_type), core::own_scan_on(host), std::min(discovery.at, now()), core::evidence_of(discovery)};
+    report.summary.ascertained = true;
     report.vm_hint = vm->id.text();
     report.raw = dump_json(codec::json_of(discovery));
     report.received_at = now();

@@ -11,6 +11,9 @@ namespace bailiff {
 
 namespace {
 
+/// How often a mail of a case that stands still is looked at.
+constexpr Seconds between_looks{600};
+
 /// 1, 2, 4 … 30 minutes: a mail server that is away comes back within hours, and a ticket must not wait long after.
 Seconds patience(int64_t attempts) { return std::min(Seconds(1800), Seconds(60) * (int64_t{1} << std::min<int64_t>(attempts, 5))); }
 
@@ -66,6 +69,13 @@ void Desk::send_mails() {
         if (mails_under_way_.contains(mail.id)) continue;
         const auto c = ports_.storage.find_case(mail.case_id);
         if (!c) continue;
+        if (held_back(*c, mail.due)) {
+            // Behind the others, so that they are not kept waiting; as soon as the case goes on it is looked at again.
+            OutboxMail later = mail;
+            later.next_try = now() + between_looks;
+            ports_.storage.update(later);
+            continue;
+        }
         OutgoingMail out;
         out.message_id = mail.message_id;
         out.date = now();

@@ -11,7 +11,7 @@ constexpr size_t most_words = 4000;
 }  // namespace
 
 Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
-    const auto c = ports_.storage.find_case(CaseId(mail.case_id));
+    const auto c = ports_.storage.find_case(in_charge(CaseId(mail.case_id)));
     if (!c || c->erased) return ReplyFate::no_case;
     const std::string from = mail.from.empty() ? "an address that it does not name" : mail.from;
     std::string words = mail.text.empty() ? "(no text of its own)" : mail.text.substr(0, most_words);

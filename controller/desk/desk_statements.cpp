@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What customers hand in on the page of their case, and the addresses under which they reach it.
+// What customers hand in on the page of their case, the addresses under which they reach it, and files that staff adds.
 
 #include "controller/desk/desk.hpp"
 
@@ -20,6 +20,15 @@ std::string note_of(const Statement& in, const std::vector<Attachment>& files, I
     return out;
 }
 
+/// What one side has put to the case: neither uses up what the other may.
+struct FilesOfOneSide { int64_t count = 0, bytes = 0; };
+FilesOfOneSide files_of(const std::vector<Attachment>& files, bool of_staff) {
+    FilesOfOneSide out;
+    for (const auto& file : files)
+        if (file.by.empty() != of_staff) ++out.count, out.bytes += file.size;
+    return out;
+}
+
 bool treatable(core::Phase phase) { return phase == core::Phase::open || phase == core::Phase::answered || phase == core::Phase::sanctioned; }
 
 }  // namespace
@@ -35,13 +44,14 @@ Result<StatementTaken> Desk::take_statement(const Statement& in) {
     StatementTaken out;
     const auto done = ports_.storage.transaction([&]() -> Result<void> {
         Storage& storage = ports_.storage;
-        const std::string giver = "page/" + in.case_id.text();
+        const CaseId id = in_charge(in.case_id);
+        const std::string giver = "page/" + id.text();
         if (const auto kept = storage.recall(giver, in.key)) {
             out = {std::strtoll(kept->c_str(), nullptr, 10), true};
             return {};
         }
-        const auto c = storage.find_case(in.case_id);
-        if (!c) return fail(Errc::not_found, "There is no case " + in.case_id.text() + ".");
+        const auto c = storage.find_case(id);
+        if (!c) return fail(Errc::not_found, "There is no case " + id.text() + ".");
         if (c->phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c->id.text() + " is closed.");
         if (in.reply.kind == core::ReplyKind::fix_request) {
             if (in.consent.empty()) return fail(Errc::invalid, "A fix that is charged needs the customer's consent.");
@@ -51,27 +61,28 @@ Result<StatementTaken> Desk::take_statement(const Statement& in) {
         if (std::count_if(c->replies.begin(), c->replies.end(), [](const core::Reply& r) { return r.channel == core::Channel::page; }) >= most_statements)
             return fail(Errc::forbidden, "Case " + c->id.text() + " has had " + std::to_string(most_statements) + " statements; answer the mail.");
         std::vector<Attachment> files = in.files;
-        const auto before = storage.attachments_of(in.case_id);
-        int64_t bytes = 0;
-        for (const auto& file : before) bytes += file.size;
+        const auto before = storage.attachments_of(id);
+        const auto kept_of_customer = files_of(before, false);
+        int64_t bytes = kept_of_customer.bytes;
         for (size_t i = 0; i < files.size(); ++i) {
             Attachment& file = files[i];
-            file.case_id = in.case_id;
+            file.case_id = id;
             file.number = int64_t(before.size() + i + 1);
             file.sha256 = sha256_hex(file.bytes);
             file.size = int64_t(file.bytes.size());
             file.at = now();
+            file.by.clear();
             bytes += file.size;
         }
-        if (int64_t(before.size() + files.size()) > most_files || bytes > most_file_bytes)
+        if (kept_of_customer.count + int64_t(files.size()) > most_files || bytes > most_file_bytes)
             return fail(Errc::forbidden, "Case " + c->id.text() + " holds as many files as it takes; answer the mail.");
         core::Reply reply = in.reply;
         reply.channel = core::Channel::page;
-        const auto acted = act(in.case_id, core::RecordReply{reply}, "customer");
+        const auto acted = act(id, core::RecordReply{reply}, "customer");
         if (!acted) return fail(acted.error());
         for (const auto& file : files) storage.put_attachment(file);
         if (const std::string note = note_of(in, files, now()); !note.empty()) {
-            const auto noted = act(in.case_id, core::AddNote{note}, "customer");
+            const auto noted = act(id, core::AddNote{note}, "customer");
             if (!noted) return fail(noted.error());
         }
         // The first fact of an answer is the answer.
@@ -81,6 +92,35 @@ Result<StatementTaken> Desk::take_statement(const Statement& in) {
     });
     if (!done) return fail(done.error());
     return out;
+}
+
+Result<Attachment> Desk::attach(const CaseId& id, Attachment file, const std::string& reason, const std::string& actor) {
+    constexpr size_t longest_name = 100;
+    const bool sound = !file.name.empty() && file.name.size() <= longest_name && file.name.find_first_of("/\\") == std::string::npos && file.name[0] != '.' &&
+                       file.name[0] != '-' && std::none_of(file.name.begin(), file.name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!sound) return fail(Errc::invalid, "A file's name has 1 to " + std::to_string(longest_name) + " bytes in one line, no folder, and no dot or dash at its start.");
+    if (reason.empty()) return fail(Errc::invalid, "A file needs a reason: what it shows.");
+    const auto done = ports_.storage.transaction([&]() -> Result<void> {
+        Storage& storage = ports_.storage;
+        const auto before = storage.attachments_of(id);
+        const auto kept = files_of(before, true);
+        file.case_id = id;
+        file.number = int64_t(before.size() + 1);
+        file.sha256 = sha256_hex(file.bytes);
+        file.size = int64_t(file.bytes.size());
+        file.at = now();
+        file.by = actor;
+        if (kept.count + 1 > most_files || kept.bytes + file.size > most_file_bytes)
+            return fail(Errc::forbidden, "Case " + id.text() + " holds as many files of staff as it takes.");
+        const auto noted = act(id, core::AddNote{"File " + std::to_string(file.number) + " added: " + file.name + ", " + std::to_string(file.size) + " bytes, SHA-256 " +
+                                                 file.sha256 + ": " + reason}, actor);
+        if (!noted) return fail(noted.error());
+        storage.put_attachment(file);
+        return {};
+    });
+    if (!done) return fail(done.error());
+    file.bytes.clear();
+    return file;
 }
 
 }  // namespace bailiff

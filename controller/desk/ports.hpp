@@ -136,6 +136,7 @@ struct CaseFilter {
     CustomerId customer;
     CaseId before;                        ///< page: cases older than this one; newest first
     size_t limit = 50;
+    std::string assignee{};               ///< cases that this account looks after
 };
 
 struct DueCase {

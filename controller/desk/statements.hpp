@@ -27,7 +27,7 @@ struct PageToken {
     friend bool operator==(const PageToken&, const PageToken&) = default;
 };
 
-/// A file that came with a statement. Nothing of it is believed, and nobody but staff gets it back.
+/// A file that came with a statement, or that staff put to the case. Nothing of it is believed, and nobody but staff gets it back.
 struct Attachment {
     CaseId case_id;
     int64_t number = 0;            ///< from 1 within the case
@@ -36,6 +36,7 @@ struct Attachment {
     int64_t size = 0;              ///< bytes
     Instant at{};
     std::string bytes;
+    std::string by{};              ///< the actor who put it there; empty: the customer, with a statement
     friend bool operator==(const Attachment&, const Attachment&) = default;
 };
 

@@ -89,6 +89,7 @@ std::vector<core::Case> MemoryStorage::list_cases(const CaseFilter& filter) {
         if (filter.phase && c.phase != *filter.phase) continue;
         if (!filter.vm.empty() && c.vm != filter.vm) continue;
         if (!filter.customer.empty() && c.customer != filter.customer) continue;
+        if (!filter.assignee.empty() && c.assignee != filter.assignee) continue;
         out.push_back(c);
     }
     return out;

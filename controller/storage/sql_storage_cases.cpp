@@ -28,21 +28,21 @@ Result<void> SqlStorage::save(int64_t before, const core::Case& after, const std
     if (before == 0) {
         written = db_->run(
             "insert into cases (number, id, revision, phase, vm, customer, host, opened_at, deadline_at, deadline, call_since, call_back_at, body, "
-            "closed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
+            "closed_at, assignee) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing",
             *number, after.id, after.revision, after.phase, after.vm, after.customer, after.host, after.opened_at, at, why,
-            standing.call_since, standing.call_back, body, closed_at);
+            standing.call_since, standing.call_back, body, closed_at, after.assignee);
     } else {
         // A column that is named is written to its indices even when it stays what it is, and most inputs change none of these.
         written = db_->run(
             "update cases set revision = $1, deadline_at = $2, deadline = $3, call_since = $4, call_back_at = $5, body = $6 "
-            "where number = $7 and revision = $8 and phase = $9 and vm = $10 and customer = $11 and host = $12 and erased = $13",
-            after.revision, at, why, standing.call_since, standing.call_back, body, *number, before, after.phase, after.vm, after.customer, after.host, after.erased);
+            "where number = $7 and revision = $8 and phase = $9 and vm = $10 and customer = $11 and host = $12 and erased = $13 and assignee = $14",
+            after.revision, at, why, standing.call_since, standing.call_back, body, *number, before, after.phase, after.vm, after.customer, after.host, after.erased, after.assignee);
         if (written == 0)
             written = db_->run(
                 "update cases set revision = $1, phase = $2, vm = $3, customer = $4, host = $5, deadline_at = $6, deadline = $7, "
-                "call_since = $8, call_back_at = $9, body = $10, closed_at = $11, erased = $12 where number = $13 and revision = $14",
+                "call_since = $8, call_back_at = $9, body = $10, closed_at = $11, erased = $12, assignee = $13 where number = $14 and revision = $15",
                 after.revision, after.phase, after.vm, after.customer, after.host, at, why, standing.call_since, standing.call_back, body, closed_at,
-                after.erased, *number, before);
+                after.erased, after.assignee, *number, before);
     }
     if (written != 1)
         return fail(Errc::conflict, "case " + after.id.text() + " is no longer at revision " + std::to_string(before) +
@@ -118,6 +118,10 @@ std::vector<core::Case> SqlStorage::list_cases(const CaseFilter& filter) {
     if (filter.phase) with("phase", std::string(name(*filter.phase)));
     if (!filter.vm.empty()) with("vm", filter.vm.text());
     if (!filter.customer.empty()) with("customer", filter.customer.text());
+    if (!filter.assignee.empty()) {
+        with("assignee", filter.assignee);
+        sql += " and assignee <> ''";   // the condition of the partial index, so that it is used
+    }
     sql += " order by number desc limit $2";
     const int64_t before = filter.before.empty() ? std::numeric_limits<int64_t>::max() : number_of(filter.before, 'C').value_or(0);
 
@@ -130,6 +134,7 @@ std::vector<core::Case> SqlStorage::list_cases(const CaseFilter& filter) {
         case 1: read(db_->query(sql, before, filter.limit, values[0])); break;
         case 2: read(db_->query(sql, before, filter.limit, values[0], values[1])); break;
         case 3: read(db_->query(sql, before, filter.limit, values[0], values[1], values[2])); break;
+        case 4: read(db_->query(sql, before, filter.limit, values[0], values[1], values[2], values[3])); break;
     }
     return out;
 }

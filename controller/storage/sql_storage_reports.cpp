@@ -13,7 +13,7 @@ namespace {
 /// What read_report() takes, in its order.
 const std::string all_of_a_report =
     "select id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, received_at, fingerprint, delivery, port, "
-    "wait, who, reporter_id, settled from reports ";
+    "wait, who, reporter_id, settled, ascertained from reports ";
 
 StoredReport read_report(SqlRows& rows) {
     StoredReport r;
@@ -37,6 +37,7 @@ StoredReport read_report(SqlRows& rows) {
     r.who = rows.take<std::string>();
     r.reporter = rows.take<ReporterId>();
     r.settled = rows.take<std::string>();
+    r.summary.ascertained = rows.take<int64_t>() != 0;
     if (encoded) {
         auto bytes = unbase64(r.raw);
         if (!bytes) unreadable("a report's body", bytes.error().text);
@@ -61,16 +62,16 @@ void SqlStorage::put_report(const StoredReport& r) {
     const bool clean = is_clean_text(r.raw);
     db_->run(
         "insert into reports (number, id, case_id, triage, type, reporter, observed_at, summary, address, vm_hint, raw_encoding, raw, "
-        "received_at, fingerprint, delivery, port, wait, who, reporter_id, settled, address_key) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) on conflict (number) do update set "
+        "received_at, fingerprint, delivery, port, wait, who, reporter_id, settled, address_key, ascertained) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) on conflict (number) do update set "
         "case_id = excluded.case_id, triage = excluded.triage, type = excluded.type, reporter = excluded.reporter, "
         "observed_at = excluded.observed_at, summary = excluded.summary, address = excluded.address, vm_hint = excluded.vm_hint, "
         "raw_encoding = excluded.raw_encoding, raw = excluded.raw, received_at = excluded.received_at, "
         "fingerprint = excluded.fingerprint, delivery = excluded.delivery, port = excluded.port, wait = excluded.wait, who = excluded.who, "
-        "reporter_id = excluded.reporter_id, settled = excluded.settled, address_key = excluded.address_key",
+        "reporter_id = excluded.reporter_id, settled = excluded.settled, address_key = excluded.address_key, ascertained = excluded.ascertained",
         *number, r.id, r.case_id, r.triage, r.summary.type, r.summary.reporter, r.summary.observed_at, r.summary.summary, r.address, r.vm_hint,
         std::string(clean ? "text" : "base64"), clean ? r.raw : base64(r.raw), r.received_at, r.fingerprint, r.delivery, r.port, r.wait, r.who, r.reporter,
-        r.settled, waiting_key(r));
+        r.settled, waiting_key(r), int64_t(r.summary.ascertained));
 }
 
 std::optional<StoredReport> SqlStorage::find_report(const ReportId& id) {

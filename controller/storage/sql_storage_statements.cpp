@@ -22,22 +22,22 @@ std::optional<CaseId> SqlStorage::case_of_page(const std::string& token_sha256) 
 }
 
 void SqlStorage::put_attachment(const Attachment& a) {
-    db_->run("insert into statement_files (case_id, number, name, sha256, size, at, content) values ($1, $2, $3, $4, $5, $6, $7)", a.case_id,
-             a.number, a.name, a.sha256, a.size, a.at, base64(a.bytes));
+    db_->run("insert into statement_files (case_id, number, name, sha256, size, at, content, by_whom) values ($1, $2, $3, $4, $5, $6, $7, $8)", a.case_id,
+             a.number, a.name, a.sha256, a.size, a.at, base64(a.bytes), a.by);
 }
 
 std::vector<Attachment> SqlStorage::attachments_of(const CaseId& id) {
     std::vector<Attachment> out;
-    auto rows = db_->query("select number, name, sha256, size, at from statement_files where case_id = $1 order by number", id);
+    auto rows = db_->query("select number, name, sha256, size, at, by_whom from statement_files where case_id = $1 order by number", id);
     while (rows.next())
-        out.push_back({id, rows.take<int64_t>(), rows.take<std::string>(), rows.take<std::string>(), rows.take<int64_t>(), rows.take<Instant>(), {}});
+        out.push_back({id, rows.take<int64_t>(), rows.take<std::string>(), rows.take<std::string>(), rows.take<int64_t>(), rows.take<Instant>(), {}, rows.take<std::string>()});
     return out;
 }
 
 std::optional<Attachment> SqlStorage::find_attachment(const CaseId& id, int64_t number) {
-    auto rows = db_->query("select name, sha256, size, at, content from statement_files where case_id = $1 and number = $2", id, number);
+    auto rows = db_->query("select name, sha256, size, at, by_whom, content from statement_files where case_id = $1 and number = $2", id, number);
     if (!rows.next()) return std::nullopt;
-    Attachment out{id, number, rows.take<std::string>(), rows.take<std::string>(), rows.take<int64_t>(), rows.take<Instant>(), {}};
+    Attachment out{id, number, rows.take<std::string>(), rows.take<std::string>(), rows.take<int64_t>(), rows.take<Instant>(), {}, rows.take<std::string>()};
     auto bytes = unbase64(rows.take<std::string>());
     if (!bytes)
         throw StorageOutage("file " + std::to_string(number) + " of case " + id.text() + " cannot be read: " + bytes.error().text +

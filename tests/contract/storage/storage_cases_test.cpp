@@ -113,6 +113,30 @@ TEST_P(TheCases, are_listed_newest_first_in_pages) {
     EXPECT_TRUE(storage().open_cases_of(VmId("vm-3")).empty());
 }
 
+TEST_P(TheCases, are_found_by_who_looks_after_them) {
+    using Ids = std::vector<std::string>;
+    for (int i = 0; i < 4; ++i) saved_case(storage(), i % 2 ? "vm-1" : "vm-2", "7");
+    const auto give = [&](const char* id, const std::string& whom) {
+        auto c = *storage().find_case(CaseId(id));
+        const int64_t before = c.revision;
+        const auto items = happen(c, {core::Assigned{whom}});
+        ASSERT_TRUE(storage().save(before, c, items, std::nullopt));
+    };
+    give("C-1", "ravi"), give("C-2", "ravi"), give("C-3", "meera"), give("C-4", "ravi");
+    CaseFilter filter;
+    filter.assignee = "ravi";
+    EXPECT_EQ(ids(storage().list_cases(filter)), (Ids{"C-4", "C-2", "C-1"}));
+    filter.vm = VmId("vm-1");
+    filter.customer = CustomerId("7");
+    filter.phase = core::Phase::open;
+    filter.open_only = true;
+    EXPECT_EQ(ids(storage().list_cases(filter)), (Ids{"C-4", "C-2"}));
+    give("C-4", "");
+    EXPECT_EQ(ids(storage().list_cases(filter)), (Ids{"C-2"}));
+    filter.assignee = "nobody";
+    EXPECT_TRUE(storage().list_cases(filter).empty());
+}
+
 TEST_P(TheCases, fall_due_earliest_first) {
     EXPECT_FALSE(storage().next_deadline());
     saved_case(storage(), "a", "1", deadline(300));
@@ -234,6 +258,7 @@ TEST_P(TheReports, wait_for_triage_until_they_have_a_case) {
 TEST_P(TheReports, are_found_by_their_fingerprint_the_newest_first) {
     auto one = report(storage(), "C-1"), two = report(storage(), ""), other = report(storage(), "");
     one.fingerprint = two.fingerprint = sha256_hex("found");
+    two.summary.ascertained = true;
     for (const auto& each : {one, two, other}) storage().put_report(each);
     EXPECT_EQ(storage().report_by_fingerprint(sha256_hex("found")), two);
     EXPECT_FALSE(storage().report_by_fingerprint(sha256_hex("else")));

@@ -42,7 +42,7 @@ TEST_P(TheStatements, keep_files_byte_by_byte) {
     std::string bytes;
     for (int i = 0; i < 1000; ++i) bytes += char(i * 7);
     const Attachment first{CaseId("C-1"), 1, "रिपोर्ट.pdf", "ab", int64_t(bytes.size()), at(5), bytes};
-    const Attachment second{CaseId("C-1"), 2, "empty.txt", "cd", 0, at(6), ""};
+    const Attachment second{CaseId("C-1"), 2, "empty.txt", "cd", 0, at(6), "", "staff:ravi"};
     storage().put_attachment(second);
     storage().put_attachment(first);
     storage().put_attachment({CaseId("C-2"), 1, "x", "ef", 1, at(7), "y"});
