@@ -74,6 +74,25 @@ Input read_acceptance(JsonReader& read, const Case& c) {
     return out;
 }
 
+Input read_appeal(JsonReader& read, const Case&) {
+    LodgeAppeal out;
+    out.text = read.text("text", long_text);
+    out.channel = read.word("channel", Channel::staff, false);
+    return out;
+}
+
+Input read_appeal_decision(JsonReader& read, const Case&) {
+    DecideAppeal out;
+    const std::string word = read.text("decision", 16);
+    out.upheld = word == "upheld";
+    if (read.has("decision") && word != "upheld" && word != "rejected") read.mistake("decision", "must be upheld or rejected");
+    out.reason = read.text("reason");
+    return out;
+}
+
+/// Without an account nobody looks after the case any more.
+Input read_assignment(JsonReader& read, const Case&) { return Assign{read.optional_text("account", 64)}; }
+
 Input read_hold(JsonReader& read, const Case&) { return PlaceHold{read.text("reason")}; }
 Input read_resume(JsonReader& read, const Case&) { return LiftHold{read.text("reason")}; }
 Input read_review(JsonReader& read, const Case&) { return AskReview{read.text("reason")}; }
@@ -92,6 +111,9 @@ constexpr Act table[] = {
     {"close", Role::approver, read_close},
     {"notes", Role::analyst, read_note},
     {"acceptances", Role::approver, read_acceptance},
+    {"appeals", Role::analyst, read_appeal},
+    {"appeal-decisions", Role::approver, read_appeal_decision},
+    {"assignments", Role::analyst, read_assignment},
 };
 
 }  // namespace
@@ -115,7 +137,7 @@ Role role_for(const core::Input& input) {
         }
     }
     if (std::holds_alternative<core::Approve>(input) || std::holds_alternative<core::Close>(input) ||
-        std::holds_alternative<core::AcceptIncomplete>(input))
+        std::holds_alternative<core::AcceptIncomplete>(input) || std::holds_alternative<core::DecideAppeal>(input))
         return Role::approver;
     return Role::analyst;
 }

@@ -15,12 +15,18 @@ HttpResponse list_calls(ApiCall& call);
 HttpResponse list_webhooks(ApiCall& call);
 HttpResponse stream_changes(ApiCall& call);
 
+// handlers_merges.cpp
+HttpResponse merge_cases(ApiCall& call);
+HttpResponse split_case(ApiCall& call);
+HttpResponse undo_merge_or_split(ApiCall& call);
+
 // handlers_scans.cpp
 HttpResponse list_scans(ApiCall& call);
 HttpResponse show_scan(ApiCall& call);
 
 // handlers_statements.cpp
 HttpResponse list_files(ApiCall& call);
+HttpResponse add_file(ApiCall& call);
 HttpResponse fetch_file(ApiCall& call);
 
 // handlers_retention.cpp

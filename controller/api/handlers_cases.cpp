@@ -44,6 +44,7 @@ HttpResponse list_cases(ApiCall& call) {
     filter.open_only = query.boolean("open");
     filter.vm = VmId(query.id("vm"));
     filter.customer = CustomerId(query.text("customer"));
+    filter.assignee = query.text("assignee");
     filter.before = CaseId(query.cursor());
     const size_t limit = query.limit();
     if (const auto& mistakes = query.finish(); !mistakes.empty()) return problem(mistakes);

@@ -35,6 +35,7 @@ HttpResponse add_report(ApiCall& call) {
     input.raw = read.optional_text("raw", 1 << 20);
     input.observed_at = read.instant("observed_at", false);
     input.port = read.integer("port", 1, 65535, false);
+    input.ascertained = read.boolean("ascertained", false);
     read.finish();
     if (!input.type.empty() && core::normal_type(input.type).empty())
         read.mistake("type", "must be an XARF v4 category and type; write content/malware");

@@ -13,6 +13,10 @@ namespace bailiff {
 
 /// Everything about one case, its mails, orders and jobs included.
 Json case_json(Desk& desk, const CaseView& view);
+/// Who looks after it, what keeps it still, where it goes on: for lists and the case itself.
+void put_standing_of(Json& out, const Desk& desk, const core::Case& c);
+/// Its sources, its appeals, and the cases that belong to it.
+void put_links(Json& out, Desk& desk, const core::Case& c);
 /// One line of the list of cases.
 Json case_line_json(Desk& desk, const core::Case& c);
 /// One entry of the call queue.

@@ -40,6 +40,7 @@ Json reply_json(const core::Reply& reply) {
 
 Json summary_json(const core::ReportSummary& report, const core::Calendar* calendar) {
     Json out{{"id", report.id.text()}, {"type", report.type}, {"reporter", report.reporter}, {"summary", report.summary}};
+    if (report.ascertained) out["ascertained"] = true;
     put_instant(out, "observed_at", report.observed_at, calendar);
     return out;
 }
@@ -92,6 +93,7 @@ Json head_json(const Desk& desk, const core::Case& c) {
     put_instant(out, "opened_at", c.opened_at, calendar);
     put_instant(out, "closed_at", c.closed_at, calendar);
     if (c.outcome) out["outcome"] = name(*c.outcome);
+    put_standing_of(out, desk, c);
     return out;
 }
 
@@ -160,6 +162,18 @@ Json case_json(Desk& desk, const CaseView& view) {
         out["who"] = parse_json(first->who).value_or(Json());
     for (const auto& call : c.calls) out["calls"].push_back(call_json(call, calendar));
     for (const auto& reply : c.replies) out["replies"].push_back(reply_json(reply));
+    // What was said in a case that goes on in this one belongs to it as well.
+    out["merged"] = Json::array();
+    for (const auto& merged : c.merged) {
+        const auto other = desk.storage().find_case(merged.id);
+        if (!other) continue;
+        Json shown{{"case", other->id.text()}, {"policy", other->policy.text()}, {"reports", Json::array()}, {"calls", Json::array()}, {"replies", Json::array()}};
+        for (const auto& id : merged.reports) shown["reports"].push_back(id.text());
+        for (const auto& call : other->calls) shown["calls"].push_back(call_json(call, calendar));
+        for (const auto& reply : other->replies) shown["replies"].push_back(reply_json(reply));
+        out["merged"].push_back(std::move(shown));
+    }
+    put_links(out, desk, c);
     for (const auto& mail : desk.storage().mails_of(c.id)) out["notices"].push_back(mail_json(mail, calendar));
     for (const auto& order : desk.storage().orders_of(c.id)) out["orders"].push_back(order_json(order));
     for (const auto& job : desk.storage().jobs_of(c.id)) out["jobs"].push_back(job_json(job));

@@ -116,6 +116,11 @@ Json policy_json(const core::Policy& p, const core::Calendar* calendar, bool who
     }
     if (p.resolution)
         out["resolution"] = {{"within", format_duration(p.resolution->within)}, {"clock", name(p.resolution->clock)}};
+    out["sources"] = p.sources;
+    out["inhibits"] = Json::array();
+    for (const auto& id : p.inhibits) out["inhibits"].push_back(id.text());
+    out["appeal"] = {{"within", format_duration(p.appeal.within)}, {"clock", name(p.appeal.clock)}};
+    out["reopens_within"] = format_duration(p.reopens_within);
     out["needs"] = Json::array();
     for (const auto need : p.needs) out["needs"].push_back(name(need));
     out["restore_when"] = name(p.restore_when);

@@ -33,6 +33,38 @@ TEST(Files, AreListedAndGivenOutToBeSaved) {
     EXPECT_EQ(got.header("Content-Security-Policy"), "default-src 'none'; sandbox");
 }
 
+TEST(Files, OfStaffStandBesideThoseOfTheCustomer) {
+    ApiWorld world;
+    const auto id = world.open_case();
+    const auto add = [&](const std::string& name, const std::string& bytes) {
+        return world.ask("POST", "/api/v1/cases/" + id + "/files", "ana", {{"name", name}, {"content", base64(bytes)}, {"reason", "the flows"}});
+    };
+    const auto added = add("flows.csv", "src,dst\n");
+    ASSERT_EQ(added.status, 201) << added.body;
+    EXPECT_EQ(added.json().at("number"), 1);
+    EXPECT_EQ(added.json().at("by"), "staff:ana");
+    EXPECT_EQ(world.ask("GET", "/api/v1/cases/" + id + "/files/1", "ana").body, "src,dst\n");
+    const auto history = world.ask("GET", "/api/v1/cases/" + id + "/history", "ana").body;
+    EXPECT_NE(history.find(sha256_hex("src,dst\n")), std::string::npos) << history;
+    for (const char* name : {"../x", ".hidden", "-rf", "a\nb", "c\\d", ""}) EXPECT_EQ(add(name, "x").status, 422) << name;
+    EXPECT_EQ(world.ask("POST", "/api/v1/cases/" + id + "/files", "ana", {{"name", "x"}, {"content", "!"}, {"reason", "x"}}).status, 422);
+    EXPECT_EQ(world.ask("POST", "/api/v1/cases/C-9/files", "ana", {{"name", "x"}, {"content", "eA=="}, {"reason", "x"}}).status, 404);
+    for (int64_t i = 1; i < Desk::most_files; ++i) EXPECT_EQ(add("more", "x").status, 201);
+    EXPECT_EQ(add("more", "x").status, 403);
+    // Neither side uses up what the other may hand in.
+    Statement statement;
+    statement.case_id = CaseId(id);
+    statement.reply.text = "see the file";
+    Attachment file;
+    file.name = "mine";
+    file.bytes = "y";
+    file.by = "staff:nobody";
+    statement.files.push_back(file);
+    statement.key = "k";
+    ASSERT_TRUE(world.desk.take_statement(statement));
+    EXPECT_EQ(world.desk.storage().attachments_of(CaseId(id)).back().by, "") << "who sends it does not say who he is";
+}
+
 TEST(Files, ThatAreNotThereAreNotFound) {
     ApiWorld world;
     const auto id = world.open_case();
