@@ -48,6 +48,12 @@ constexpr Field note_fields[] = {{"text", "text", "TEXT", "the note", true}};
 constexpr Field accept_fields[] = {{"reason", "reason", "TEXT", "why what was not scanned may stay so", true},
                                    {"scan", "scan", "JOB", "the scan that you looked at; default the one that waits"}};
 
+constexpr Field appeal_fields[] = {{"text", "text", "TEXT", "what is wrong, in the customer's words", true},
+                                   {"channel", "channel", "WORD", "how it came: mail, page, phone or staff; default staff"}};
+constexpr Field appeal_decision_fields[] = {{"decision", "decision", "WORD", "upheld or rejected", true},
+                                            {"reason", "reason", "TEXT", "why; the customer reads it", true}};
+constexpr Field assign_fields[] = {{"to", "account", "NAME", "the account; left out: nobody"}};
+
 /// Each case for itself: a refusal of one says nothing of the others. The exit code is that of the first that was refused.
 ExitCode act_on_many(Session& s, const ActCommand& command, const Json& body) {
     if (s.args.has("revision")) return s.args.complain(s.err, "--revision is one case's; name one case with it");
@@ -115,6 +121,19 @@ ExitCode case_accept_incomplete(const std::vector<std::string>& arguments, std::
                 "Accepts a scan that found nothing and did not look at everything (`bailiffctl case scan CASE` lists what).\n"
                 "When a second person does too, the treatment goes on as if the scan were clean. Takes the role approver.\n",
                 "acceptances", accept_fields}, arguments, out, err);
+}
+ExitCode case_appeal(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"appeal CASE --text TEXT [OPTIONS]\nLodges an appeal against a sanction or the end of a case. What was done stays done until it is decided.\n",
+                "appeals", appeal_fields}, arguments, out, err);
+}
+ExitCode case_decide_appeal(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"decide-appeal CASE --decision WORD --reason TEXT [OPTIONS]\n"
+                "Decides the appeal that waits: upheld gives back a VM that is held. It takes the role approver and a person who had no part in the\n"
+                "case's decisions.\n", "appeal-decisions", appeal_decision_fields}, arguments, out, err);
+}
+ExitCode case_assign(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+    return act({"assign CASE... [--to NAME] [OPTIONS]\nSays who looks after a case; `bailiffctl case list --assignee NAME` lists them.\n", "assignments", assign_fields, true},
+               arguments, out, err);
 }
 ExitCode case_review(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     return act({"review CASE... --reason TEXT [OPTIONS]\nAsks for a person's review; all clocks stand until the decision.\n", "reviews", reason_field, true}, arguments, out, err);

@@ -20,6 +20,8 @@ std::string standing(const Json& c) {
     std::string out = shown(c, "phase");
     if (const auto stage = shown(c, "stage"); !stage.empty() && stage != "none") out += "/" + stage;
     if (c.value("held", false)) out += " (on hold)";
+    if (const auto by = shown(c, "muted_by"); !by.empty()) out += " (stands while " + by + " is open)";
+    if (const auto into = shown(c, "merged_into"); !into.empty()) out += " (goes on in " + into + ")";
     return out;
 }
 
@@ -47,7 +49,10 @@ void print_case(std::ostream& out, const Json& c) {
         const Json& contact = c["customer"]["contact"];
         line("contact", shown(contact, "name") + "  " + shown(contact, "email") + "  " + shown(contact, "phone"));
     }
-    line("opened", shown_time(c, "opened_at"));
+    line("looked after", shown(c, "assignee"));
+    line("severity", shown(c, "severity"));
+    line("opened", shown_time(c, "opened_at") + (shown(c, "predecessor").empty() ? "" : ", again after " + shown(c, "predecessor")) +
+                       (shown(c, "split_from").empty() ? "" : ", split off " + shown(c, "split_from")));
     line("closed", shown_time(c, "closed_at"));
     line("outcome", shown(c, "outcome"));
     line("on hold", c.value("held", false) ? shown(c, "hold_reason") : "");
@@ -84,6 +89,8 @@ void print_case(std::ostream& out, const Json& c) {
     for (const auto& r : part(c, "reports"))
         reports.row({shown(r, "id"), shown(r, "type"), shown_time(r, "observed_at"), shown(r, "reporter"), shown(r, "summary")});
     print_table(out, "Reports", reports);
+    if (c.contains("sources") && !c["sources"].value("suffice", true))
+        out << "\nToo few sources for a sanction by silence: the policy asks for " << shown(c["sources"], "asked_for") << ".\n";
     Table calls({"CALLED", "BY", "OUTCOME", "CONTACT", "NOTE"});
     for (const auto& l : part(c, "calls"))
         calls.row({shown_time(l, "at"), shown(l, "actor"), shown(l, "outcome"), shown(l, "contact") + " " + shown(l, "number"), shown(l, "note")});
@@ -92,6 +99,23 @@ void print_case(std::ostream& out, const Json& c) {
     for (const auto& r : part(c, "replies"))
         replies.row({shown(r, "kind"), shown(r, "channel"), shown(r, "steps"), shown(r, "root_cause"), shown(r, "text")});
     print_table(out, "Replies", replies);
+    Table appeals({"APPEAL", "BY", "STATE", "DECIDED BY", "REASON", "TEXT"});
+    for (const auto& one : part(c, "appeals"))
+        appeals.row({shown_time(one, "at"), shown(one, "actor"), shown(one, "state"), shown(one, "decided_by"), shown(one, "reason"), shown(one, "text")});
+    print_table(out, "Appeals", appeals);
+    Table merged({"CASE", "WHAT", "AT", "BY", "TEXT"});
+    for (const auto& other : part(c, "merged")) {
+        for (const auto& l : part(other, "calls")) merged.row({shown(other, "case"), "call " + shown(l, "outcome"), shown_time(l, "at"), shown(l, "actor"), shown(l, "note")});
+        for (const auto& r : part(other, "replies")) merged.row({shown(other, "case"), "reply " + shown(r, "kind"), "", "", shown(r, "text")});
+    }
+    print_table(out, "Said in cases that go on here", merged);
+    Table links({"CASE", "STANDS", "POLICY", "VM", "OPENED", "HOW"});
+    for (const auto& link : part(c, "links")) {
+        std::string how;
+        for (const auto& word : part(link, "how")) how += (how.empty() ? "" : ", ") + (word.is_string() ? word.get<std::string>() : "");
+        links.row({shown(link, "case"), shown(link, "phase"), shown(link, "policy"), shown(link, "vm_name"), shown_time(link, "opened_at"), how});
+    }
+    print_table(out, "Other cases", links);
     Table notices({"NOTICE", "TO", "STATE", "ATTEMPTS", "SERVER SAID"});
     for (const auto& n : part(c, "notices"))
         notices.row({shown(n, "key"), shown(n, "audience"), shown(n, "state"), shown(n, "attempts"), shown(n, "last_reply")});
@@ -118,17 +142,18 @@ ExitCode case_list(const std::vector<std::string>& arguments, std::ostream& out,
         .value("phase", "PHASE", "open, answered, review, sanctioned, treatment, restoring or closed")
         .value("vm", "UUID", "of this VM")
         .value("customer", "ID", "of this customer")
+        .value("assignee", "NAME", "that this account looks after")
         .value("limit", "N", "at most so many, 0 = all; default 50");
     return online(a, arguments, {}, out, err, [](Session& s) {
-        std::string query = query_of(s.args, {"phase", "vm", "customer"});
+        std::string query = query_of(s.args, {"phase", "vm", "customer", "assignee"});
         if (s.args.flagged("open")) query += query.empty() ? "?open=true" : "&open=true";
         const auto items = s.list("/api/v1/cases", query);
         if (!items) return s.code();
         if (s.printed(*items)) return exit_ok;
-        Table table({"CASE", "STANDS", "POLICY", "VM", "CUSTOMER", "OPENED", "NEXT"});
+        Table table({"CASE", "STANDS", "SEVERITY", "POLICY", "VM", "CUSTOMER", "OPENED", "NEXT", "ASSIGNEE"});
         for (const auto& c : *items)
-            table.row({shown(c, "id"), standing(c), shown(c, "policy", "id"), shown(c, "vm", "name"), shown(c, "customer", "name"),
-                       shown_time(c, "opened_at"), next_of(c)});
+            table.row({shown(c, "id"), standing(c), shown(c, "severity"), shown(c, "policy", "id"), shown(c, "vm", "name"), shown(c, "customer", "name"),
+                       shown_time(c, "opened_at"), next_of(c), shown(c, "assignee")});
         table.print(s.out);
         return exit_ok;
     });

@@ -19,11 +19,14 @@ CommandRun intake_mail, intake_maildir, intake_imap, intake_list, intake_show;
 // online_cases.cpp
 CommandRun case_list, case_show, case_history_list, calls_list;
 // online_statements.cpp
-CommandRun case_files;
+CommandRun case_files, case_attach;
 // scans.cpp
 CommandRun case_scan;
 // online_acts.cpp
 CommandRun case_call, case_reply, case_extend, case_hold, case_resume, case_decide, case_approve, case_review, case_close, case_note, case_accept_incomplete;
+CommandRun case_appeal, case_decide_appeal, case_assign;
+// online_merges.cpp
+CommandRun case_merge, case_split, case_undo;
 // online_directory.cpp
 CommandRun vm_list, vm_show, vm_set, customer_list, customer_show, customer_set, host_list, host_show, host_set, host_enrol_token, host_ban, host_unban,
     order_list, job_list;

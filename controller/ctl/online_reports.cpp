@@ -36,7 +36,8 @@ ExitCode report_add(const std::vector<std::string>& arguments, std::ostream& out
         .value("summary", "TEXT", "the evidence in words")
         .value("observed-at", "TIME", "when it was seen: 2026-03-02T09:00:00+05:30")
         .value("port", "N", "of the address, where ranges of ports belong to VMs")
-        .value("raw-file", "FILE", "the report as it came, kept with it");
+        .value("raw-file", "FILE", "the report as it came, kept with it")
+        .flag("ascertained", "you have seen it yourself: it needs no second source");
     return online(a, arguments, {}, out, err, [](Session& s) {
         if (!s.args.has("type")) return s.args.complain(s.err, "--type is missing; it says what kind of abuse it is, as in --type content/malware");
         Json body = Json::object();
@@ -48,6 +49,7 @@ ExitCode report_add(const std::vector<std::string>& arguments, std::ostream& out
             if (!port || !port->is_number_integer()) return s.args.complain(s.err, "--port is a number, as in --port 443");
             body["port"] = *port;
         }
+        if (s.args.flagged("ascertained")) body["ascertained"] = true;
         if (s.args.has("raw-file")) {
             std::ifstream file(s.args.text("raw-file"), std::ios::binary);
             if (!file) return s.refuse("the file '" + s.args.text("raw-file") + "' cannot be read");

@@ -20,8 +20,8 @@ TEST(Ctl, ACaseAsPeopleSeeIt) {
     EXPECT_EQ(live.ctl(eicar).out, "R-1 opened case C-1\n");
     EXPECT_EQ(live.ctl(eicar).out, "R-2 joined the open case C-1\n");
     EXPECT_EQ(live.ctl("case list").out,
-              "CASE  STANDS  POLICY         VM    CUSTOMER  OPENED                    NEXT\n"
-              "C-1   open    virus-content  web1  राव वस्त्र  Mon 2026-03-02 08:30 IST  reply Mon 2026-03-02 10:00 IST\n");
+              "CASE  STANDS  SEVERITY  POLICY         VM    CUSTOMER  OPENED                    NEXT                            ASSIGNEE\n"
+              "C-1   open    normal    virus-content  web1  राव वस्त्र  Mon 2026-03-02 08:30 IST  reply Mon 2026-03-02 10:00 IST\n");
     const auto seen = live.ctl("case show C-1");
     EXPECT_EQ(seen.code, 0) << seen.err;
     for (const char* part : {"case        C-1  open\n", "contact     Asha Rao  abuse@rao.example  +91 80 5550 1234\n",
@@ -58,6 +58,29 @@ TEST(Ctl, EveryActOfACase) {
     EXPECT_NE(history.find("staff:ada"), std::string::npos);
 }
 
+TEST(Ctl, CasesThatBelongTogether) {
+    LiveApi live;
+    live.ctl(eicar);
+    EXPECT_EQ(live.ctl("report add --type messaging/spam --address 192.0.2.10 --summary mails --ascertained").out, "R-2 opened case C-2\n");
+    EXPECT_EQ(live.ctl("case merge C-1 C-2").code, 2) << "why?";
+    const auto merged = live.ctl("case merge C-1 C-2 --reason 'one matter'");
+    EXPECT_EQ(merged.code, 0) << merged.err;
+    EXPECT_NE(merged.out.find("\nOther cases\n"), std::string::npos) << merged.out;
+    EXPECT_NE(live.ctl("case show C-2").out.find("closed (goes on in C-1)"), std::string::npos);
+    EXPECT_EQ(live.ctl("case undo C-1 C-2 --reason 'two matters'").code, 0);
+    EXPECT_EQ(live.ctl("case undo C-1 C-2 --reason 'two matters'").code, 1);
+    live.ctl(eicar);
+    EXPECT_EQ(live.ctl("case split C-1 R-3 --to triage --reason 'of the neighbour'").code, 0);
+    EXPECT_EQ(live.ctl("case split C-1 R-1 --reason 'the last one'").code, 1);
+    EXPECT_EQ(live.ctl("case assign C-1 C-2 --to ana").code, 0);
+    EXPECT_EQ(live.ctl("case list --assignee ana --json").json().size(), 2u);
+    EXPECT_EQ(live.ctl("case appeal C-1 --text 'not us'").code, 1) << "nothing was decided";
+    EXPECT_EQ(live.ctl("case close C-1 --reason settled").code, 0);
+    EXPECT_EQ(live.ctl("case appeal C-1 --text 'the time that it cost' --channel phone").code, 0);
+    EXPECT_EQ(live.ctl("case decide-appeal C-1 --decision upheld --reason right").code, 1) << "who closed it";
+    EXPECT_NE(live.ctl("case show C-1").out.find("pending"), std::string::npos);
+}
+
 TEST(Ctl, OneReasonForManyCasesIsAsManyActs) {
     LiveApi live;
     live.ctl(eicar);
@@ -84,7 +107,7 @@ TEST(Ctl, OneReasonForManyCasesIsAsManyActs) {
 TEST(Ctl, FilesOfACustomerAreListedAndSaved) {
     LiveApi live;
     live.ctl(eicar);
-    EXPECT_EQ(live.ctl("case files C-1").out, "NUMBER  AT  NAME  BYTES  SHA-256\n");
+    EXPECT_EQ(live.ctl("case files C-1").out, "NUMBER  AT  NAME  BYTES  SHA-256  BY\n");
     std::string bytes = "log\n";
     for (int i = 0; i < 100'000; ++i) bytes += char(i * 7);
     std::promise<bool> taken;
@@ -110,6 +133,11 @@ TEST(Ctl, FilesOfACustomerAreListedAndSaved) {
     const auto none = live.ctl("case files C-1 2 --output " + live.folder + "/none");
     EXPECT_NE(none.code, 0);
     EXPECT_NE(none.err.find("There is no file 2"), std::string::npos) << none.err;
+    EXPECT_EQ(live.ctl("case attach C-1 " + live.folder + "/saved").code, 2) << "why?";
+    EXPECT_EQ(live.ctl("case attach C-1 " + live.folder + "/absent --reason x").code, 1);
+    const auto added = live.ctl("case attach C-1 " + live.folder + "/saved --name flows.csv --reason 'the flows of that hour'");
+    EXPECT_EQ(added.out, "file 2, 100004 bytes, SHA-256 " + sha256_hex(bytes) + "\n") << added.err;
+    EXPECT_NE(live.ctl("case history C-1").out.find("the flows of that hour"), std::string::npos);
 }
 
 TEST(Ctl, WatchesACaseUntilItIsClosed) {
