@@ -71,6 +71,7 @@ Stage::Stage(const std::string& policies_folder) : storage_(std::make_unique<Mem
     storage_->put_host({HostId("h1"), false, false, true, 0, "", "", clock_.now(), ""});
     storage_->put_vm({web1, "web1", HostId("h1"), CustomerId("7"), {"192.0.2.10"}, Power::running, VmState::running, false, false, clock_.now()});
     storage_->put_vm({db1, "db1", HostId("h1"), CustomerId("7"), {"192.0.2.11"}, Power::running, VmState::running, false, false, clock_.now()});
+    storage_->put_account({"ravi", Role::analyst, "", false});
 }
 Stage::~Stage() = default;
 
@@ -124,6 +125,15 @@ const std::vector<Stage::Verb>& Stage::verbs() {
              const JobId scan(value(c, "scan", waiting ? waiting->c.incomplete_scan.text() : ""));
              s.act(c, out, core::AcceptIncomplete{scan, c.text, ""}, "staff:" + value(c, "by", "meera"));
          }},
+        {"merge", [](Stage& s, const Command& c, Lines& out) { s.merge(c, out); }},
+        {"split", [](Stage& s, const Command& c, Lines& out) { s.split(c, out); }},
+        {"undo", [](Stage& s, const Command& c, Lines& out) { s.undo(c, out); }},
+        {"appeal", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::LodgeAppeal{c.text, core::Channel::mail}, "customer"); }},
+        {"decide-appeal", [](Stage& s, const Command& c, Lines& out) {
+             s.act(c, out, core::DecideAppeal{!c.words.empty() && c.words.back() == "upheld", c.text, "", false}, "staff:" + value(c, "by", "anil"));
+         }},
+        {"assign", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Assign{value(c, "to")}, "staff:ravi"); }},
+        {"sources", [](Stage& s, const Command& c, Lines& out) { s.sources(c, out); }},
         {"review", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AskReview{c.text}, "staff:ravi"); }},
         {"close", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::Close{c.text}, "staff:meera"); }},
         {"note", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::AddNote{c.text}, "staff:ravi"); }},
@@ -195,6 +205,7 @@ void Stage::report(const Command& c, Lines& out) {
     input.summary = c.text;
     input.port = std::strtoll(value(c, "port", "0").c_str(), nullptr, 10);
     input.observed_at = time_of(c, "at", Instant{}, out);
+    input.ascertained = std::find(c.words.begin(), c.words.end(), "ascertained") != c.words.end();
     const auto outcome = desk_->report(input, "staff:ravi");
     if (!outcome) return out.push_back("error " + outcome.error().text);
     if (outcome->case_id.empty()) return out.push_back(outcome->report.text() + " waits in triage: " + outcome->triage);

@@ -69,6 +69,10 @@ class Stage {
     void lock(const Command& c, Lines& out);
     void evidence(const Command& c, Lines& out);
     void mail(const Command& c, Lines& out);
+    void merge(const Command& c, Lines& out);
+    void split(const Command& c, Lines& out);
+    void undo(const Command& c, Lines& out);
+    void sources(const Command& c, Lines& out);
     void show(const Command& c, Lines& out);
     void why(const Command& c, Lines& out);
     CaseId case_of(const Command& c) const;

@@ -36,4 +36,40 @@ void Stage::holiday(const Command& c, Lines& out) {
     desk_->replace_policies(std::move(policies));
 }
 
+/// "merge C-1 C-2 [insist=yes] "why"": C-2 goes on in C-1.
+void Stage::merge(const Command& c, Lines& out) {
+    if (c.words.size() != 2) return out.push_back("script: merge C-1 C-2 \"why\"");
+    const auto merged = desk_->merge(CaseId(c.words[0]), CaseId(c.words[1]), value(c, "insist") == "yes", c.text, "staff:ravi");
+    if (!merged) return out.push_back("error " + merged.error().text);
+    desk_->tick();
+}
+
+/// "split C-1 R-2 R-3 [to=triage] "why"": these reports leave.
+void Stage::split(const Command& c, Lines& out) {
+    if (c.words.size() < 2) return out.push_back("script: split C-1 R-2 \"why\"");
+    SplitRequest request;
+    for (size_t i = 1; i < c.words.size(); ++i) request.reports.emplace_back(c.words[i]);
+    request.to_triage = value(c, "to") == "triage";
+    request.reason = c.text;
+    const auto left = desk_->split(CaseId(c.words[0]), request, "staff:meera");
+    if (!left) return out.push_back("error " + left.error().text);
+    desk_->tick();
+}
+
+/// "undo C-1 C-2 "why"": the merge or the split of the two.
+void Stage::undo(const Command& c, Lines& out) {
+    if (c.words.size() != 2) return out.push_back("script: undo C-1 C-2 \"why\"");
+    const auto undone = desk_->undo(CaseId(c.words[0]), CaseId(c.words[1]), c.text, "staff:meera");
+    if (!undone) return out.push_back("error " + undone.error().text);
+    desk_->tick();
+}
+
+/// "sources 2": how many the policies ask for, in cases that are opened from now on.
+void Stage::sources(const Command& c, Lines& out) {
+    if (c.words.size() != 1) return out.push_back("script: sources 2");
+    core::PolicySet policies = desk_->policies();
+    for (auto& [id, policy] : policies.in_force) policy.sources = c.words[0] == "1" ? 1 : 2;
+    desk_->replace_policies(std::move(policies));
+}
+
 }  // namespace bailiff::test

@@ -2,6 +2,7 @@
 
 #include "tests/simulation/invariants.hpp"
 
+#include "controller/core/sources.hpp"
 #include "controller/storage/chain.hpp"
 
 #include <algorithm>
@@ -49,7 +50,7 @@ Broken no_sanction_before_its_deadline(SimWorld& w) {
         for (const auto& item : w.storage().history(row.id, 0, 100000)) {
             if (const auto* f = as<core::RungStarted>(item)) since = item.at, left = f->left, runs = true, clock = policy.ladder[size_t(f->index)].clock;
             if (const auto* f = as<core::LadderStopped>(item); f && f->why != "sanction") runs = false, left = f->left;
-            if (as<core::HoldLifted>(item)) since = item.at, runs = true;
+            if (as<core::HoldLifted>(item) || as<core::Unmuted>(item)) since = item.at, runs = true;
             if (const auto* f = as<core::Extended>(item); f && !f->resolution) since = item.at, left = f->left;
             if (const auto* f = as<core::CallLogged>(item); f && f->outcome != core::CallOutcome::wrong_number) called = true;
             const auto* demanded = as<core::StateDemanded>(item);
@@ -58,6 +59,56 @@ Broken no_sanction_before_its_deadline(SimWorld& w) {
             if (item.actor != "clock") continue;  // a person may enforce at any time, in a review
             const Seconds passed = clock == core::StepClock::working ? calendar.between(since, item.at).amount : item.at - since;
             if (!runs || passed < left) out.push_back(row.id.text() + ": a sanction before the step's time had passed");
+        }
+    }
+    return out;
+}
+
+/// The case as it was when the clock demanded a sanction, with the reports that it had then.
+Broken no_sanction_by_silence_with_too_few_sources(SimWorld& w) {
+    Broken out;
+    for (const auto& row : all_cases(w)) {
+        const core::Policy& policy = *w.desk().policies().find(row.policy, row.policy_revision);
+        core::Case c;
+        for (const auto& item : w.storage().history(row.id, 0, 100000)) {
+            const auto* demanded = as<core::StateDemanded>(item);
+            if (demanded && demanded->sanction && item.actor == "clock") {
+                const core::Sources found = core::sources_of(c, policy);
+                if (!found.ascertained && int64_t(found.independent.size()) < policy.sources) out.push_back(row.id.text() + ": a sanction by silence with too few sources");
+            }
+            c = core::evolve(std::move(c), item);
+        }
+    }
+    return out;
+}
+
+Broken muted_cases_demand_nothing(SimWorld& w) {
+    Broken out;
+    for (const auto& row : all_cases(w)) {
+        core::Case c;
+        for (const auto& item : w.storage().history(row.id, 0, 100000)) {
+            if (as<core::StateDemanded>(item) && !c.muted_by.empty()) out.push_back(row.id.text() + ": it demanded a state of its VM while it stood still for " + c.muted_by.text());
+            if (as<core::RungStarted>(item) && item.actor == "clock" && !c.muted_by.empty()) out.push_back(row.id.text() + ": its ladder went on while it stood still");
+            c = core::evolve(std::move(c), item);
+        }
+        if (row.muted_by.empty()) continue;
+        const auto by = w.storage().find_case(row.muted_by);
+        if (!by || by->phase == core::Phase::closed) out.push_back(row.id.text() + ": it stands still for case " + row.muted_by.text() + ", which is over");
+    }
+    return out;
+}
+
+/// Of two cases that were merged or split, each report is the one's or the other's, and the stored report says whose.
+Broken each_report_belongs_to_one_case(SimWorld& w) {
+    Broken out;
+    std::map<ReportId, CaseId> holder;
+    for (const auto& row : all_cases(w)) {
+        if (!row.merged_into.empty()) continue;
+        if (row.reports.empty()) out.push_back(row.id.text() + ": it has no report left");
+        for (const auto& report : row.reports) {
+            if (!holder.emplace(report.id, row.id).second) out.push_back(report.id.text() + ": it belongs to " + holder[report.id].text() + " and to " + row.id.text());
+            const auto stored = w.storage().find_report(report.id);
+            if (!stored || stored->case_id != row.id) out.push_back(report.id.text() + ": " + row.id.text() + " holds it, and it says otherwise");
         }
     }
     return out;
@@ -139,7 +190,8 @@ Broken mails_are_owed_and_said_once(SimWorld& w) {
             const auto found = first.find(mail.message_id);
             if (mail.state == MailState::sent && found == first.end()) out.push_back(row.id.text() + ": " + mail.due.key + " counts as sent and never was");
             if (mail.state == MailState::due) out.push_back(row.id.text() + ": " + mail.due.key + " is still due");
-            const bool last_word = mail.due.notice == core::Notice::restored || mail.due.notice == core::Notice::closed;
+            const bool last_word = mail.due.notice == core::Notice::restored || mail.due.notice == core::Notice::closed || mail.due.notice == core::Notice::appeal_decided ||
+                                   mail.due.key.starts_with("review_needed/appeal-");
             if (found != first.end() && !last_word && row.phase == core::Phase::closed && found->second->at > row.closed_at)
                 out.push_back(row.id.text() + ": " + mail.due.key + " was first sent after the case had closed");
         }
@@ -173,12 +225,15 @@ const std::vector<Invariant>& invariants() {
         {"The fold of every history is the stored case.", fold_equals_row},
         {"The audit chain verifies, with its signed checkpoints and every case's revision.", chain_is_intact},
         {"No VM is sanctioned before its step's time has passed, nor without a logged call where the ladder has one.", no_sanction_before_its_deadline},
+        {"No VM is sanctioned by silence with fewer sources than its policy asks for.", no_sanction_by_silence_with_too_few_sources},
+        {"A case that stands still for another one demands no state of its VM, and that other one is open.", muted_cases_demand_nothing},
+        {"Each report belongs to one case, whatever was merged and split, and says to which.", each_report_belongs_to_one_case},
         {"Every closed case leaves its VM as found: running, unlocked, connected, autostart as before, nothing left behind.", closed_cases_leave_vms_as_found},
         {"A VM ordered off is never started on any host of its cluster while the lock stands.", off_means_off_on_every_host},
         {"No customer's disk is written unless its original lies in evidence.", no_disk_written_without_evidence},
         {"A VM comes back as clean only after a clean scan newer than the last write, or an incomplete one that two people accepted.", restored_only_when_clean},
         {"An order is never applied after a newer one for the same VM.", orders_apply_in_their_order},
-        {"Each mail that counts as sent was accepted, under one Message-ID, owed by a case, and none but the last word after closure.", mails_are_owed_and_said_once},
+        {"Each mail that counts as sent was accepted, under one Message-ID, owed by a case, and none but the last word (or one of an appeal) after closure.", mails_are_owed_and_said_once},
     };
     return all;
 }

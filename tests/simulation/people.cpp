@@ -12,12 +12,14 @@ void SimWorld::act(const CaseId& id, const core::Input& input, const std::string
 }
 
 void SimWorld::reports() {
-    static constexpr std::array types{"content/malware", "content/malware", "content/malware", "messaging/spam", "connection/ddos", "content/phishing"};
+    static constexpr std::array types{"content/malware", "content/malware", "content/malware", "messaging/spam", "connection/ddos", "connection/high_bandwidth", "content/phishing"};
+    static constexpr std::array reporters{"cert@reporter.example", "Abuse <abuse@mail.reporter.example>", "soc@bank.example"};
     const VmId vm = vms_[random_.below(vms_.size())];
     ReportInput report;
     report.type = types[random_.below(types.size())];
     report.vm = vm.text();
-    report.reporter = "cert@reporter.example";
+    report.reporter = reporters[random_.below(reporters.size())];
+    report.ascertained = chance(100);
     report.summary = "seen";
     // Malware is often really there; sometimes the report is wrong.
     SimHost& home = *home_[vm];
@@ -64,6 +66,34 @@ void SimWorld::staff(const core::Case& c, const core::Dues& dues) {
     if (!quiet_ && chance(1)) act(c.id, core::Close{"nothing to do"}, "staff:meera");
 }
 
+/// Two cases that somebody takes for one, one that he takes for two, and second thoughts.
+void SimWorld::case_desk(const core::Case& c) {
+    if (chance(10)) {
+        for (const CaseId& other : storage_->open_cases_of(c.vm))
+            if (other != c.id) return void(turn([&](Desk& desk) { (void)desk.merge(c.id, other, false, "one matter", "staff:ravi"); }));
+    }
+    if (!c.merged.empty() && chance(20)) turn([&](Desk& desk) { (void)desk.undo(c.id, c.merged.back().id, "two matters", "staff:meera"); });
+    if (!c.splits.empty() && chance(20)) turn([&](Desk& desk) { (void)desk.undo(c.id, c.splits.back().into, "one matter", "staff:meera"); });
+    if (c.reports.size() > 1 && chance(10)) {
+        SplitRequest request;
+        request.reports = {c.reports[random_.below(c.reports.size())].id};
+        request.to_triage = chance(500);
+        request.reason = "another matter";
+        turn([&](Desk& desk) { (void)desk.split(c.id, request, "staff:meera"); });
+    }
+    if (c.sanctioned_once && c.appeals.size() < 3 && chance(10)) act(c.id, core::LodgeAppeal{"it was not us", core::Channel::mail}, "customer");
+}
+
+/// Whoever has time decides; those who had a hand in the case are sent away.
+void SimWorld::appeals() {
+    static constexpr std::array judges{"staff:meera", "staff:ravi", "staff:anil", "staff:vera", "staff:ida", "staff:jon", "staff:kim"};
+    for (const auto& due : storage_->due(clock_.now() + Seconds(365 * 86400), 1000)) {
+        const auto c = storage_->find_case(due.id);
+        if (!c || !core::pending_appeal(*c) || !chance(quiet_ ? 300 : 10)) continue;
+        act(due.id, core::DecideAppeal{chance(300), "looked at it", "", false}, judges[random_.below(judges.size())]);
+    }
+}
+
 /// Somebody with virsh, a guest that dies, a connection that breaks, a mail server that goes away.
 void SimWorld::mischief() {
     if (!faults_) return;
@@ -94,11 +124,13 @@ void SimWorld::people() {
     if (!quiet_ && chance(15)) reports();
     mischief();
     high_availability();
+    appeals();
     for (const auto& c : storage_->list_cases({std::nullopt, true, VmId(), CustomerId(), CaseId(), 1000})) {
         const auto view = desk_->view(c.id);
         if (!view) continue;
         customers(view->c);
         if (const auto again = desk_->view(c.id); again && again->c.phase != core::Phase::closed) staff(again->c, again->dues);
+        if (const auto again = storage_->find_case(c.id); again && !quiet_ && again->phase != core::Phase::closed) case_desk(*again);
     }
 }
 

@@ -92,6 +92,8 @@ SimWorld::SimWorld(Plan plan)
     // In three worlds of four any host can run any VM, and HA tries.
     if (plan_.seed % 4)
         for (const auto& host : hosts_) storage_->put_host({host->id, false, false, true, 0, "", "", clock_.now(), "west"});
+    // In every second world one reporter alone suffices for nothing.
+    for (auto& [id, policy] : policies_.in_force) policy.sources = 1 + int64_t(plan_.seed % 2);
     end_ = clock_.now() + Seconds(plan_.days * 86400);
     start_controller();
 }

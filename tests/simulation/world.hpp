@@ -112,6 +112,8 @@ class SimWorld : public Hosts {
     void people();
     void customers(const core::Case& c);
     void staff(const core::Case& c, const core::Dues& dues);
+    void case_desk(const core::Case& c);
+    void appeals();
     void reports();
     void mischief();
     void high_availability();
