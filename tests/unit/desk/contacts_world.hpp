@@ -17,7 +17,7 @@ struct ContactsDesk : DeskWorld {
         add(storage.next_contact_number(), "Vikram Iyer", "noc@lotus.example", "+91 80 5550 0200", 10, ContactRole::technical);
         add(storage.next_contact_number(), "Meena Das", "meena@lotus.example", "+49 30 5550 0300", 20, ContactRole::billing);
     }
-    void begin() { desk = std::make_unique<Desk>(Desk::Ports{storage, clock, random, signer, mailer, writer, hosts, watchers, nullptr, &dialler}, shipped_policies(), options); }
+    void begin() { desk = std::make_unique<Desk>(Desk::Ports{storage, clock, random, signer, mailer, writer, hosts, watchers, nullptr, nullptr, &dialler}, shipped_policies(), options); }
     void add(int64_t number, const std::string& who, const std::string& email, const std::string& phone, int64_t order, ContactRole role) {
         storage.put_contact({CustomerId("7"), number, role, {who, email, phone, "en", ""}, order, {}, {}, {}, "staff:ana", clock.now()});
     }
