@@ -18,6 +18,8 @@
 #include "controller/desk/retention.hpp"
 #include "controller/desk/reporters.hpp"
 #include "controller/desk/dialler.hpp"
+#include "controller/desk/ledger.hpp"
+#include "controller/desk/postings.hpp"
 #include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
@@ -196,7 +198,8 @@ class Cases {
 
 enum class MailState { due, sent, failed, withdrawn };
 
-/// A notice on its way. Its Message-ID is fixed before the first attempt and never changes.
+/// A notice on its way. Its Message-ID is fixed before the first attempt and stays, unless another mail tells of it
+/// too: then it has that one's.
 struct OutboxMail {
     int64_t id = 0;
     CaseId case_id;
@@ -334,7 +337,8 @@ class PolicyArchive {
 /// the caller hears 503, the loop goes on.
 class Storage : public Directory, public Cases, public Deliveries, public Outbox, public Dispatch, public Access, public PolicyArchive,
                 public Statements, public Webhooks, public Retention, public Brake, public Addresses, public Reporters,
-                public Contacts, public Dials{
+                public Contacts, public Dials,
+                public Postings, public Ledger{
   public:
     /// Runs `work` in a transaction; nested calls are savepoints. Commits when `work` returns success, else rolls back
     /// what `work` wrote. Exceptions roll back and pass.
@@ -360,6 +364,7 @@ struct OutgoingMail {
     std::string subject, text, html;
     Instant date{};
     std::vector<std::string> references{};   ///< Message-IDs of the mails before it, the oldest first; it answers the last
+    std::string reply_to{};                  ///< where answers go; empty: to the sender
 };
 enum class MailFate {
     accepted,       ///< the server has it

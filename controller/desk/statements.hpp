@@ -27,6 +27,18 @@ struct PageToken {
     friend bool operator==(const PageToken&, const PageToken&) = default;
 };
 
+/// The token in the address to which a customer's mails are to be answered: desk+TOKEN@provider. It names the case and proves
+/// nothing about who writes. Only its SHA-256 is kept, so each notice has one of its own.
+struct ReplyToken {
+    std::string sha256;
+    CaseId case_id;
+    std::string notice;            ///< key of the notice that carries the address
+    Instant made_at{};
+    friend bool operator==(const ReplyToken&, const ReplyToken&) = default;
+};
+/// Hexadecimal digits of such a token; 128 bits.
+inline constexpr size_t reply_token_digits = 32;
+
 /// A file that came with a statement, or that staff put to the case. Nothing of it is believed, and nobody but staff gets it back.
 struct Attachment {
     CaseId case_id;
@@ -47,6 +59,9 @@ class Statements {
     /// earlier attempt may have arrived all the same.
     virtual void put_page_token(const PageToken& token) = 0;
     virtual std::optional<CaseId> case_of_page(const std::string& token_sha256) = 0;
+    /// Of one notice the newest `tokens_per_notice` stay, as of the page.
+    virtual void put_reply_token(const ReplyToken& token) = 0;
+    virtual std::optional<CaseId> case_of_reply(const std::string& token_sha256) = 0;
     virtual void put_attachment(const Attachment& attachment) = 0;
     virtual std::vector<Attachment> attachments_of(const CaseId& id) = 0;   ///< by number, without their bytes
     virtual std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) = 0;

@@ -114,6 +114,8 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     // -- Statements
     void put_page_token(const PageToken& token) override;
     std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
+    void put_reply_token(const ReplyToken& token) override;
+    std::optional<CaseId> case_of_reply(const std::string& token_sha256) override;
     void put_attachment(const Attachment& attachment) override;
     std::vector<Attachment> attachments_of(const CaseId& id) override;
     std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
@@ -174,6 +176,21 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::optional<Dial> find_dial(const std::string& id) override;
     std::optional<Dial> open_dial_of(const CaseId& id) override;
     std::vector<Dial> dials_to_send(Instant now, size_t limit) override;
+
+    // -- Postings
+    void put_posting(const Posting& posting, Instant keep_since) override;
+    std::vector<Posting> postings_to(const std::string& recipient, Instant since) override;
+    void put_waiting(const WaitingReport& waiting) override;
+    void drop_waiting(int64_t mail) override;
+    std::vector<WaitingReport> waiting_for(const std::string& recipient, size_t limit) override;
+    void put_told_together(const CaseId& lead, const CaseId& other) override;
+    std::vector<CaseId> told_with(const CaseId& lead) override;
+
+    // -- Ledger
+    std::optional<LedgerEntry> enter(LedgerEntry entry) override;
+    std::optional<LedgerEntry> last_entry(const CustomerId& customer) override;
+    std::optional<LedgerEntry> find_entry(const std::string& key) override;
+    std::vector<LedgerEntry> ledger_of(const CustomerId& customer, int64_t before, size_t limit) override;
 
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;
@@ -245,6 +262,8 @@ class MemoryStorage : public Storage, public EnrolmentStore {
 
     std::map<int64_t, PageToken> page_tokens_;
     std::map<std::string, int64_t> page_by_hash_;
+    std::map<int64_t, ReplyToken> reply_tokens_;
+    std::map<std::string, int64_t> reply_by_hash_;
     std::map<std::pair<CaseId, int64_t>, Attachment> statement_files_;
 
     using SpanKey = std::tuple<Address, int, Instant, int64_t, int64_t, AddressSource>;   ///< network, length, from, ports, source
@@ -267,6 +286,13 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::map<int64_t, Dial> dials_;
     std::map<CaseId, int64_t> open_dials_;
     std::set<std::pair<Instant, int64_t>> dials_to_send_;
+
+    std::map<std::pair<std::string, int64_t>, Posting> postings_;      ///< recipient and number
+    std::map<int64_t, WaitingReport> waiting_reports_;
+    std::set<std::pair<std::string, int64_t>> waiting_by_recipient_;
+    std::set<std::pair<CaseId, CaseId>> told_together_;
+    std::map<std::pair<CustomerId, int64_t>, LedgerEntry> ledger_;
+    std::map<std::string, std::pair<CustomerId, int64_t>> ledger_by_key_;
 
     std::map<std::string, PendingEnrolment> enrolments_;
     std::map<std::pair<HostId, std::string>, Instant> certificates_;

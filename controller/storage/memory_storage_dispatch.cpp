@@ -60,6 +60,7 @@ void MemoryStorage::update(const OutboxMail& mail) {
     stored.attempts = mail.attempts;
     stored.next_try = mail.next_try;
     stored.last_reply = mail.last_reply;
+    stored.message_id = mail.message_id;
     if (stored.state == MailState::due) log_.insert(mails_due_, {stored.next_try, stored.id});
     log_.assign(mails_, mail.id, std::move(stored));
 }

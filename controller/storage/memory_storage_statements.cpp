@@ -25,6 +25,27 @@ std::optional<CaseId> MemoryStorage::case_of_page(const std::string& token_sha25
     return page_tokens_.at(found->second).case_id;
 }
 
+void MemoryStorage::put_reply_token(const ReplyToken& token) {
+    if (reply_by_hash_.contains(token.sha256)) return;
+    const int64_t number = next("reply_token");
+    log_.assign(reply_tokens_, number, token);
+    log_.assign(reply_by_hash_, token.sha256, number);
+    std::vector<int64_t> of_notice;
+    for (const auto& [at, kept] : reply_tokens_)
+        if (kept.case_id == token.case_id && kept.notice == token.notice) of_notice.push_back(at);
+    while (int64_t(of_notice.size()) > tokens_per_notice) {
+        log_.forget(reply_by_hash_, std::string(reply_tokens_.at(of_notice.front()).sha256));
+        log_.forget(reply_tokens_, of_notice.front());
+        of_notice.erase(of_notice.begin());
+    }
+}
+
+std::optional<CaseId> MemoryStorage::case_of_reply(const std::string& token_sha256) {
+    const auto found = reply_by_hash_.find(token_sha256);
+    if (found == reply_by_hash_.end()) return std::nullopt;
+    return reply_tokens_.at(found->second).case_id;
+}
+
 void MemoryStorage::put_attachment(const Attachment& attachment) {
     log_.assign(statement_files_, {attachment.case_id, attachment.number}, attachment);
 }

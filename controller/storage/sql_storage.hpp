@@ -120,6 +120,8 @@ class SqlStorage : public Storage, public EnrolmentStore {
     // -- Statements
     void put_page_token(const PageToken& token) override;
     std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
+    void put_reply_token(const ReplyToken& token) override;
+    std::optional<CaseId> case_of_reply(const std::string& token_sha256) override;
     void put_attachment(const Attachment& attachment) override;
     std::vector<Attachment> attachments_of(const CaseId& id) override;
     std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
@@ -180,6 +182,21 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::optional<Dial> find_dial(const std::string& id) override;
     std::optional<Dial> open_dial_of(const CaseId& id) override;
     std::vector<Dial> dials_to_send(Instant now, size_t limit) override;
+
+    // -- Postings
+    void put_posting(const Posting& posting, Instant keep_since) override;
+    std::vector<Posting> postings_to(const std::string& recipient, Instant since) override;
+    void put_waiting(const WaitingReport& waiting) override;
+    void drop_waiting(int64_t mail) override;
+    std::vector<WaitingReport> waiting_for(const std::string& recipient, size_t limit) override;
+    void put_told_together(const CaseId& lead, const CaseId& other) override;
+    std::vector<CaseId> told_with(const CaseId& lead) override;
+
+    // -- Ledger
+    std::optional<LedgerEntry> enter(LedgerEntry entry) override;
+    std::optional<LedgerEntry> last_entry(const CustomerId& customer) override;
+    std::optional<LedgerEntry> find_entry(const std::string& key) override;
+    std::vector<LedgerEntry> ledger_of(const CustomerId& customer, int64_t before, size_t limit) override;
 
     // -- EnrolmentStore: bans are the same as Host::banned
     void put(const std::string& token_hash, const HostId& host, Instant expires) override;

@@ -74,8 +74,8 @@ std::vector<OutboxMail> SqlStorage::mails_of(const CaseId& case_id) {
 void SqlStorage::update(const OutboxMail& m) {
     // What is sent, failed or withdrawn stays so: a mailer's late "try again" must not bring a withdrawn mail back.
     db_->run(
-        "update outbox set state = $1, attempts = $2, next_try = $3, last_reply = $4 where id = $5 and (state = 'due' or $1 <> 'due')",
-        m.state, m.attempts, m.next_try, m.last_reply, m.id);
+        "update outbox set state = $1, attempts = $2, next_try = $3, last_reply = $4, message_id = $6 where id = $5 and (state = 'due' or $1 <> 'due')",
+        m.state, m.attempts, m.next_try, m.last_reply, m.id, m.message_id);
 }
 
 }  // namespace bailiff

@@ -21,6 +21,21 @@ std::optional<CaseId> SqlStorage::case_of_page(const std::string& token_sha256) 
     return rows.column<CaseId>(0);
 }
 
+void SqlStorage::put_reply_token(const ReplyToken& t) {
+    db_->run("insert into reply_tokens (number, sha256, case_id, notice, made_at) values ($1, $2, $3, $4, $5) on conflict (sha256) do nothing",
+             next("reply_token"), t.sha256, t.case_id, t.notice, t.made_at);
+    db_->run(
+        "delete from reply_tokens where case_id = $1 and notice = $2 and number not in "
+        "(select number from reply_tokens where case_id = $1 and notice = $2 order by number desc limit $3)",
+        t.case_id, t.notice, tokens_per_notice);
+}
+
+std::optional<CaseId> SqlStorage::case_of_reply(const std::string& token_sha256) {
+    auto rows = db_->query("select case_id from reply_tokens where sha256 = $1", token_sha256);
+    if (!rows.next()) return std::nullopt;
+    return rows.column<CaseId>(0);
+}
+
 void SqlStorage::put_attachment(const Attachment& a) {
     db_->run("insert into statement_files (case_id, number, name, sha256, size, at, content, by_whom) values ($1, $2, $3, $4, $5, $6, $7, $8)", a.case_id,
              a.number, a.name, a.sha256, a.size, a.at, base64(a.bytes), a.by);
