@@ -113,6 +113,29 @@ TEST_P(TwoControllers, owe_each_mail_once) {
     EXPECT_EQ(storage().mails_of(CaseId("C-1")).size(), 10u);
 }
 
+TEST_P(TwoControllers, keep_one_ledger) {
+    constexpr int rounds = 15;
+    std::atomic<int> known{0};
+    at_once(3, [&](Storage& mine, int who) {
+        for (int i = 0; i < rounds; ++i) {
+            const auto result = mine.transaction([&]() -> Result<void> {
+                (void)mine.enter({std::to_string(who) + "/" + std::to_string(i), CustomerId("7"), 0, LedgerKind::grant, 1, 0, "test", "staff:ana", CaseId(), at(0)});
+                if (!mine.enter({"all/" + std::to_string(i), CustomerId("7"), 0, LedgerKind::charge, -1, 0, "test", "staff:ana", CaseId(), at(0)})) ++known;
+                return {};
+            });
+            if (!result) --i;
+        }
+    });
+    const auto all = storage().ledger_of(CustomerId("7"), 0, 1000);
+    ASSERT_EQ(all.size(), size_t(4 * rounds)) << "each key once";
+    EXPECT_GE(known.load(), 2 * rounds) << "and the others were told";
+    for (size_t i = 0; i < all.size(); ++i) {
+        EXPECT_EQ(all[i].number, int64_t(all.size() - i));
+        EXPECT_EQ(all[i].balance, (i + 1 < all.size() ? all[i + 1].balance : 0) + all[i].amount);
+    }
+    EXPECT_EQ(all.front().balance, 2 * rounds);
+}
+
 TEST_P(TwoControllers, see_nothing_of_an_unfinished_turn) {
     auto other = database().open();
     const auto result = storage().transaction([&]() -> Result<void> {
