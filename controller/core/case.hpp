@@ -123,7 +123,7 @@ struct Case {
     std::vector<MailFailure> mail_failures;    ///< one per mail, addressee and kind
     std::vector<Reply> replies;
     std::vector<std::string> missing;  ///< of the last `fixed`
-    int64_t tokens = 0;
+    int64_t tokens = 0;                ///< charged, less what was refunded
     bool held = false;
     std::string hold_reason;
     Phase before_review = Phase::open; ///< where `resume` leads

@@ -59,6 +59,23 @@ Result<Facts> enforce_now(const Situation& d, const std::string& reason) {
 
 constexpr Seconds longest_promise{14 * 86400};
 
+/// Unlike any other refund's: the revision that its fact will have when it is the `place`th of its turn.
+std::string refund_key(const Case& c, size_t place) { return c.id.text() + "/refund/" + std::to_string(c.revision + int64_t(place)); }
+
+/// Who was charged because of a report that was wrong gets it back without asking: a person has just decided that it was.
+void refund_false_positive(const Case& c, Facts& facts) {
+    int64_t charged = c.tokens;
+    for (const Fact& fact : facts)
+        if (const auto* more = std::get_if<TokensCharged>(&fact)) charged += more->tokens;
+    if (charged <= 0) return;
+    for (size_t i = 0; i < facts.size(); ++i) {
+        const auto* closed = std::get_if<CaseClosed>(&facts[i]);
+        if (!closed || closed->outcome != Outcome::false_positive) continue;
+        facts.insert(facts.begin() + std::ptrdiff_t(i), TokensRefunded{charged, "the report was wrong", refund_key(c, i + 1)});
+        return;
+    }
+}
+
 bool is_owed(const Case& c, const std::string& key) {
     return std::any_of(c.notices.begin(), c.notices.end(), [&](const NoticeDue& due) { return due.key == key; });
 }
@@ -131,7 +148,8 @@ Result<Facts> on(const Situation& d, const RecordReply& in) {
     const bool complete = fixed && missing.empty();
     const auto treat = [&] {
         if (!c.muted_by.empty()) return review(d, facts, "the customer asked the provider to fix it, which waits until case " + c.muted_by.text() + " is closed");
-        facts.push_back(TokensCharged{d.policy.support_tokens});
+        // The demand that the charge pays for is the next one: nothing else of the case can have its number.
+        facts.push_back(TokensCharged{d.policy.support_tokens, c.id.text() + "/charge/" + std::to_string(c.demand + 1)});
         begin_treatment(d, facts, "the customer asked the provider to fix it");
     };
     switch (c.phase) {
@@ -307,6 +325,17 @@ Result<Facts> on(const Situation& d, const AddNote& in) {
     return Facts{NoteAdded{in.text}};
 }
 
+// ---- support tokens -----------------------------------------------------------------------------------------------
+
+/// At any time, also long after the case: who was charged wrongly finds out when the bill comes.
+Result<Facts> on(const Situation& d, const RefundTokens& in) {
+    if (in.reason.empty()) return fail(Errc::invalid, "A refund needs a reason.");
+    const int64_t tokens = in.tokens == 0 ? d.c.tokens : in.tokens;
+    if (tokens <= 0 || tokens > d.c.tokens)
+        return fail(Errc::conflict, "Case " + d.c.id.text() + " was charged " + std::to_string(d.c.tokens) + " support tokens that are not refunded yet; no more can go back.");
+    return Facts{TokensRefunded{tokens, in.reason, refund_key(d.c, 1)}};
+}
+
 // ---- mail -------------------------------------------------------------------------------------------------------
 
 Result<Facts> on(const Situation& d, const NoticeAccepted& in) {
@@ -332,7 +361,9 @@ std::vector<Fact> open_case(const OpenCase& in, const Policy& policy, const Cale
 
 Result<std::vector<Fact>> decide(const Case& c, const Input& input, const Policy& policy, const Calendar& calendar, Instant now) {
     const Situation d{c, policy, calendar, now};
-    return std::visit([&](const auto& in) { return on(d, in); }, input);
+    auto facts = std::visit([&](const auto& in) { return on(d, in); }, input);
+    if (facts) refund_false_positive(c, *facts);
+    return facts;
 }
 
 }  // namespace bailiff::core

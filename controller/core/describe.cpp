@@ -30,6 +30,7 @@ std::string say(const ReplyRecorded& f) {
     return out;
 }
 std::string say(const TokensCharged& f) { return std::to_string(f.tokens) + " support tokens charged"; }
+std::string say(const TokensRefunded& f) { return std::to_string(f.tokens) + " support tokens refunded" + with(f.reason); }
 std::string say(const Extended& f) { return "deadline extended by " + spoken_duration(f.by) + with(f.reason); }
 std::string say(const HoldPlaced& f) { return "on hold" + with(f.reason); }
 std::string say(const HoldLifted& f) { return "hold lifted" + with(f.reason); }

@@ -100,6 +100,7 @@ void fold(Case& c, const HistoryItem& item, const ReplyRecorded& f) {
     if (c.phase == Phase::open) c.phase = Phase::answered;
 }
 void fold(Case& c, const HistoryItem&, const TokensCharged& f) { c.tokens += f.tokens; }
+void fold(Case& c, const HistoryItem&, const TokensRefunded& f) { c.tokens -= f.tokens; }
 void fold(Case& c, const HistoryItem& item, const Extended& f) {
     Countdown& count = f.resolution ? c.resolution : c.ladder;
     count.left = f.left;

@@ -36,7 +36,8 @@ template <class A> void fields(A& a, ResolutionStarted& f) { a("left", f.left); 
 template <class A> void fields(A& a, CallOverdue& f) { a("level", f.level), a("next", f.next); }
 template <class A> void fields(A& a, CallLogged& f) { a("contact", f.contact), a("number", f.number), a("outcome", f.outcome), a("note", f.note), a("call_back", f.call_back); }
 template <class A> void fields(A& a, ReplyRecorded& f) { a("reply", f.reply), a("missing", f.missing); }
-template <class A> void fields(A& a, TokensCharged& f) { a("tokens", f.tokens); }
+template <class A> void fields(A& a, TokensCharged& f) { a("tokens", f.tokens), a("key", f.key); }
+template <class A> void fields(A& a, TokensRefunded& f) { a("tokens", f.tokens), a("reason", f.reason), a("key", f.key); }
 template <class A> void fields(A& a, Extended& f) { a("by", f.by), a("left", f.left), a("resolution", f.resolution), a("reason", f.reason); }
 template <class A> void fields(A& a, HoldPlaced& f) { a("reason", f.reason); }
 template <class A> void fields(A& a, HoldLifted& f) { a("reason", f.reason); }

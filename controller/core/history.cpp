@@ -16,14 +16,16 @@ constexpr std::array<std::string_view, std::variant_size_v<Fact>> fact_words{
     "stage_approved", "notice_sent",     "notice_failed", "vm_trouble",     "vm_moved",           "note_added",         "case_closed",
     "lock_incomplete", "incomplete_accepted", "case_erased",
     "notice_bounced", "mail_redirected", "call_back_came",
-    "case_taken_in", "merged_into", "merge_undone", "came_back", "reports_split_off", "muted", "unmuted", "appeal_lodged", "appeal_overdue", "appeal_decided", "assigned"};
+    "case_taken_in", "merged_into", "merge_undone", "came_back", "reports_split_off", "muted", "unmuted", "appeal_lodged", "appeal_overdue", "appeal_decided", "assigned",
+    "tokens_refunded"};
 
 constexpr std::array<std::string_view, std::variant_size_v<Input>> input_words{
     "deadline_reached", "add_report", "log_call",   "record_reply", "extend",          "place_hold",      "lift_hold",      "decide",       "approve",
     "ask_review",       "close",      "add_note",   "notice_accepted", "notice_refused", "order_answered", "job_answered", "vm_reported", "vm_seen_on",
     "hosts_without_lock", "accept_incomplete", "erase_case",
     "mail_bounced", "call_back_reached",
-    "take_in", "merge_away", "undo_merge", "come_back", "split_off", "mute", "unmute", "lodge_appeal", "decide_appeal", "assign"};
+    "take_in", "merge_away", "undo_merge", "come_back", "split_off", "mute", "unmute", "lodge_appeal", "decide_appeal", "assign",
+    "refund_tokens"};
 
 template <size_t I = 0>
 bool read_as(size_t index, const Json& body, std::vector<Mistake>& mistakes, Fact& out) {

@@ -142,7 +142,8 @@ struct ReplyRecorded {
     std::vector<std::string> missing;   ///< needs of the policy that a `fixed` does not meet
     friend bool operator==(const ReplyRecorded&, const ReplyRecorded&) = default;
 };
-struct TokensCharged { int64_t tokens = 0; friend bool operator==(const TokensCharged&, const TokensCharged&) = default; };
+/// `key` is the charge's own, the same however often it is told: case and demand. Older histories have none.
+struct TokensCharged { int64_t tokens = 0; std::string key{}; friend bool operator==(const TokensCharged&, const TokensCharged&) = default; };
 /// The running deadline moved later: its clock has `left` from now on.
 struct Extended { Seconds by{0}; Seconds left{0}; bool resolution = false; std::string reason;
     friend bool operator==(const Extended&, const Extended&) = default; };
@@ -282,12 +283,16 @@ struct AppealDecided { bool upheld = false; std::string reason; friend bool oper
 /// An account's name; empty: nobody looks after it any more.
 struct Assigned { std::string assignee; friend bool operator==(const Assigned&, const Assigned&) = default; };
 
+/// Some or all of what the case was charged goes back to the customer.
+struct TokensRefunded { int64_t tokens = 0; std::string reason, key; friend bool operator==(const TokensRefunded&, const TokensRefunded&) = default; };
+
 using Fact = std::variant<CaseOpened, ReportAdded, RungStarted, LadderStopped, ResolutionStopped, ResolutionStarted, CallOverdue,
                           CallLogged, ReplyRecorded, TokensCharged, Extended, HoldPlaced, HoldLifted, ReviewOpened, ReviewDecided,
                           StateDemanded, StateReached, OrderFailed, StageEntered, JobFinished, JobFailed, StageApproved, NoticeSent,
                           NoticeFailed, VmTrouble, VmMoved, NoteAdded, CaseClosed, LockIncomplete, IncompleteAccepted, CaseErased,
                           NoticeBounced, MailRedirected, CallBackCame,
-                          CaseTakenIn, MergedInto, MergeUndone, CameBack, ReportsSplitOff, Muted, Unmuted, AppealLodged, AppealOverdue, AppealDecided, Assigned>;
+                          CaseTakenIn, MergedInto, MergeUndone, CameBack, ReportsSplitOff, Muted, Unmuted, AppealLodged, AppealOverdue, AppealDecided, Assigned,
+                          TokensRefunded>;
 
 /// One line of the history. `revision` counts from 1 within the case and is the case's revision after this item.
 struct HistoryItem {

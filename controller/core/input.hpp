@@ -92,10 +92,14 @@ struct LodgeAppeal { std::string text; Channel channel = Channel::staff; };
 struct DecideAppeal { bool upheld = false; std::string reason; std::string by; bool took_part = false; };
 struct Assign { std::string assignee; };
 
+/// What the case was charged goes back: so many tokens, or with 0 all that are left.
+struct RefundTokens { int64_t tokens = 0; std::string reason; };
+
 using Input = std::variant<DeadlineReached, AddReport, LogCall, RecordReply, Extend, PlaceHold, LiftHold, Decide, Approve, AskReview,
                            Close, AddNote, NoticeAccepted, NoticeRefused, OrderAnswered, JobAnswered, VmReported, VmSeenOn, HostsWithoutLock, AcceptIncomplete, EraseCase,
                            MailBounced, CallBackReached,
-                           TakeIn, MergeAway, UndoMerge, ComeBack, SplitOff, Mute, Unmute, LodgeAppeal, DecideAppeal, Assign>;
+                           TakeIn, MergeAway, UndoMerge, ComeBack, SplitOff, Mute, Unmute, LodgeAppeal, DecideAppeal, Assign,
+                           RefundTokens>;
 
 /// "log_call", "record_reply": for logs, pages and the transition table.
 std::string_view word_of(const Input& input);

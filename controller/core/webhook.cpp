@@ -18,17 +18,23 @@ std::string text_for_others(const Fact& fact) {
 }
 
 Json event_body(const Case& c, const HistoryItem& item) {
+    // What billing counts, and the key by which it counts each once.
+    Json tokens;
+    if (const auto* f = std::get_if<TokensCharged>(&item.fact)) tokens = {{"amount", f->tokens}, {"idempotency_key", f->key}};
+    if (const auto* f = std::get_if<TokensRefunded>(&item.fact)) tokens = {{"amount", -f->tokens}, {"idempotency_key", f->key}};
     Json fact = json_of(item.fact);
     for (const char* field : {"contact", "number", "to"})
         if (fact.is_object()) fact.erase(field);
     // What a mail server says of an address names it.
     if (std::holds_alternative<NoticeBounced>(item.fact)) fact.erase("text");
-    return {{"type", word_of(item.fact)},
+    Json out{{"type", word_of(item.fact)},
             {"timestamp", format_rfc3339(item.at)},
             {"data",
              {{"case", c.id.text()}, {"revision", item.revision}, {"actor", item.actor}, {"text", text_for_others(item.fact)}, {"fact", std::move(fact)},
               {"phase", name(c.phase)}, {"policy", c.policy.text()}, {"vm", c.vm.text()}, {"vm_name", c.vm_name}, {"vm_address", c.vm_address},
               {"host", c.host.text()}, {"customer", c.customer.text()}}}};
+    if (!tokens.is_null()) out["data"]["tokens"] = std::move(tokens);
+    return out;
 }
 
 Json alert_body(const Webhook& hook, const Case& c, const HistoryItem& item) {

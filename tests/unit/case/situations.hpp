@@ -149,6 +149,9 @@ inline std::vector<std::pair<std::string, Walk>> situations() {
     add("merged into another case", Walk(virus_policy()).then(MergeAway{CaseId("C-2"), "one matter"}));
     add("sanctioned, appeal pending", Walk(spam_policy()).due().called().due().obeyed().then(LodgeAppeal{"not me", Channel::mail}, "customer"));
     add("closed, appeal pending", Walk(restoring).obeyed().then(LodgeAppeal{"the tokens", Channel::mail}, "customer"));
+    const Walk paid = Walk(virus_policy()).then(RecordReply{{Channel::page, ReplyKind::fix_request, "", "", "", ""}}, "customer");
+    add("treatment/power_off that the customer pays for", paid);
+    add("review of a treatment that the customer pays for", Walk(paid).then(RecordReply{{Channel::page, ReplyKind::dispute, "", "", "", ""}}, "customer"));
     return out;
 }
 
@@ -245,6 +248,8 @@ inline std::vector<std::pair<std::string, Input>> inputs(const Walk& walk) {
         {"decide_appeal rejected", DecideAppeal{false, "wrong", "staff:ravi", false}},
         {"decide_appeal, took part", DecideAppeal{false, "wrong", "staff:meera", true}},
         {"assign", Assign{"ravi"}},
+        {"refund_tokens", RefundTokens{0, "why"}},
+        {"refund_tokens, more than were charged", RefundTokens{c.tokens + 1, "why"}},
     };
 }
 
