@@ -17,6 +17,7 @@ Mail mail_of(const OutgoingMail& out) {
     if (!mail.references.empty()) mail.in_reply_to = mail.references.back();
     mail.date = out.date;
     mail.to = {out.to, out.to_name};
+    mail.reply_to = out.reply_to;
     mail.subject = out.subject;
     mail.text = out.text;
     mail.html = out.html;

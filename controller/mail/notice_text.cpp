@@ -3,9 +3,12 @@
 // point before they become a mail, whoever has looked at them before.
 #include "controller/mail/notice_text.hpp"
 
+#include "controller/mail/notice_html.hpp"
+
 #include <bailiff/clean_text.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <fstream>
 #include <iterator>
@@ -67,6 +70,37 @@ std::string prepare(std::string_view source) {
     return out;
 }
 
+/// Lines of a template that stand alone between blank ones, without a value, an indent and a full stop: "HOW TO ANSWER".
+std::set<std::string, std::less<>> headings_of(std::string_view source) {
+    constexpr std::array<std::string_view, 6> ends{".", ",", ":", "?", "!", "।"};
+    std::set<std::string, std::less<>> out;
+    std::vector<std::string_view> lines;
+    for (size_t at = 0; at < source.size();) {
+        const size_t end = std::min(source.find('\n', at), source.size());
+        lines.push_back(source.substr(at, end - at));
+        at = end + 1;
+    }
+    for (size_t i = 1; i + 1 < lines.size(); ++i) {
+        const auto line = lines[i];
+        const bool alone = !line.empty() && lines[i - 1].empty() && lines[i + 1].empty() && line.front() != ' ' && line.find("{{") == std::string_view::npos;
+        if (alone && std::none_of(ends.begin(), ends.end(), [&](std::string_view end) { return line.ends_with(end); })) out.emplace(line);
+    }
+    return out;
+}
+
+/// The addresses of the customer's pages: of this case, and of those that are told of beside it.
+std::set<std::string, std::less<>> pages_of(const Json& context) {
+    std::set<std::string, std::less<>> out;
+    const auto take = [&](const Json& object) {
+        const auto page = object.find("page_url");
+        if (page != object.end() && page->is_string()) out.insert(page->get<std::string>());
+    };
+    take(context);
+    if (const auto others = context.find("other_cases"); others != context.end() && others->is_array())
+        for (const auto& one : *others) take(one);
+    return out;
+}
+
 std::string fill(const std::string& prepared, const Data& data, bool html) {
     kainjow::mustache::mustache engine(prepared);
     if (!html) engine.set_custom_escape([](const std::string& s) { return s; });
@@ -91,38 +125,46 @@ Result<NoticeTexts> NoticeTexts::load(const fs::path& dir, std::vector<Mistake>&
     for (const auto& entry : fs::directory_iterator(dir, error))
         if (entry.is_directory()) folders.push_back(entry.path());
     std::sort(folders.begin(), folders.end());
+    const auto take = [&](const std::string& language, const std::string& name, const NoticeKeys::Notice& notice, const std::string& own) {
+        const std::string stem = language + "/" + own + name, file = stem + ".txt.mustache";
+        const auto text = read_file(dir / file);
+        if (!text) {
+            const bool needed = own.empty() ? language == "en" || !notice.for_staff : fs::exists(dir / (stem + ".html.mustache"));
+            if (needed) mistakes.push_back({file, own.empty() ? "is missing; every language needs it" : "is missing; every notice has a text"});
+            return;
+        }
+        lint_template(*text, texts.keys_, notice, false, file, mistakes);
+        const size_t end = text->find('\n');
+        if (!text->starts_with(subject_mark) || end == std::string::npos || text->substr(end, 2) != "\n\n") {
+            mistakes.push_back({file + ":1", "starts with 'Subject: …' and a blank line"});
+            return;
+        }
+        Source source{text->substr(subject_mark.size(), end - subject_mark.size()), prepare(std::string_view(*text).substr(end + 2)), {}, headings_of(*text)};
+        const std::string number = notice.for_reporter ? "[{{reference}}]" : "[{{case_id}}]";
+        if (source.subject.find(number) == std::string::npos)
+            mistakes.push_back({file + ":1", "the subject must contain " + number + ", by which answers find " + (notice.for_reporter ? "the report" : "their case")});
+        if (auto html = read_file(dir / (stem + ".html.mustache"))) {
+            lint_template(*html, texts.keys_, notice, true, stem + ".html.mustache", mistakes);
+            source.html = prepare(*html);
+        }
+        texts.sources_[language].emplace(own + name, std::move(source));
+    };
     for (const auto& folder : folders) {
         const std::string language = folder.filename();
-        auto& sources = texts.sources_[language];
-        for (const auto& [name, notice] : texts.keys_.notices) {
-            const std::string file = language + "/" + name + ".txt.mustache";
-            const auto text = read_file(dir / file);
-            if (!text) {
-                if (language == "en" || !notice.for_staff) mistakes.push_back({file, "is missing; every language needs it"});
-                continue;
+        texts.sources_[language];
+        // The language's own words, then those of single policies, each in a folder that is called like the policy.
+        std::vector<std::string> parts{""};
+        for (const auto& entry : fs::directory_iterator(folder, error))
+            if (entry.is_directory()) parts.push_back(entry.path().filename().string() + "/");
+        for (const auto& own : parts) {
+            if (!own.empty()) texts.policies_.insert(own.substr(0, own.size() - 1));
+            for (const auto& [name, notice] : texts.keys_.notices) take(language, name, notice, own);
+            for (const auto& entry : fs::directory_iterator(folder / own, error)) {
+                if (own.empty() && entry.is_directory()) continue;
+                const std::string file = entry.path().filename(), name = file.substr(0, file.find('.'));
+                const bool known = texts.keys_.notices.contains(name) && (file == name + ".txt.mustache" || file == name + ".html.mustache");
+                if (!known) mistakes.push_back({language + "/" + own + file, "is the template of no notice in context.json; correct its name"});
             }
-            lint_template(*text, texts.keys_, notice, false, file, mistakes);
-            const size_t end = text->find('\n');
-            if (!text->starts_with(subject_mark) || end == std::string::npos || text->substr(end, 2) != "\n\n") {
-                mistakes.push_back({file + ":1", "starts with 'Subject: …' and a blank line"});
-                continue;
-            }
-            Source source{text->substr(subject_mark.size(), end - subject_mark.size()), prepare(std::string_view(*text).substr(end + 2)), {}};
-            const std::string number = notice.for_reporter ? "[{{reference}}]" : "[{{case_id}}]";
-            if (source.subject.find(number) == std::string::npos)
-                mistakes.push_back({file + ":1", "the subject must contain " + number +
-                                                     ", by which answers find " + (notice.for_reporter ? "the report" : "their case")});
-            const std::string html_file = language + "/" + name + ".html.mustache";
-            if (auto html = read_file(dir / html_file)) {
-                lint_template(*html, texts.keys_, notice, true, html_file, mistakes);
-                source.html = prepare(*html);
-            }
-            sources.emplace(name, std::move(source));
-        }
-        for (const auto& entry : fs::directory_iterator(folder, error)) {
-            const std::string file = entry.path().filename(), name = file.substr(0, file.find('.'));
-            const bool known = texts.keys_.notices.contains(name) && (file == name + ".txt.mustache" || file == name + ".html.mustache");
-            if (!known) mistakes.push_back({language + "/" + file, "is the template of no notice in context.json; correct its name"});
         }
     }
     if (!texts.sources_.contains("en")) mistakes.push_back({"en", "is missing; English is what is sent where a language lacks a notice"});
@@ -133,12 +175,19 @@ Result<NoticeTexts> NoticeTexts::load(const fs::path& dir, std::vector<Mistake>&
 Result<MailText> NoticeTexts::render(std::string_view notice, std::string_view language, const Json& context) const {
     const auto known = keys_.notices.find(notice);
     if (known == keys_.notices.end()) return fail(Errc::invalid, "There is no notice '" + clean_line(notice, 60) + "'; see context.json.");
+    const auto of_policy = context.is_object() ? context.find("policy_id") : context.end();
+    const std::string own = of_policy != context.end() && of_policy->is_string() ? of_policy->get<std::string>() + "/" + std::string(notice) : "";
     const Source* source = nullptr;
+    std::string_view spoken;
     for (const std::string_view wanted : {language, language.substr(0, language.find('-')), std::string_view("en")}) {
         const auto texts = sources_.find(wanted);
         if (source || texts == sources_.end()) continue;
-        const auto found = texts->second.find(notice);
-        if (found != texts->second.end()) source = &found->second;
+        // A policy's own words go first, but the reader's language goes before them.
+        auto found = texts->second.find(own);
+        if (found == texts->second.end()) found = texts->second.find(notice);
+        if (found == texts->second.end()) continue;
+        source = &found->second;
+        spoken = wanted;
     }
     // load() has made sure that English has every notice.
     assert(source);
@@ -198,7 +247,11 @@ Result<MailText> NoticeTexts::render(std::string_view notice, std::string_view l
     MailText out;
     out.subject = clean_line(fill(source->subject, plain, false), 250);
     out.text = clean_block(fill(source->text, marked, false), 256 * 1024);
-    if (!source->html.empty()) out.html = clean_block(fill(source->html, plain, true), 512 * 1024);
+    if (!source->html.empty()) {
+        out.html = clean_block(fill(source->html, plain, true), 512 * 1024);
+    } else {
+        out.html = html_of(out.text, {std::string(spoken), out.subject, pages_of(context), source->headings});
+    }
     return out;
 }
 

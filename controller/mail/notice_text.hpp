@@ -45,15 +45,17 @@ void lint_template(std::string_view source, const NoticeKeys& keys, const Notice
 /// Immutable after loading; `render` may be called from any thread.
 class NoticeTexts : public NoticeWriter {
   public:
-    /// Reads DIR/context.json and DIR/<language>/<notice>.{txt,html}.mustache. Every template is linted; `en` must
-    /// have all notices, every other language all that go to customers. With any mistake nothing is loaded, the
+    /// Reads DIR/context.json and DIR/<language>/[<policy>/]<notice>.{txt,html}.mustache. Every template is linted; `en` must
+    /// have all notices, every other language all that go to customers; what a policy has no words of its own for is
+    /// said in the language's. With any mistake nothing is loaded, the
     /// mistakes are in `mistakes` and the error sums them up.
     static Result<NoticeTexts> load(const std::filesystem::path& dir, std::vector<Mistake>& mistakes);
 
-    /// The notice in `language` ("hi", "hi-IN"), or in `en` where that language or its template is missing.
+    /// The notice in `language` ("hi", "hi-IN"), or in `en` where that language or its template is missing; in the words of
+    /// the policy that the context names as `policy_id`, where that language has such.
     /// Refuses (Errc::invalid) an unknown notice, a key that no notice has, a value of another kind, and a context
     /// without a key that this notice always has. Keys of other notices are ignored, so that one context serves all;
-    /// empty texts and lists count as absent.
+    /// empty texts and lists count as absent. Its HTML is made of the text, unless the notice has an html template of its own.
     Result<MailText> render(std::string_view notice, std::string_view language, const Json& context) const;
 
     /// The desk's port: the notice by its name in the core.
@@ -64,15 +66,19 @@ class NoticeTexts : public NoticeWriter {
     const NoticeKeys& keys() const { return keys_; }
     /// "en", "hi": what contacts can choose from.
     std::vector<std::string> languages() const;
+    /// Those that have words of their own in some language; whether there are such policies, the caller knows.
+    const std::set<std::string>& policies() const { return policies_; }
     /// Those values of the sample that `notice` has.
     Json sample(std::string_view notice) const;
 
   private:
     struct Source {
         std::string subject, text, html;
+        std::set<std::string, std::less<>> headings;   ///< lines that head a part
     };
     NoticeKeys keys_;
-    std::map<std::string, std::map<std::string, Source, std::less<>>, std::less<>> sources_;  ///< language -> notice
+    std::map<std::string, std::map<std::string, Source, std::less<>>, std::less<>> sources_;  ///< language -> [policy/]notice
+    std::set<std::string> policies_;
 };
 
 }  // namespace bailiff

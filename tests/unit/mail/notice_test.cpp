@@ -114,6 +114,7 @@ TEST(Notices, the_page_is_named_where_an_answer_is_wanted_and_only_when_there_is
             Json context = texts().sample(notice);
             EXPECT_NE(texts().render(notice, language, context)->text.find("\n" + url + "\n"), std::string::npos) << language << "/" << notice << ": on a line of its own";
             context.erase("page_url");
+            context.erase("other_cases");
             EXPECT_EQ(texts().render(notice, language, context)->text.find("/s/"), std::string::npos) << language << "/" << notice;
         }
     for (const char* notice : {"restored", "closed", "call_reminder", "review_needed"})
@@ -226,6 +227,36 @@ TEST_F(NoticeFolder, a_language_may_lack_a_staff_notice_and_then_english_is_sent
     const auto texts = NoticeTexts::load(dir_, mistakes);
     ASSERT_TRUE(texts) << describe(mistakes);
     EXPECT_EQ(texts->render("ticket", "fr", {{"case_id", "C-1"}})->text, "English\n");
+}
+
+TEST_F(NoticeFolder, a_policy_may_have_words_of_its_own_in_a_language) {
+    write("context.json", R"({"values": {"case_id": "C-1", "policy_id": "spam"}, "blocks": [], "quoted": [],
+        "notices": {"ticket": {"to": "customer", "always": ["case_id"], "maybe": []}, "closed": {"to": "customer", "always": ["case_id"], "maybe": []}}})");
+    for (const char* language : {"en", "hi"}) {
+        fs::create_directories(dir_ / language);
+        for (const char* notice : {"ticket", "closed"})
+            write(std::string(language) + "/" + notice + ".txt.mustache", std::string("Subject: [{{case_id}}]\n\n") + language + "\n");
+    }
+    fs::create_directories(dir_ / "en/spam");
+    write("en/spam/ticket.txt.mustache", "Subject: [{{case_id}}] spam\n\nen, of spam\n");
+    std::vector<Mistake> mistakes;
+    const auto texts = NoticeTexts::load(dir_, mistakes);
+    ASSERT_TRUE(texts) << describe(mistakes);
+    const auto text = [&](const char* notice, const char* language, const char* policy) { return texts->render(notice, language, {{"case_id", "C-1"}, {"policy_id", policy}})->text; };
+    EXPECT_EQ(text("ticket", "en", "spam"), "en, of spam\n");
+    EXPECT_EQ(text("ticket", "fr", "spam"), "en, of spam\n");
+    EXPECT_EQ(text("ticket", "en", "virus-content"), "en\n");
+    EXPECT_EQ(text("closed", "en", "spam"), "en\n") << "what it has none for is said as ever";
+    EXPECT_EQ(text("ticket", "hi", "spam"), "hi\n") << "the reader's language goes first";
+    EXPECT_EQ(text("ticket", "en", "../en/spam"), "en\n");
+    EXPECT_EQ(texts->policies(), std::set<std::string>{"spam"}) << "main holds it against the policies";
+    write("en/spam/tickett.txt.mustache", "Subject: [{{case_id}}]\n\nx\n");
+    write("en/spam/closed.html.mustache", "{{nobody}}\n");
+    const std::string said = load();
+    EXPECT_NE(said.find("en/spam/tickett.txt.mustache: is the template of no notice"), std::string::npos) << said;
+    EXPECT_NE(said.find("en/spam/closed.txt.mustache: is missing"), std::string::npos) << said;
+    fs::remove_all(dir_ / "en/spam");
+    fs::remove_all(dir_ / "hi");
 }
 
 TEST_F(NoticeFolder, html_is_escaped_and_plain_text_is_not) {
