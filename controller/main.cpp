@@ -121,7 +121,7 @@ core::PolicySet load_policies_in_force(const ControllerOptions& options, Storage
     return set;
 }
 
-NoticeTexts load_notices(const ControllerOptions& options) {
+NoticeTexts load_notices(const ControllerOptions& options, const core::PolicySet& policies) {
     std::vector<Mistake> mistakes;
     auto texts = NoticeTexts::load(options.policies + "/notices", mistakes);
     if (!texts) stop_with("the notices are not sound: " + texts.error().text);
@@ -129,6 +129,8 @@ NoticeTexts load_notices(const ControllerOptions& options) {
     if (std::find(languages.begin(), languages.end(), options.staff_language) == languages.end())
         stop_with("--staff-language: there are no notices in '" + options.staff_language + "'; " + options.policies + "/notices has " +
                   fmt::format("{}", fmt::join(languages, ", ")));
+    for (const auto& policy : texts->policies())
+        if (!policies.in_force.contains(PolicyId(policy))) stop_with("the notices have a folder '" + policy + "', and there is no such policy; correct its name");
     return std::move(*texts);
 }
 
@@ -240,7 +242,8 @@ int run(const ControllerOptions& options) {
     const auto authority = or_stop(CertificateAuthority::open({options.state + "/authority", options.agents_names}, wall), "certificates");
     KeySigner signer(authority.order_key());
     auto mailer = std::make_unique<MailWorker>(make_mailer(options));
-    NoticeTexts notices = load_notices(options);
+    core::PolicySet policies = load_policies_in_force(options, storage.get());
+    NoticeTexts notices = load_notices(options, policies);
     Feed feed(random.hex128().substr(0, 8));
     LateHosts hosts;
 
@@ -254,6 +257,9 @@ int run(const ControllerOptions& options) {
     desk_options.page_url = options.page_url;
     desk_options.sanctions_per_hour = options.sanctions_per_hour;
     desk_options.retention = {options.keep_raw, options.keep_files, options.keep_cases, options.keep_audit};
+    desk_options.further_window = options.further_window;
+    desk_options.mails_per_hour = options.mails_per_hour;
+    desk_options.reply_addresses = options.reply_token;
     desk_options.webhooks = load_webhooks_in_force(options);
     take_report_options(options, desk_options);
     desk_options.contacts_address = options.contacts_address;
@@ -261,7 +267,7 @@ int run(const ControllerOptions& options) {
     auto lookup = options.cmdb_url.empty() ? nullptr : std::make_unique<CmdbLookup>(cmdb_options(options), wall);
     auto dialler = make_dialler(options, *poster, wall);
     Desk desk({*storage, clock, random, signer, *mailer, notices, hosts, feed, poster.get(), lookup.get(), dialler.get()},
-              load_policies_in_force(options, storage.get()), desk_options);
+              std::move(policies), desk_options);
     write_first_token(options, *storage, random);
 
     Enrolment enrolment(authority, *storage, random);
@@ -394,8 +400,7 @@ int main(int argc, char** argv) {
         case ControllerCommand::Do::print_config: fmt::print("{}", command.text); return 0;
         case ControllerCommand::Do::usage_error: fmt::print(stderr, "bailiff-controller: {}\n", command.text); return 2;
         case ControllerCommand::Do::check:
-            (void)bailiff::load_policies_in_force(command.options, nullptr);
-            (void)bailiff::load_notices(command.options);
+            (void)bailiff::load_notices(command.options, bailiff::load_policies_in_force(command.options, nullptr));
             (void)bailiff::load_webhooks_in_force(command.options);
             (void)bailiff::poster_options(command.options);
             (void)bailiff::load_report_form(command.options);

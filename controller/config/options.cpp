@@ -48,6 +48,9 @@ po::options_description file_options() {
         ("supervisor-address", text(""), "where overdue calls go; default the staff's address")
         ("staff-language", text("en"), "language of the notices to staff and supervisor: a folder of POLICIES/notices")
         ("answer-to", text(""), "address that notices name for answers; default mail-from")
+        ("reply-token", po::value<bool>()->default_value(false)->implicit_value(true), "have each notice answered to an address of its own, NAME+TOKEN@DOMAIN of --answer-to: your mail server must deliver such addresses")
+        ("further-window", text("PT1H"), "a contact is told of further reports once in this time, of all of them in one mail; PT0S: of each at once")
+        ("mails-per-hour", po::value<int64_t>()->default_value(20), "mails to one contact within an hour, tickets and sanctions aside; what is more waits. 0: no bound")
         ("webhooks", text(""), "folder of files that name who else is told of cases: STATE/webhooks, say; empty: nobody")
         ("webhook-network", po::value<std::vector<std::string>>()->composing(), "a network that webhooks may be in beside public ones, such as 10.0.0.0/8; repeatable")
         ("webhook-ca", text(""), "PEM file of the CA of the webhooks' servers; default the system's")
@@ -229,6 +232,15 @@ ControllerOptions take(const po::variables_map& v, std::vector<std::string>& mis
     o.supervisor_address = text("supervisor-address").empty() ? o.staff_address : text("supervisor-address");
     o.answer_to = text("answer-to").empty() ? o.mail_from : text("answer-to");
     o.staff_language = text("staff-language");
+    o.reply_token = v["reply-token"].as<bool>();
+    // 32 digits and a plus must still fit the 64 characters that may stand before an @.
+    if (o.reply_token && (o.answer_to.find('@') == std::string::npos || o.answer_to.find('@') > 31 || o.answer_to.find('+') != std::string::npos))
+        mistakes.push_back("--reply-token: --answer-to must be a plain address of at most 31 characters before the @, and without a +");
+    const auto window = parse_duration(text("further-window"));
+    if (!window || *window < Seconds(0) || *window > Seconds(86400)) mistakes.push_back("--further-window must be from PT0S to PT24H");
+    else o.further_window = *window;
+    o.mails_per_hour = v["mails-per-hour"].as<int64_t>();
+    if (o.mails_per_hour < 0 || o.mails_per_hour > 10'000) mistakes.push_back("--mails-per-hour must be from 0 to 10000");
     o.webhooks = text("webhooks");
     if (v.count("webhook-network")) o.webhook_networks = v["webhook-network"].as<std::vector<std::string>>();
     o.webhook_ca = text("webhook-ca");

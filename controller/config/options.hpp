@@ -38,6 +38,9 @@ struct ControllerOptions {
     std::string mail_authserv;          ///< what our mail server calls itself in Authentication-Results; empty: no sender is proven
     std::string mail_from, staff_address, supervisor_address, answer_to;
     std::string staff_language;         ///< of staff notices; checked against the folders when the notices are read
+    Seconds further_window{3600};       ///< one mail of further reports per contact and window
+    int64_t mails_per_hour = 20;        ///< to one contact; 0 = no bound
+    bool reply_token = false;           ///< notices are answered to answer_to with +TOKEN
     std::string webhooks;               ///< folder of files; empty: nobody else is told
     std::vector<std::string> webhook_networks;   ///< that webhooks may be in beside public ones
     std::string webhook_ca;             ///< PEM; empty: the system's

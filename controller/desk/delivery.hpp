@@ -47,6 +47,7 @@ struct ReadReply {
     bool by_reference = false;     ///< it answers a Message-ID of ours; else only its subject names the case
     std::string text{};            ///< the sender's own words
     std::vector<std::string> attachments{};   ///< their names
+    std::string token{};           ///< of the address it went to, if that looks like one of ours; `case_id` may then be empty
     friend bool operator==(const ReadReply&, const ReadReply&) = default;
 };
 

@@ -64,6 +64,7 @@ Result<CaseView> Desk::write(Case before, const std::vector<core::Fact>& facts, 
     if (items.empty()) return CaseView{std::move(after), std::move(dues), policy.title};
     if (auto saved = ports_.storage.save(stored, after, items, standing_of(dues)); !saved) return fail(saved.error());
     owe_dial(after, dues);
+    enter_facts(after, items);
     dispatch(after, dues);
     owe_notices(after, dues);
     if (after.phase == core::Phase::closed && after.demand > 0)

@@ -36,6 +36,9 @@ struct DeskOptions {
     RetentionTimes retention{};
     int64_t sanctions_per_hour = 20;                      ///< by the clock alone; what comes beyond waits for a person. 0 = all of it
     std::string contacts_address{};                       ///< mails to it ask for other contact data; "" = there is none
+    Seconds further_window{3600};                         ///< a contact is told of further reports once in this time; 0 = of each at once
+    int64_t mails_per_hour = 20;                          ///< to one contact, tickets and sanctions aside; more wait. 0 = no bound
+    bool reply_addresses = false;                         ///< each notice is answered to an address of its own, answer_to with +TOKEN
     Seconds search{150};                                  ///< a host that does not have the VM: how long another may name it
     Seconds address_skew{300};                            ///< an observation so near to an address's change of hands is ambiguous
     std::vector<Prefix> our_networks{};                   ///< addresses outside of them are not ours; none given: any may be
@@ -245,6 +248,16 @@ class Desk {
     Result<ContactChange> reject_change(const std::string& id, const std::string& reason, const std::string& actor);
     static constexpr int64_t most_contacts = 20, most_changes_of_one = 5, most_changes = 500;
 
+    // -- support tokens (desk_tokens.cpp) ----------------------------------------------------------------------------
+    /// Enters a grant (more than nothing) or an adjustment (not nothing) for the customer. Charges and refunds are facts of
+    /// their case: RecordReply, RefundTokens.
+    Result<LedgerEntry> enter_tokens(const CustomerId& customer, LedgerKind kind, int64_t amount, const std::string& reason, const std::string& actor);
+
+    // -- notices ---------------------------------------------------------------------------------------------------
+    /// The notice as it would be written now; an empty language is that of its reader. Nothing is sent and no address made:
+    /// the page's ends with "preview". Not part of a turn: it changes nothing.
+    Result<MailText> preview_notice(const CaseId& id, core::Notice notice, const std::string& language);
+
     // -- the clock -------------------------------------------------------------------------------------------------
     /// Takes due deadlines, issues what is owed and expired unanswered, sends mails, signs checkpoints. Repeatable;
     /// returns how many deadlines it took.
@@ -331,16 +344,38 @@ std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     void host_may_hold(const HostId& host);
     std::vector<CaseId> cases_with_lock();
     void send_mails();
+    // One mail, and the further reports of other notices that it tells of beside its own.
+    struct Letter {
+        OutboxMail lead;
+        std::vector<OutboxMail> also{};
+        std::string to{};
+    };
+    struct UnderWay {
+        std::string recipient;                      ///< in lower case; empty: staff
+        bool reports = false;
+    };
+    std::optional<Instant> waits_for_its_turn(const OutboxMail& mail, const std::string& recipient, const std::vector<UnderWay>& leaving, std::string& why);
+    std::vector<OutboxMail> told_along(const OutboxMail& lead, const core::Case& c, const std::string& recipient);
+    Result<OutgoingMail> write_letter(const Letter& letter, const core::Case& c);
+    void put_off(OutboxMail mail, Instant until, const std::string& why);
+    void tell_of_new_reports(Json& context, const core::Case& c, const std::vector<OutboxMail>& also);
+    std::string new_reply_address(const core::Case& c, const core::NoticeDue& due);
     std::vector<std::string> thread_of(const OutboxMail& mail);
     std::optional<std::string> new_page_address(const core::Case& c, const core::NoticeDue& due);
-    void mail_answered(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
-    void settle_mail(const OutboxMail& mail, const std::string& to, const MailAnswer& answer);
+    void mail_answered(const Letter& letter, const MailAnswer& answer);
+    void settle_mail(const Letter& letter, const MailAnswer& answer);
+    // desk_replies.cpp
+    std::optional<CaseId> case_of_address(const std::string& token);
+    Result<ReplyFate> answer_case(const core::Case& c, const ReadReply& mail);
+    // desk_tokens.cpp
+    void enter_facts(const core::Case& c, const std::vector<core::HistoryItem>& items);
     // desk_webhooks.cpp
     void tell_webhooks();
     void tell_webhook(const core::Webhook& hook, WebhookState state);
     void webhook_answered(const std::string& id, int64_t position, const WebhookAnswer& answer);
     // desk_contacts.cpp
     std::optional<core::Contact> next_to_write(const core::Case& c, const std::string& failed);
+    std::optional<core::Contact> instead_of(const OutboxMail& mail, const std::string& to);
     void mark_mail(const CustomerId& customer, const std::string& address, MailStanding standing, const std::string& note);
     void mark_phone(const core::Case& c, const core::LogCall& call);
     bool is_contact(const core::Case& c, const std::string& address);
@@ -386,7 +421,7 @@ std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     core::PolicySet policies_;
     DeskOptions options_;
     std::deque<std::function<void()>> leaving_;      ///< what flush() lets out
-    std::set<int64_t> mails_under_way_;
+    std::map<int64_t, UnderWay> mails_under_way_;    ///< by mail; of those that one mail tells of too, each
     std::map<std::string, Instant> webhooks_under_way_;   ///< since when
     struct Lookup {
         Instant since{};            ///< when it was asked
@@ -400,8 +435,7 @@ std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     std::map<std::string, Instant> dials_under_way_;      ///< since when
     std::optional<CaseId> dials_looked_for_ = CaseId();   ///< after a start: how far the queue was looked through for calls nobody told of
     struct Answered {
-        OutboxMail mail;
-        std::string to;
+        Letter letter;
         MailAnswer answer;
     };
     std::map<int64_t, Answered> mails_answered_;     ///< what the server said, until that is committed

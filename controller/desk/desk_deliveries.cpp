@@ -43,6 +43,15 @@ bool touches_the_vm_alone(const core::Policy& policy) {
     return false;
 }
 
+/// The token of "desk+TOKEN@provider"; "" of any other address.
+std::string reply_token_in(const std::string& address) {
+    const size_t at = address.rfind('@'), plus = at == std::string::npos ? at : address.rfind('+', at);
+    if (plus == std::string::npos || at - plus - 1 != reply_token_digits) return {};
+    std::string token = address.substr(plus + 1, reply_token_digits);
+    for (char& c : token) c = c >= 'A' && c <= 'F' ? char(c - 'A' + 'a') : c;
+    return token.find_first_not_of("0123456789abcdef") == std::string::npos ? token : std::string();
+}
+
 std::string megabytes(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; }
 
 }  // namespace
@@ -84,6 +93,13 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
         else if (events.empty() && (!reading.abuse || !reading.events.empty())) d.state = DeliveryState::not_abuse;
         else if (events.empty() && d.triage.empty()) d.triage = "no event could be read from it; look at the original";
         std::string answered;
+        auto reply = reading.reply;
+        // The envelope may know an address that the header does not name: a copy, a forwarded mail.
+        const std::string token = reply_token_in(input.recipient);
+        if (!token.empty() && case_of_address(token)) {
+            if (!reply) reply = ReadReply{"", input.sender, false, input.sender.empty() || input.sender == "<>", true, "\"" + d.subject + "\": see delivery " + d.id.text(), {}};
+            reply->token = token;
+        }
         const auto bounced = reading.bounce ? take_bounce(*reading.bounce) : std::nullopt;
         if (bounced) {
             // What it returns is our own mail, and no report of anybody.
@@ -91,12 +107,13 @@ Result<DeliveryOutcome> Desk::receive(const DeliveryInput& input, const std::str
             events.clear();
             d.events = 0;
             d.state = DeliveryState::not_abuse;
-        } else if (reading.reply) {
+        } else if (reply) {
             // What else it says is a report only if it does not answer a mail of ours: answers quote evidence.
-            const auto fate = reply_by_mail(*reading.reply);
+            const auto by_address = case_of_address(reply->token);
+            const auto fate = reply_by_mail(*reply);
             if (!fate) return fail(fate.error());
-            if (*fate != ReplyFate::no_case) answered = reading.reply->case_id;
-            if (!answered.empty() && (reading.reply->by_reference || events.empty())) {
+            if (*fate != ReplyFate::no_case) answered = by_address.value_or(CaseId(reply->case_id)).text();
+            if (!answered.empty() && (reply->by_reference || by_address || events.empty())) {
                 events.clear();
                 d.events = 0;
                 d.state = DeliveryState::not_abuse;

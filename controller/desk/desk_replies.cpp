@@ -10,9 +10,26 @@ constexpr size_t most_words = 4000;
 
 }  // namespace
 
+/// The address that it went to says more than what it names: nobody can guess it. It proves nothing about who writes.
 Result<Desk::ReplyFate> Desk::reply_by_mail(const ReadReply& mail) {
-    const auto c = ports_.storage.find_case(in_charge(CaseId(mail.case_id)));
+    const auto by_address = case_of_address(mail.token);
+    const auto c = ports_.storage.find_case(in_charge(by_address.value_or(CaseId(mail.case_id))));
     if (!c || c->erased) return ReplyFate::no_case;
+    const auto fate = answer_case(*c, mail);
+    // One mail may have told of several cases; nobody is to lose a machine because his answer named the first of them only.
+    if (!fate || mail.automatic) return fate;
+    for (const CaseId& id : ports_.storage.told_with(c->id)) {
+        const auto other = ports_.storage.find_case(id);
+        if (!other || other->phase != core::Phase::open) continue;
+        ReadReply copy = mail;
+        copy.text = "(an answer to a mail about " + c->id.text() + " that told of this case too) " + mail.text;
+        if (const auto also = answer_case(*other, copy); !also) return also;
+    }
+    return fate;
+}
+
+Result<Desk::ReplyFate> Desk::answer_case(const core::Case& known, const ReadReply& mail) {
+    const core::Case* const c = &known;
     const std::string from = mail.from.empty() ? "an address that it does not name" : mail.from;
     std::string words = mail.text.empty() ? "(no text of its own)" : mail.text.substr(0, most_words);
     for (const auto& name : mail.attachments) words += "\n[attached: " + name + "]";

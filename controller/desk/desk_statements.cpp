@@ -40,6 +40,25 @@ std::optional<std::string> Desk::new_page_address(const core::Case& c, const cor
     return options_.page_url + std::string(page_path) + token;
 }
 
+/// "desk+TOKEN@provider": an answer finds its case by where it went, also when subject and references are gone.
+std::string Desk::new_reply_address(const core::Case& c, const core::NoticeDue& due) {
+    const size_t at = options_.answer_to.rfind('@');
+    if (!options_.reply_addresses || at == std::string::npos) return options_.answer_to;
+    const std::string token = ports_.random.hex128();
+    ports_.storage.put_reply_token({sha256_hex(token), c.id, due.key, now()});
+    return options_.answer_to.substr(0, at) + "+" + token + options_.answer_to.substr(at);
+}
+
+/// The case whose address that was; nothing once it has been closed for long: such an address belongs to nobody's conversation.
+std::optional<CaseId> Desk::case_of_address(const std::string& token) {
+    constexpr Seconds grace{30 * 86400};
+    if (token.size() != reply_token_digits) return std::nullopt;
+    const auto id = ports_.storage.case_of_reply(sha256_hex(token));
+    const auto c = id ? ports_.storage.find_case(*id) : std::nullopt;
+    if (!c || (c->phase == core::Phase::closed && c->closed_at + grace < now())) return std::nullopt;
+    return c->id;
+}
+
 Result<StatementTaken> Desk::take_statement(const Statement& in) {
     StatementTaken out;
     const auto done = ports_.storage.transaction([&]() -> Result<void> {

@@ -5,8 +5,10 @@
 #include "controller/desk/desk.hpp"
 
 #include "controller/core/discovery.hpp"
+#include "controller/core/redaction.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace bailiff {
 
@@ -74,6 +76,26 @@ Json texts(const std::vector<std::string>& lines) {
     return out;
 }
 
+/// What the reader of the notice may see of evidence: staff all, the customer what is his.
+class Shown {
+  public:
+    Shown(const Case& c, const core::NoticeDue& due) : whole_(due.audience != core::Audience::customer), with_(core::redaction_for(c)) {}
+    std::string text(const std::string& evidence) const { return whole_ ? evidence : core::redacted(evidence, with_); }
+
+  private:
+    bool whole_;
+    core::Redaction with_;
+};
+
+/// The report that a notice tells of, by the number in its key "further_report/3"; the newest where it has none.
+const core::ReportSummary& report_of(const Case& c, const std::string& key) {
+    const size_t slash = key.find('/');
+    size_t number = 0;
+    if (slash != std::string::npos) std::from_chars(key.data() + slash + 1, key.data() + key.size(), number);
+    const bool names_one = key.starts_with("further_report/") && number > 0 && number <= c.reports.size();
+    return names_one ? c.reports[number - 1] : c.reports.back();
+}
+
 /// Nobody is told of a complete scan that was none.
 std::string closed_words(core::Outcome outcome, bool gaps_accepted) {
     switch (outcome) {
@@ -90,7 +112,42 @@ std::string closed_words(core::Outcome outcome, bool gaps_accepted) {
     return {};
 }
 
+Json new_report_json(const Case& c, const core::ReportSummary& report, std::string summary) {
+    return {{"case_id", c.id.text()}, {"vm_name", c.vm_name}, {"report_id", report.id.text()}, {"type", report.type},
+            {"observed_at", format_rfc3339(report.observed_at)}, {"summary", std::move(summary)}};
+}
+
 }  // namespace
+
+/// One mail for all further reports that wait for the contact: those of this case, then those of his other cases.
+void Desk::tell_of_new_reports(Json& context, const Case& c, const std::vector<OutboxMail>& also) {
+    std::vector<std::pair<CaseId, std::string>> keys;
+    for (const auto& mail : also) keys.emplace_back(mail.case_id, mail.due.key);
+    std::stable_partition(keys.begin(), keys.end(), [&](const auto& one) { return one.first == c.id; });
+    std::map<CaseId, Case> others;
+    std::set<CaseId> told;
+    Json list = Json::array();
+    for (const auto& [id, key] : keys) {
+        if (id != c.id && !others.contains(id))
+            if (auto other = ports_.storage.find_case(id)) others.emplace(id, std::move(*other));
+        const auto other = others.find(id);
+        if (id != c.id && other == others.end()) continue;
+        const Case& of = id == c.id ? c : other->second;
+        const core::NoticeDue due{core::Notice::further_report, key, core::Audience::customer};
+        const auto& report = report_of(of, key);
+        context["new_reports"].push_back(new_report_json(of, report, Shown(of, due).text(core::in_one_line(report))));
+        if (id == c.id || !told.insert(id).second) continue;
+        const core::Policy& policy = policy_of(of);
+        Json line{{"case_id", of.id.text()}, {"vm_name", of.vm_name}, {"policy_title", policy.title}};
+        if (const auto deadline = core::owed(of, policy, calendar_of(policy)).deadline)
+            line["due"] = readers_calendar(of, calendar_of(policy)).local(deadline->at) + " (" + format_rfc3339(deadline->at) + ")";
+        if (const auto address = new_page_address(of, due)) line["page_url"] = *address;
+        list.push_back(std::move(line));
+    }
+    context["several"] = !also.empty();
+    context["elsewhere"] = !list.empty();
+    context["other_cases"] = std::move(list);
+}
 
 Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     const core::Policy& policy = policy_of(c);
@@ -102,7 +159,8 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
         out[key] = reader.local(*at);
         out[key + "_utc"] = format_rfc3339(*at);
     };
-    const auto& report = c.reports.back();
+    const auto& report = report_of(c, due.key);
+    const Shown shown(c, due);
     out["case_id"] = c.id.text();
     if (!c.predecessor.empty()) out["again_after"] = c.predecessor.text();
     out["customer_name"] = c.customer_name;
@@ -110,17 +168,19 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["vm_name"] = c.vm_name;
     out["vm_address"] = c.vm_address;
     out["zone"] = reader.data().timezone;
+    out["policy_id"] = policy.id.text();
     out["policy_title"] = policy.title;
     out["nature"] = policy.nature;
     out["type"] = report.type;
     instant("reported_at", report.observed_at);
-    out["evidence"] = report.summary;
+    out["evidence"] = shown.text(report.summary);
     if (core::is_own_scan(report.reporter)) out["own_scan"] = true;
     Json reports = Json::array();
     for (const auto& r : c.reports)
         reports.push_back({{"report_id", r.id.text()}, {"type", r.type}, {"reporter", due.audience == core::Audience::customer ? "" : r.reporter},
-                           {"observed_at", format_rfc3339(r.observed_at)}, {"summary", core::in_one_line(r)}});
+                           {"observed_at", format_rfc3339(r.observed_at)}, {"summary", shown.text(core::in_one_line(r))}});
     out["reports"] = std::move(reports);
+    out["new_reports"] = Json::array({new_report_json(c, report, shown.text(core::in_one_line(report)))});
     if (c.phase != core::Phase::closed) {
         // What fits this finding first, then what always helps.
         const std::string language = due.audience == core::Audience::customer ? core::addressee(c).language : options_.staff_language;
@@ -148,6 +208,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     if (policy.support_tokens > 0)
         out["provider_fix"] = "If you would rather have us repair the machine, say so in your answer; " + (policy.support_tokens == 1 ? "one support token is" : std::to_string(policy.support_tokens) + " support tokens are") +
                               " charged for it.";
+    if (const auto last = policy.support_tokens > 0 ? ports_.storage.last_entry(c.customer) : std::nullopt) out["token_balance"] = std::to_string(last->balance);
     out["phone"] = c.contact.phone;
     if (due.audience != core::Audience::customer)
         if (const auto sheet = call_sheet(c, core::owed(c, policy, calendar))) {
@@ -162,7 +223,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["attempts"] = std::move(attempts);
 
     std::vector<std::string> facts;
-    for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + core::in_one_line(r) + " (report " + r.id.text() + ").");
+    for (const auto& r : c.reports) facts.push_back(format_rfc3339(r.observed_at) + ": " + shown.text(core::in_one_line(r)) + " (report " + r.id.text() + ").");
     for (const auto& call : c.calls) facts.push_back(format_rfc3339(call.at) + ": our call to the authorised contact: " + outcome_words(call.log.outcome) + ".");
     for (const auto& hit : c.hits) facts.push_back("Scan: " + hit.signature + " in " + hit.path + ".");
     if (due.audience != core::Audience::customer) {
@@ -180,6 +241,7 @@ Json Desk::notice_context(const Case& c, const core::NoticeDue& due) {
     out["redress"] = "If you hold this decision to be wrong, answer this mail and say why. A person who did not take part in it will look at it.";
     if (c.phase == core::Phase::closed) {
         instant("restored_at", c.closed_at);
+        instant("closed_at", c.closed_at);
         out["closed_because"] = closed_words(*c.outcome, !c.accepted_scan.empty());
         if (c.verdict == ScanVerdict::clean) out["clean_proof"] = "The disks were scanned while switched off, completely, and nothing was found.";
     }

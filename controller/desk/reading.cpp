@@ -42,13 +42,15 @@ std::vector<std::string> lines_from(JsonReader& read, const char* field);
 
 ReadReply reply_from(JsonReader& read) {
     ReadReply out;
-    out.case_id = clean_line(read.text("case", word), word);
+    out.case_id = clean_line(read.optional_text("case", word), word);
     out.from = clean_line(read.optional_text("from", line), line);
     out.proven = read.boolean("proven", false);
     out.automatic = read.boolean("automatic", false);
     out.by_reference = read.boolean("by_reference", false);
     out.text = clean_block(read.optional_text("text", most_reply), most_reply);
     out.attachments = lines_from(read, "attachments");
+    out.token = clean_line(read.optional_text("token", word), word);
+    if (out.case_id.empty() && out.token.empty()) read.mistake("case", "is missing, and so is the token of an address");
     read.finish();
     return out;
 }
@@ -100,7 +102,7 @@ Json to_json(const Reading& r) {
              {"addresses", r.addresses}, {"urls", r.urls}, {"triage", r.triage}, {"abuse", r.abuse}};
     if (r.reply)
         out["reply"] = {{"case", r.reply->case_id}, {"from", r.reply->from}, {"proven", r.reply->proven}, {"automatic", r.reply->automatic}, {"by_reference", r.reply->by_reference},
-                        {"text", r.reply->text}, {"attachments", r.reply->attachments}};
+                        {"text", r.reply->text}, {"attachments", r.reply->attachments}, {"token", r.reply->token}};
     if (r.sender)
         out["sender"] = {{"from", r.sender->from}, {"reply_to", r.sender->reply_to}, {"contact", r.sender->contact}, {"proven", r.sender->proven},
                          {"automatic", r.sender->automatic}};

@@ -145,12 +145,23 @@ std::string without_quotes(std::string_view text) {
     return std::string(kept.substr(0, most_text));
 }
 
+std::string token_in_addresses(std::string_view text) {
+    constexpr size_t digits = 32;
+    for (size_t at = text.find('+'); at != std::string_view::npos; at = text.find('+', at + 1)) {
+        std::string token = lower_case(text.substr(at + 1, digits));
+        if (token.size() == digits && text.substr(at + 1 + digits).starts_with('@') && token.find_first_not_of("0123456789abcdef") == std::string::npos) return token;
+    }
+    return {};
+}
+
 std::optional<MailReply> read_reply(const MailContent& mail, std::string_view authserv) {
     MailReply out;
     out.case_id = case_in_references(mail);
     out.by_reference = !out.case_id.empty();
     if (out.case_id.empty()) out.case_id = case_in_subject(mail.subject);
-    if (out.case_id.empty()) return std::nullopt;
+    for (const char* field : {"delivered-to", "x-original-to", "envelope-to", "to", "cc"})
+        if (out.token.empty()) out.token = token_in_addresses(mail.header(field));
+    if (out.case_id.empty() && out.token.empty()) return std::nullopt;
     MailAuthor author = read_author(mail, authserv);
     out.from = std::move(author.from);
     out.proof = author.proof;

@@ -25,8 +25,12 @@ struct MailReply {
     bool automatic = false;   ///< an absence note or a bounce, for certain: nobody has read our mail
     std::string text;         ///< without quotes and signature; at most 16 KiB
     std::vector<std::string> attachments;   ///< their names
+    std::string token{};      ///< of the address it went to, if that may be one of ours; `case_id` may then be empty
     friend bool operator==(const MailReply&, const MailReply&) = default;
 };
+
+/// The token of the first address "…+TOKEN@…" of the text; "" where there is none. Only the desk knows whether it is ours.
+std::string token_in_addresses(std::string_view text);
 
 /// Nothing when the mail answers none of ours. `authserv` is the name under which our own mail server writes its findings: fields
 /// of any other name are the sender's own words. Empty: no field counts.

@@ -103,8 +103,11 @@ Reading read_delivery(std::string_view bytes, const ReadingContext& context) {
     if (looks_like_mail(bytes)) out.sender = sender_of(bytes, report, context);
     // Few mails name a case of ours; the others are not taken apart a second time.
     const bool names_a_case = bytes.find("<C-") != std::string_view::npos || bytes.find("[C-") != std::string_view::npos || bytes.find("=?") != std::string_view::npos;
+    constexpr size_t most_header = 64 << 10;
+    const std::string_view header = bytes.substr(0, std::min(bytes.find("\n\n"), bytes.find("\n\r\n"))).substr(0, most_header);
+    const bool answers = names_a_case || !token_in_addresses(header).empty();
     // Nor are reports; of what is none, a person may want to know who wrote it (it may ask for other contact data).
-    if ((!names_a_case && !out.events.empty()) || !looks_like_mail(bytes)) return out;
+    if ((!answers && !out.events.empty()) || !looks_like_mail(bytes)) return out;
     const MailContent mail = read_mail(bytes, {});
     if (out.events.empty()) {
         const MailAuthor author = read_author(mail, context.authserv);
@@ -113,14 +116,14 @@ Reading read_delivery(std::string_view bytes, const ReadingContext& context) {
         out.automatic = author.automatic || !out.abuse;
         out.words = clean_block(author.text, 16 << 10);
     }
-    if (!names_a_case) return out;
+    if (!answers) return out;
     if (const auto bounce = read_bounce(mail))
         out.bounce = ReadBounce{clean_line(bounce->message_id, line), clean_line(bounce->recipient, line), clean_line(bounce->status, word),
                                 clean_line(bounce->text, line), bounce->final};
     const auto reply = read_reply(mail, context.authserv);
     if (!reply) return out;
     out.reply = ReadReply{reply->case_id, clean_line(reply->from, line), reply->proof == SenderProof::aligned, reply->automatic, reply->by_reference, clean_block(reply->text, 16 << 10),
-                          lines_of(reply->attachments)};
+                          lines_of(reply->attachments), reply->token};
     return out;
 }
 

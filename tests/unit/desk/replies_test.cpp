@@ -109,5 +109,103 @@ TEST_F(Mailed, an_answer_is_no_report_and_a_report_with_a_cases_number_is_both) 
     EXPECT_EQ(receive(false, {}), "not_abuse");
 }
 
+/// Notices that are answered to addresses of their own.
+struct Addressed : Mailed {
+    Addressed() {
+        options.answer_to = "desk@provider.example";
+        options.reply_addresses = true;
+        desk = std::make_unique<Desk>(ports(), shipped_policies(), options);
+        EXPECT_TRUE(desk->report(report_of("messaging/spam"), "staff:ana"));
+        tick();
+    }
+    std::string address() { return mailer.sent.back().reply_to; }
+    std::string token() { return address().substr(5, reply_token_digits); }
+    /// A mail to `to`, of which the parser found `reply`.
+    std::string receive(const std::string& to, std::optional<ReadReply> reply, const std::string& sender = "asha@lotus.example") {
+        DeliveryInput input;
+        input.digest = std::to_string(++mails_);
+        input.by_mail = true;
+        input.raw = "mail";
+        input.sender = sender;
+        input.recipient = to;
+        input.reading.format = "prose";
+        input.reading.triage = "no event could be read";
+        input.reading.reply = std::move(reply);
+        const auto out = desk->receive(input, "intake");
+        tick();
+        return out ? std::string(name(out->delivery.state)) : out.error().text;
+    }
+    std::string phase_of(const char* id) { return std::string(name(storage.find_case(CaseId(id))->phase)); }
+};
+
+TEST_F(Addressed, each_notice_has_one_and_only_its_hash_is_kept) {
+    ASSERT_EQ(address().size(), std::string("desk+@provider.example").size() + reply_token_digits) << address();
+    EXPECT_TRUE(address().starts_with("desk+") && address().ends_with("@provider.example")) << address();
+    EXPECT_EQ(Json::parse(mailer.sent.back().text).at("answer_to"), address());
+    EXPECT_EQ(storage.case_of_reply(sha256_hex(token())), CaseId("C-2"));
+    EXPECT_FALSE(storage.case_of_reply(token()));
+    EXPECT_FALSE(storage.case_of_page(sha256_hex(token()))) << "an address in a header opens no page";
+    clock.advance(Seconds(3 * 3600));
+    tick();
+    EXPECT_TRUE(mailer.sent.back().subject.find("call_reminder") != std::string::npos && address().empty()) << "staff answers as ever";
+}
+
+TEST_F(Addressed, an_answer_finds_its_case_without_subject_and_references) {
+    EXPECT_EQ(receive("", ReadReply{"", "asha@lotus.example", true, false, false, "Done.", {}, token()}), "not_abuse");
+    EXPECT_EQ(phase_of("C-2"), "answered");
+    EXPECT_EQ(phase_of("C-1"), "open");
+}
+
+TEST_F(Addressed, it_proves_nothing_about_who_writes) {
+    receive("", ReadReply{"", "asha@lotus.example", false, false, false, "Done.", {}, token()});
+    EXPECT_EQ(phase_of("C-2"), "review");
+    EXPECT_TRUE(storage.find_case(CaseId("C-2"))->replies.empty());
+}
+
+TEST_F(Addressed, it_says_more_than_a_subject_that_names_another_case) {
+    receive("", ReadReply{"C-1", "asha@lotus.example", true, false, false, "Done.", {}, token()});
+    EXPECT_EQ(phase_of("C-2"), "answered");
+    EXPECT_EQ(phase_of("C-1"), "open");
+}
+
+TEST_F(Addressed, the_envelope_may_know_what_no_header_names) {
+    EXPECT_EQ(receive("Desk+" + token() + "@provider.example", std::nullopt), "not_abuse");
+    EXPECT_EQ(phase_of("C-2"), "review") << "nobody vouches for the sender";
+    bool kept = false;
+    for (const auto& item : storage.history(CaseId("C-2"), 0, 100)) kept = kept || core::describe(item.fact).find("see delivery M-") != std::string::npos;
+    EXPECT_TRUE(kept);
+}
+
+TEST_F(Addressed, a_bounce_to_it_is_a_note) {
+    receive("desk+" + token() + "@provider.example", std::nullopt, "<>");
+    EXPECT_EQ(phase_of("C-2"), "open");
+    receive("", ReadReply{"", "mailer-daemon@mx.example", false, true, false, "undeliverable", {}, token()});
+    EXPECT_EQ(phase_of("C-2"), "open");
+}
+
+TEST_F(Addressed, one_of_nobody_is_any_mail) {
+    const std::string none(reply_token_digits, 'a');
+    EXPECT_EQ(receive("desk+" + none + "@provider.example", std::nullopt), "triage");
+    EXPECT_EQ(receive("", ReadReply{"", "asha@lotus.example", true, false, false, "Done.", {}, none}), "triage");
+    for (const char* odd : {"desk+@provider.example", "desk@provider.example", "+", "@", "desk+abc@provider.example"}) EXPECT_EQ(receive(odd, std::nullopt), "triage") << odd;
+    EXPECT_EQ(phase_of("C-2"), "open");
+}
+
+TEST_F(Addressed, it_ends_a_month_after_its_case) {
+    const std::string known = token();
+    ASSERT_TRUE(desk->act(CaseId("C-2"), core::Close{"tested"}, "staff:ana"));
+    EXPECT_EQ(receive("", ReadReply{"", "asha@lotus.example", true, false, false, "Thank you.", {}, known}), "not_abuse") << "a note in the closed case";
+    clock.advance(Seconds(31 * 86400));
+    EXPECT_EQ(receive("", ReadReply{"", "asha@lotus.example", true, false, false, "Again.", {}, known}), "triage");
+}
+
+TEST_F(Addressed, no_mail_that_comes_to_it_makes_us_write_to_its_sender) {
+    const size_t before = mailer.sent.size();
+    for (const bool automatic : {true, false})
+        for (const bool proven : {true, false})
+            for (int i = 0; i < 3; ++i) receive("", ReadReply{"", "asha@lotus.example", proven, automatic, false, "Round and round.", {}, token()});
+    for (size_t i = before; i < mailer.sent.size(); ++i) EXPECT_EQ(mailer.sent[i].to, options.staff_address) << mailer.sent[i].subject;
+}
+
 }  // namespace
 }  // namespace bailiff::test

@@ -86,5 +86,23 @@ TEST(MailReply, attachments_are_named_and_attached_mails_are_not_its_words) {
     EXPECT_EQ(out->attachments, std::vector<std::string>{"scan.log"});
 }
 
+TEST(MailReply, names_its_case_by_the_address_that_it_went_to) {
+    const std::string token = "0123456789abcdef0123456789ABCDEF", small = "0123456789abcdef0123456789abcdef";
+    const auto to = [&](const std::string& headers, const std::string& subject = "Hello") { return reply(headers, "ok\r\n", subject); };
+    for (const std::string field : {"Delivered-To", "X-Original-To", "Envelope-To", "Cc"}) {
+        const auto found = to(field + ": Abuse desk <desk+" + token + "@provider.example>\r\n");
+        ASSERT_TRUE(found) << field;
+        EXPECT_EQ(found->token, small) << field;
+        EXPECT_EQ(found->case_id, "");
+        EXPECT_EQ(found->text, "ok");
+    }
+    const auto both = to("Delivered-To: desk+" + token + "@provider.example\r\n", "Re: [C-12] x");
+    EXPECT_EQ(both->case_id, "C-12");
+    EXPECT_EQ(both->token, small);
+    for (const std::string& address : {"desk+" + small.substr(1) + "@p.example", "desk+" + small + "0@p.example", "desk-" + small + "@p.example", "desk+" + small, std::string("desk+x@p.example")})
+        EXPECT_FALSE(to("Delivered-To: " + address + "\r\n")) << address;
+    EXPECT_FALSE(reply("", "desk+" + small + "@provider.example\r\n", "Hello")) << "what it quotes is no address that it went to";
+}
+
 }  // namespace
 }  // namespace bailiff::test
