@@ -2,6 +2,7 @@
 #include "controller/web/page_view.hpp"
 
 #include "controller/core/discovery.hpp"
+#include "controller/core/redaction.hpp"
 
 #include <algorithm>
 #include <array>
@@ -193,11 +194,12 @@ Json answers_view(const Speaker& say, const PageSituation& s) {
 
 Json reports_view(const Speaker& say, const Case& c) {
     Json out = Json::array();
+    const core::Redaction redaction = core::redaction_for(c);
     for (const auto& report : c.reports) {
         // Who reported is not the customer's to know.
         const std::string line = core::is_own_scan(report.reporter) ? say.word("own_scan", {{"type", report.type}})
                                                                     : say.word("report", {{"id", report.id.text()}, {"type", report.type}});
-        out.push_back({{"line", line}, {"at", format_rfc3339(report.observed_at)}, {"when", say.when(report.observed_at)}, {"evidence", report.summary}});
+        out.push_back({{"line", line}, {"at", format_rfc3339(report.observed_at)}, {"when", say.when(report.observed_at)}, {"evidence", core::redacted(report.summary, redaction)}});
     }
     return out;
 }

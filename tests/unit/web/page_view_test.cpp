@@ -49,6 +49,14 @@ TEST(PageView, an_open_case_to_the_letter) {
     }
 }
 
+TEST(PageView, shows_of_the_evidence_what_is_the_customers_to_know) {
+    PageWorld world;
+    world.open_case("content/malware", "192.0.2.10 sent /srv/a.zip to jane@victim.example (203.0.113.77), password=hunter2, says cert@reporter.example");
+    const auto page = rendered(world, "en");
+    EXPECT_NE(page.find("192.0.2.10 sent /srv/a.zip to ***@victim.example (203.0.113.x), password=***"), std::string::npos) << page;
+    for (const char* secret : {"jane@", "203.0.113.77", "hunter2", "cert@"}) EXPECT_EQ(page.find(secret), std::string::npos) << secret;
+}
+
 TEST(PageView, a_form_that_cannot_be_taken_to_the_letter) {
     PageWorld world;
     world.open_case();
