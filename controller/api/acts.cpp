@@ -93,6 +93,13 @@ Input read_appeal_decision(JsonReader& read, const Case&) {
 /// Without an account nobody looks after the case any more.
 Input read_assignment(JsonReader& read, const Case&) { return Assign{read.optional_text("account", 64)}; }
 
+Input read_refund(JsonReader& read, const Case&) {
+    RefundTokens out;
+    out.tokens = read.integer("tokens", 1, 1'000'000, false, 0);
+    out.reason = read.text("reason");
+    return out;
+}
+
 Input read_hold(JsonReader& read, const Case&) { return PlaceHold{read.text("reason")}; }
 Input read_resume(JsonReader& read, const Case&) { return LiftHold{read.text("reason")}; }
 Input read_review(JsonReader& read, const Case&) { return AskReview{read.text("reason")}; }
@@ -114,6 +121,7 @@ constexpr Act table[] = {
     {"appeals", Role::analyst, read_appeal},
     {"appeal-decisions", Role::approver, read_appeal_decision},
     {"assignments", Role::analyst, read_assignment},
+    {"refunds", Role::approver, read_refund},
 };
 
 }  // namespace
@@ -137,7 +145,8 @@ Role role_for(const core::Input& input) {
         }
     }
     if (std::holds_alternative<core::Approve>(input) || std::holds_alternative<core::Close>(input) ||
-        std::holds_alternative<core::AcceptIncomplete>(input) || std::holds_alternative<core::DecideAppeal>(input))
+        std::holds_alternative<core::AcceptIncomplete>(input) || std::holds_alternative<core::DecideAppeal>(input) ||
+        std::holds_alternative<core::RefundTokens>(input))
         return Role::approver;
     return Role::analyst;
 }

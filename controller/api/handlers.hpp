@@ -20,6 +20,11 @@ HttpResponse merge_cases(ApiCall& call);
 HttpResponse split_case(ApiCall& call);
 HttpResponse undo_merge_or_split(ApiCall& call);
 
+// handlers_notices.cpp
+HttpResponse preview_notice(ApiCall& call);
+HttpResponse list_tokens(ApiCall& call);
+HttpResponse enter_tokens(ApiCall& call);
+
 // handlers_scans.cpp
 HttpResponse list_scans(ApiCall& call);
 HttpResponse show_scan(ApiCall& call);

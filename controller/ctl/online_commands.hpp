@@ -18,6 +18,8 @@ CommandRun reporter_list, reporter_show, reporter_set;
 CommandRun intake_mail, intake_maildir, intake_imap, intake_list, intake_show;
 // online_cases.cpp
 CommandRun case_list, case_show, case_history_list, calls_list;
+// online_notices.cpp
+CommandRun case_notice_preview, customer_tokens;
 // online_statements.cpp
 CommandRun case_files, case_attach;
 // scans.cpp

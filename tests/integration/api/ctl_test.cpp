@@ -140,6 +140,26 @@ TEST(Ctl, FilesOfACustomerAreListedAndSaved) {
     EXPECT_NE(live.ctl("case history C-1").out.find("the flows of that hour"), std::string::npos);
 }
 
+TEST(Ctl, NoticesBeforeTheyAreSentAndSupportTokens) {
+    LiveApi live;
+    live.ctl(eicar);
+    const auto preview = live.ctl("case notice-preview C-1 ticket --language en");
+    EXPECT_EQ(preview.code, 0) << preview.err;
+    EXPECT_EQ(preview.out.find("Subject: [C-1] "), 0u) << preview.out;
+    EXPECT_EQ(live.ctl("case notice-preview C-1 nothing").code, 1);
+    EXPECT_EQ(live.ctl("customer tokens grant K-7 --amount 5 --reason bought").code, 0);
+    EXPECT_EQ(live.ctl("case reply C-1 --kind fix_request").code, 0);
+    EXPECT_EQ(live.ctl("customer tokens refund K-8 --case C-1 --reason x").code, 2) << "it is another customer's case";
+    const auto refunded = live.ctl("customer tokens refund K-7 --case C-1 --reason 'took two days'");
+    EXPECT_EQ(refunded.code, 0) << refunded.err;
+    EXPECT_NE(refunded.out.find("took two days"), std::string::npos) << refunded.out;
+    EXPECT_NE(refunded.out.find("\nbalance 5, charged so far 0\n"), std::string::npos) << refunded.out;
+    EXPECT_EQ(live.ctl("customer tokens list K-7 --json").json().at("items").size(), 3u);
+    for (const char* wrong : {"customer tokens grant K-7 --reason x", "customer tokens grant K-7 --amount 1", "customer tokens give K-7", "customer tokens grant K-7 --amount 1x --reason x",
+                              "customer tokens refund K-7 --reason x"})
+        EXPECT_EQ(live.ctl(wrong).code, 2) << wrong;
+}
+
 TEST(Ctl, WatchesACaseUntilItIsClosed) {
     LiveApi live;
     live.ctl(eicar);
