@@ -23,10 +23,10 @@ bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool hex(char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool in_name(char c) { return digit(c) || letter(c) || c == '-' || c == '.' || c == '_'; }
 bool in_local_part(char c) { return in_name(c) || c == '+' || c == '%' || c == '='; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
+char small(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
 
 bool same(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return small(x) == small(y); });
 }
 bool among(std::string_view text, const std::vector<std::string>& list) {
     return std::any_of(list.begin(), list.end(), [&](const std::string& one) { return same(one, text); });

@@ -122,7 +122,9 @@ std::vector<OutboxMail> Desk::told_along(const OutboxMail& lead, const core::Cas
         const auto mails = ports_.storage.mails_of(waiting.case_id);
         const auto mail = std::find_if(mails.begin(), mails.end(), [&](const OutboxMail& one) { return one.id == waiting.mail; });
         if (!other || mail == mails.end() || mail->state != MailState::due) ports_.storage.drop_waiting(waiting.mail);
-        else if (in_lower_letters(core::addressee(*other).email) == recipient && !held_back(*other, mail->due)) out.push_back(*mail);
+        else if (in_lower_letters(core::addressee(*other).email) != recipient || held_back(*other, mail->due)) continue;
+        // What was tried may have arrived; it goes again as it went, with the same others, under the same Message-ID.
+        else if ((lead.attempts == 0 && mail->attempts == 0) || mail->message_id == lead.message_id) out.push_back(*mail);
     }
     return out;
 }
@@ -211,7 +213,12 @@ void Desk::send_mails() {
         const UnderWay way{recipient, mail.due.notice == core::Notice::further_report};
         leaving.push_back(way);
         told.insert(mail.id);
-        for (const auto& other : letter.also) told.insert(other.id);
+        for (auto& other : letter.also) {
+            told.insert(other.id);
+            if (other.message_id == mail.message_id) continue;
+            other.message_id = mail.message_id;
+            ports_.storage.update(other);
+        }
         leaving_.push_back([this, letter = std::move(letter), way, out = std::move(*out)] {
             if (!mails_under_way_.emplace(letter.lead.id, way).second) return;
             // Those beside it are not sent meanwhile, and are no further mails.

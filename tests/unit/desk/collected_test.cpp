@@ -154,6 +154,25 @@ TEST_F(Collected, a_mail_server_that_was_away_gets_one_mail_and_a_refusal_is_tol
     EXPECT_TRUE(storage.waiting_for("asha@lotus.example", 10).empty());
 }
 
+TEST_F(Collected, a_mail_that_may_have_arrived_goes_again_under_its_message_id_and_with_nothing_new) {
+    report("web1"), report("db1"), tick();
+    mailer.answer = {MailFate::unknown, 0, "connection lost after the last byte"};
+    report("db1"), tick();
+    const auto first = storage.mails_of(CaseId("C-2")).back();
+    ASSERT_EQ(first.attempts, 1);
+    mailer.answer = {MailFate::accepted, 250, "ok"};
+    report("web1"), report("db1"), minutes(30);
+    minutes(120);
+    bool again = false;
+    for (const auto& mail : mailer.sent)
+        if (mail.message_id == first.message_id) {
+            again = true;
+            EXPECT_EQ(told(mail), (std::vector<std::string>{"C-2/R-3"}));
+        }
+    EXPECT_TRUE(again);
+    EXPECT_EQ(owed("C-1") + owed("C-2"), "") << "what came meanwhile follows";
+}
+
 TEST_F(Collected, with_no_window_each_tells_at_once) {
     options.further_window = Seconds(0);
     start();
