@@ -33,6 +33,7 @@ void redirect(const Situation& d, Facts& facts, Notice notice, const std::string
 }
 
 Result<Facts> on(const Situation& d, const MailBounced& in) {
+    if (d.c.erased) return Facts{};
     // Each says it once, however many copies of it come: whoever has our mail can make bounces of it.
     for (const MailFailure& known : d.c.mail_failures)
         if (known.key == in.key && known.to == in.to && (known.final || !in.final)) return Facts{};
