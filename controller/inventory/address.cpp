@@ -70,7 +70,7 @@ Result<Prefix> parse_prefix(std::string_view text) {
     if (slash != std::string_view::npos) {
         const std::string_view digits = text.substr(slash + 1);
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-        if (error != std::errc() || end != digits.data() + digits.size() || length < 0 || length > longest || text.find(':') < slash == v4)
+        if (error != std::errc() || end != digits.data() + digits.size() || length < 0 || length > longest || (text.find(':') < slash) == v4)
             return fail(Errc::invalid, "'" + shown + "' has no length that goes with it; write /" + (v4 ? "0 to /32" : "0 to /128"));
     }
     const Prefix out = prefix_around(*address, length + (v4 ? mapped_bits : 0));
