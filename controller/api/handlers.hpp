@@ -79,6 +79,7 @@ HttpResponse list_orders(ApiCall& call);
 HttpResponse list_jobs(ApiCall& call);
 
 // handlers_contacts.cpp
+HttpResponse no_such_customer(const std::string& id);   ///< an answer that others give too
 HttpResponse list_contacts(ApiCall& call);
 HttpResponse add_contact(ApiCall& call);
 HttpResponse put_contact(ApiCall& call);

@@ -9,7 +9,6 @@
 namespace bailiff {
 namespace {
 
-HttpResponse no_such_customer(const std::string& id) { return problem(404, "There is no customer '" + id + "'; GET /api/v1/customers lists those there are."); }
 
 std::optional<int64_t> whole_number(const std::string& text) {
     int64_t out = 0;
@@ -56,6 +55,8 @@ void stamp_contact(ApiCall& call, CustomerContact& c) {
 }
 
 }  // namespace
+
+HttpResponse no_such_customer(const std::string& id) { return problem(404, "There is no customer '" + id + "'; GET /api/v1/customers lists those there are."); }
 
 HttpResponse list_contacts(ApiCall& call) {
     QueryReader query(call.request);

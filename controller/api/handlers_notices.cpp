@@ -13,10 +13,6 @@ Json entry_json(const LedgerEntry& e) {
     return out;
 }
 
-HttpResponse no_such_customer(const std::string& id) {
-    return problem(404, "There is no customer '" + id + "'; GET /api/v1/customers lists those there are.");
-}
-
 }  // namespace
 
 HttpResponse preview_notice(ApiCall& call) {
