@@ -9,7 +9,6 @@
 namespace bailiff {
 namespace {
 
-
 std::optional<int64_t> whole_number(const std::string& text) {
     int64_t out = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
