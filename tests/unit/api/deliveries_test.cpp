@@ -77,7 +77,7 @@ TEST(Deliveries, XarfComesAsItselfOrAsJson) {
 
 TEST(Deliveries, WhatCannotBeReadWaitsWithItsOriginal) {
     ApiWorld world;
-    const std::string bytes("\0\xff\xfe not a mail", 16);
+    const std::string bytes("\0\xff\xfe not a mail", 14);
     const auto got = hand_in(world, bytes);
     ASSERT_EQ(got.status, 201);
     EXPECT_EQ(got.json().at("state"), "triage");

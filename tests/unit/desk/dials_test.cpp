@@ -100,7 +100,7 @@ struct SlowDialler : FakeDialler {
 
 TEST_F(ContactsDesk, a_call_that_waits_behind_others_is_forgotten_with_the_answer) {
     SlowDialler slow;
-    desk = std::make_unique<Desk>(Desk::Ports{storage, clock, random, signer, mailer, writer, hosts, watchers, nullptr, &slow}, shipped_policies(), options);
+    desk = std::make_unique<Desk>(Desk::Ports{storage, clock, random, signer, mailer, writer, hosts, watchers, nullptr, nullptr, &slow}, shipped_policies(), options);
     open();
     for (int i = 2; i <= 6; ++i) {
         const std::string number = std::to_string(i);

@@ -154,7 +154,7 @@ TEST_P(Words, of_a_preview_are_those_that_would_be_sent) {
     EXPECT_FALSE(desk->preview_notice(CaseId("C-99"), core::Notice::ticket, ""));
 }
 
-INSTANTIATE_TEST_SUITE_P(In, Words, testing::Values("en", "hi"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(In, Words, testing::Values("en", "hi"), [](const auto& language) { return language.param; });
 
 }  // namespace
 }  // namespace bailiff::test

@@ -106,7 +106,7 @@ TEST(Bounce, long_and_broken_ones_cost_little) {
     const auto bounce = read(dsn);
     ASSERT_TRUE(bounce);
     EXPECT_LE(bounce->text.size(), 600u);
-    dsn.recipient = std::string("\0\x1b[31m: \r\nAction: failed\r\nFinal-Recipient: rfc822; \x1b[31ma@b\r\n", 63);
+    dsn.recipient = std::string(1, '\0') + "\x1b[31m: \r\nAction: failed\r\nFinal-Recipient: rfc822; \x1b[31ma@b\r\n";
     const auto odd = read(dsn);
     if (odd) { EXPECT_EQ(odd->recipient.find('\x1b'), std::string::npos); }
 }
