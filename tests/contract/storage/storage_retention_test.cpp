@@ -121,12 +121,17 @@ TEST_P(TheRetention, erases_words_and_the_chain_still_holds) {
     ASSERT_EQ(chain.size(), whole.size() + 1);
     for (size_t i = 0; i < whole.size(); ++i) {
         EXPECT_EQ(chain[i].hash, whole[i].hash);
-        if (whole[i].case_id != c.id) EXPECT_EQ(chain[i], whole[i]);
-        else EXPECT_EQ(chain[i].erased, c.revision + 1);
+        if (whole[i].case_id != c.id) {
+            EXPECT_EQ(chain[i], whole[i]);
+        } else {
+            EXPECT_EQ(chain[i].erased, c.revision + 1);
+        }
     }
     EXPECT_FALSE(verify_chain(chain, {}));
     for (const auto& item : chain)
-        if (item.case_id == c.id) EXPECT_EQ(item.text.find("Asha"), std::string::npos) << item.text;
+        if (item.case_id == c.id) {
+            EXPECT_EQ(item.text.find("Asha"), std::string::npos) << item.text;
+        }
     core::Case folded;
     for (const auto& item : storage().history(c.id, 0, 100)) folded = core::evolve(std::move(folded), item);
     EXPECT_EQ(folded, *storage().find_case(c.id)) << "the row is the fold of what is left";
@@ -198,8 +203,11 @@ TEST_P(TheRetention, forgets_the_course_of_an_erased_case_and_the_chain_still_ho
     ASSERT_EQ(chain.size(), before.size());
     for (size_t i = 0; i < chain.size(); ++i) {
         EXPECT_EQ(chain[i].hash, before[i].hash);
-        if (chain[i].erased > 0) EXPECT_EQ(chain[i].text, link_text(c.id, chain[i].revision, sha256_hex(before[i].text)));
-        else EXPECT_EQ(chain[i], before[i]);
+        if (chain[i].erased > 0) {
+            EXPECT_EQ(chain[i].text, link_text(c.id, chain[i].revision, sha256_hex(before[i].text)));
+        } else {
+            EXPECT_EQ(chain[i], before[i]);
+        }
     }
     AuditAnchors anchors;
     anchors.cases.emplace();

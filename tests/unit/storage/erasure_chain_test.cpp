@@ -8,7 +8,7 @@
 namespace bailiff {
 namespace {
 
-Instant at(int64_t seconds) { return Instant(Seconds(1'700'000'000 + seconds)); }
+Instant moment(int64_t seconds) { return Instant(Seconds(1'700'000'000 + seconds)); }
 
 class AnErasedLog : public testing::Test {
   protected:
@@ -18,7 +18,7 @@ class AnErasedLog : public testing::Test {
         std::vector<core::Case> cases(3);
         const auto add = [&](core::Case& c, const core::Fact& fact) {
             const int64_t before = c.revision;
-            const auto items = core::stamp(c, {fact}, at(before), "staff:alice");
+            const auto items = core::stamp(c, {fact}, moment(before), "staff:alice");
             ASSERT_TRUE(storage.save(before, c, items, std::nullopt));
         };
         for (auto& c : cases) {
@@ -44,7 +44,7 @@ class AnErasedLog : public testing::Test {
         anchors_.cases.emplace();
         for (const auto& item : items_) (*anchors_.cases)[item.case_id] = item.revision;
         const auto& head = items_.back();
-        anchors_.checkpoints.push_back({head.position, head.hash, at(100), seal(key_, checkpoint_payload_type, checkpoint_payload(head.position, head.hash, at(100)))});
+        anchors_.checkpoints.push_back({head.position, head.hash, moment(100), seal(key_, checkpoint_payload_type, checkpoint_payload(head.position, head.hash, moment(100)))});
         anchors_.keys.emplace(key_.key_id(), key_);
     }
     /// Six years later.
@@ -70,7 +70,9 @@ TEST_F(AnErasedLog, is_whole) {
     for (const auto& item : items_) holes += item.erased > 0;
     EXPECT_EQ(holes, 5u);
     for (const auto& item : items_)
-        if (item.case_id == erased_) EXPECT_EQ(item.text.find("Asha"), std::string::npos);
+        if (item.case_id == erased_) {
+            EXPECT_EQ(item.text.find("Asha"), std::string::npos);
+        }
 }
 
 TEST_F(AnErasedLog, shows_any_change_of_what_is_left) {
