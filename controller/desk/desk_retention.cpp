@@ -113,6 +113,7 @@ Result<int64_t> Desk::erase_customer(const CustomerId& id, const std::string& re
         customer->name = word;
         customer->contact = core::Contact{word, "", "", customer->contact.language, ""};
         ports_.storage.put_customer(*customer);
+        ports_.storage.erase_beside(id);
         return {};
     });
     if (!done) return fail(done.error());

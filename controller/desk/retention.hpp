@@ -65,9 +65,11 @@ class Retention {
     virtual std::vector<core::ErasedLink> links_of(const CaseId& id, const std::vector<core::HistoryItem>& left) = 0;
     /// Puts what is `left` in the place of these items, which `by` of the same case erased. Their hashes stay.
     virtual void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) = 0;
-    /// What hangs on an erased case: mails, orders, jobs, scan reports, addresses of its page and files go; those of `reports`
+    /// What hangs on an erased case: mails, orders, jobs, calls of the dialler, scan reports, addresses for answers and files go; those of `reports`
     /// that are its own lose their words, and so do the deliveries that they alone came in.
     virtual void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) = 0;
+    /// What hangs on an erased customer: further contacts and wishes to change them go, and why tokens were granted.
+    virtual void erase_beside(const CustomerId& id) = 0;
     /// Erased and closed before `before`, the longest closed first.
     virtual std::vector<CaseId> courses_to_forget(Instant before, size_t limit) = 0;
     /// Of an erased case the row and the reports go, and of each erased item all but its link: place, hash, and the digest of

@@ -129,6 +129,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::vector<core::ErasedLink> links_of(const CaseId& id, const std::vector<core::HistoryItem>& left) override;
     void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) override;
     void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) override;
+    void erase_beside(const CustomerId& id) override;
     std::vector<CaseId> courses_to_forget(Instant before, size_t limit) override;
     void forget_course(const CaseId& id) override;
 
@@ -217,6 +218,7 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     };
     std::vector<Aged> aged(KeptClass kept, Instant before, size_t limit) const;
     bool still_open(const CaseId& id) const;
+    void erase_reasons(const std::function<bool(const LedgerEntry&)>& of);
 
     int64_t next(const std::string& sequence);
     const CaseRow* row(const CaseId& id) const;

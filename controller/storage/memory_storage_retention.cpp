@@ -156,6 +156,21 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
     for (const auto& hash : hashes) log_.forget(page_by_hash_, hash);
     forget_those(log_, page_tokens_, [&](const PageToken& token) { return token.case_id == id; });
     forget_those(log_, statement_files_, [&](const Attachment& file) { return file.case_id == id; });
+    for (const auto& [number, token] : reply_tokens_)
+        if (token.case_id == id) log_.forget(reply_by_hash_, token.sha256);
+    forget_those(log_, reply_tokens_, [&](const ReplyToken& token) { return token.case_id == id; });
+    for (const auto& [mail, waiting] : waiting_reports_)
+        if (waiting.case_id == id) log_.remove(waiting_by_recipient_, std::pair(waiting.recipient, mail));
+    forget_those(log_, waiting_reports_, [&](const WaitingReport& waiting) { return waiting.case_id == id; });
+    for (const auto& [number, dial] : dials_)
+        if (dial.case_id == id) log_.remove(dials_to_send_, std::pair(dial.next_try, number));
+    log_.forget(open_dials_, id);
+    forget_those(log_, dials_, [&](const Dial& dial) { return dial.case_id == id; });
+    std::vector<std::pair<CaseId, CaseId>> together;
+    for (const auto& pair : told_together_)
+        if (pair.first == id || pair.second == id) together.push_back(pair);
+    for (const auto& pair : together) log_.remove(told_together_, pair);
+    erase_reasons([&](const LedgerEntry& entry) { return entry.case_id == id; });
     std::vector<std::tuple<CaseId, ReporterId, DeliveryId>> reported;
     for (auto it = reporters_in_cases_.lower_bound({id, ReporterId(), DeliveryId()}); it != reporters_in_cases_.end() && std::get<0>(*it) == id; ++it) reported.push_back(*it);
     for (const auto& entry : reported) log_.remove(reporters_in_cases_, entry);
@@ -189,6 +204,23 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
         log_.forget(delivery_reporters_, report.delivery);
         for (const auto& [notice, word] : Names<ReporterNotice>::table) log_.forget(reporter_mails_, {report.delivery, notice});
     }
+}
+
+void MemoryStorage::erase_reasons(const std::function<bool(const LedgerEntry&)>& of) {
+    for (const auto& [key, entry] : std::map(ledger_)) {
+        if (!of(entry)) continue;
+        LedgerEntry left = entry;
+        left.reason = core::erased_word;
+        log_.assign(ledger_, key, std::move(left));
+    }
+}
+
+void MemoryStorage::erase_beside(const CustomerId& id) {
+    for (const auto& contact : contacts_of(id)) remove_contact(id, contact.number);
+    for (const auto& [number, change] : changes_)
+        if (change.customer == id) log_.forget(change_by_delivery_, change.delivery);
+    forget_those(log_, changes_, [&](const ContactChange& change) { return change.customer == id; });
+    erase_reasons([&](const LedgerEntry& entry) { return entry.customer == id; });
 }
 
 std::vector<CaseId> MemoryStorage::courses_to_forget(Instant before, size_t limit) {

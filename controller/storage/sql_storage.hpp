@@ -135,6 +135,7 @@ class SqlStorage : public Storage, public EnrolmentStore {
     std::vector<core::ErasedLink> links_of(const CaseId& id, const std::vector<core::HistoryItem>& left) override;
     void erase_texts(const CaseId& id, const std::vector<core::HistoryItem>& left, int64_t by) override;
     void erase_beside(const CaseId& id, const std::vector<ReportId>& reports) override;
+    void erase_beside(const CustomerId& id) override;
     std::vector<CaseId> courses_to_forget(Instant before, size_t limit) override;
     void forget_course(const CaseId& id) override;
 

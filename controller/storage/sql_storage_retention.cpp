@@ -124,8 +124,10 @@ void SqlStorage::erase_texts(const CaseId& id, const std::vector<core::HistoryIt
 
 void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& reports) {
     SqlWhole whole(*db_);
-    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "page_tokens", "statement_files", "reporters_in_cases"})
+    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "page_tokens", "statement_files", "reporters_in_cases", "waiting_reports", "reply_tokens", "dials"})
         db_->run("delete from " + std::string(table) + " where case_id = $1", id);
+    db_->run("delete from told_together where lead_case = $1 or other_case = $1", id);
+    db_->run("update ledger set reason = $1 where case_id = $2", std::string(core::erased_word), id);
     for (const ReportId& report : reports) {
         std::string delivery;
         {
@@ -146,6 +148,14 @@ void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& rep
         db_->run("delete from delivery_reporters where delivery = $1", delivery);
         db_->run("delete from reporter_mails where delivery = $1", delivery);
     }
+    whole.commit();
+}
+
+void SqlStorage::erase_beside(const CustomerId& id) {
+    SqlWhole whole(*db_);
+    db_->run("delete from contacts where customer = $1", id);
+    db_->run("delete from contact_changes where customer = $1", id);
+    db_->run("update ledger set reason = $1 where customer = $2", std::string(core::erased_word), id);
     whole.commit();
 }
 

@@ -146,6 +146,8 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     for (const CaseId& id : {open.id, c.id}) {
         storage().owe(id, {{core::Notice::ticket, "ticket", core::Audience::customer}}, at(1), [](const std::string&) { return "<m@x>"; });
         storage().put_page_token({"hash" + id.text(), id, "ticket", at(1)});
+        storage().put_reply_token({"reply" + id.text(), id, "ticket", at(1)});
+        storage().put_waiting({id == open.id ? 1 : 2, id, "asha@lotus.example"});
         storage().put_attachment({id, 1, "a.txt", "aa", 1, at(5), "x"});
     }
     const auto shared = delivery("two machines", at(1)), alone = delivery("one machine", at(1));
@@ -162,6 +164,9 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     EXPECT_FALSE(storage().case_of_page("hash" + c.id.text()));
     EXPECT_TRUE(storage().case_of_page("hash" + open.id.text()));
     EXPECT_TRUE(storage().attachments_of(c.id).empty());
+    EXPECT_FALSE(storage().case_of_reply("reply" + c.id.text()));
+    EXPECT_TRUE(storage().case_of_reply("reply" + open.id.text()));
+    EXPECT_EQ(storage().waiting_for("asha@lotus.example", 10).size(), 1u);
     EXPECT_EQ(storage().attachments_of(open.id).size(), 1u);
     EXPECT_EQ(storage().find_report(mine.id)->summary.reporter + storage().find_report(mine.id)->address + storage().find_report(mine.id)->raw, "");
     EXPECT_EQ(storage().find_report(mine.id)->summary.type, "content/malware");
@@ -228,6 +233,27 @@ TEST_P(TheRetention, is_undone_with_its_transaction) {
     EXPECT_EQ(storage().find_case(c.id), c);
     EXPECT_EQ(storage().mails_of(c.id).size(), 1u);
     EXPECT_EQ(storage().cases_to_erase(at(100), 10), std::vector{c.id});
+}
+
+TEST_P(TheRetention, erases_what_hangs_on_a_customer_and_nothing_of_others) {
+    for (const char* customer : {"7", "8"}) {
+        CustomerContact contact;
+        contact.customer = CustomerId(customer);
+        contact.number = storage().next_contact_number();
+        contact.contact = {"Mia", "mia@lotus.example", "+91 80 5550 0118", "en", ""};
+        storage().put_contact(contact);
+        ContactChange change;
+        change.id = storage().next_change_id();
+        change.customer = CustomerId(customer);
+        change.from = "mia@lotus.example";
+        change.delivery = delivery(std::string("change of ") + customer, at(1)).id;
+        storage().put_change(change);
+    }
+    storage().erase_beside(CustomerId("7"));
+    EXPECT_TRUE(storage().contacts_of(CustomerId("7")).empty());
+    EXPECT_EQ(storage().contacts_of(CustomerId("8")).size(), 1u);
+    EXPECT_EQ(storage().changes(std::nullopt, "", 10).size(), 1u);
+    EXPECT_EQ(storage().changes(std::nullopt, "", 10).front().customer, CustomerId("8"));
 }
 
 TEST_P(TheRetention, knows_whose_vms_are_still_there) {
