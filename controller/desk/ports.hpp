@@ -11,15 +11,16 @@
 #include <bailiff/order.hpp>
 #include <bailiff/result.hpp>
 #include "controller/core/case.hpp"
-#include "controller/desk/brake.hpp"
 #include "controller/desk/addresses.hpp"
+#include "controller/desk/brake.hpp"
 #include "controller/desk/contacts.hpp"
 #include "controller/desk/delivery.hpp"
-#include "controller/desk/retention.hpp"
-#include "controller/desk/reporters.hpp"
 #include "controller/desk/dialler.hpp"
 #include "controller/desk/ledger.hpp"
+#include "controller/desk/mailing.hpp"
 #include "controller/desk/postings.hpp"
+#include "controller/desk/reporters.hpp"
+#include "controller/desk/retention.hpp"
 #include "controller/desk/statements.hpp"
 #include "controller/desk/webhooks.hpp"
 
@@ -355,47 +356,7 @@ struct StorageOutage : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// ---- mail, signing, hosts ------------------------------------------------------------------------------------------
-
-/// What leaves as a mail. Addresses are plain ("a@b"), texts UTF-8.
-struct OutgoingMail {
-    std::string message_id;               ///< "<…@…>"
-    std::string to, to_name;
-    std::string subject, text, html;
-    Instant date{};
-    std::vector<std::string> references{};   ///< Message-IDs of the mails before it, the oldest first; it answers the last
-    std::string reply_to{};                  ///< where answers go; empty: to the sender
-};
-enum class MailFate {
-    accepted,       ///< the server has it
-    retry_later,    ///< 4xx, or no server
-    refused,        ///< 5xx: trying again changes nothing
-    unknown,        ///< the connection broke after the last byte: sent again with the same Message-ID
-};
-struct MailAnswer {
-    MailFate fate = MailFate::retry_later;
-    int reply_code = 0;
-    std::string text;
-};
-
-/// Hands mails to a server. `send` returns at once; `done` is called later (from any thread), exactly once.
-class Mailer {
-  public:
-    virtual ~Mailer() = default;
-    virtual void send(const OutgoingMail& mail, std::function<void(MailAnswer)> done) = 0;
-};
-
-/// Texts of notices, from policies/notices.
-struct MailText {
-    std::string subject, text, html;
-};
-class NoticeWriter {
-  public:
-    virtual ~NoticeWriter() = default;
-    virtual Result<MailText> write(core::Notice notice, const std::string& language, const Json& context) = 0;
-    /// To a reporter.
-    virtual Result<MailText> write(ReporterNotice notice, const std::string& language, const Json& context) = 0;
-};
+// ---- signing, hosts ------------------------------------------------------------------------------------------------
 
 /// Signs orders and checkpoints. May live in another process later.
 class Signer {
