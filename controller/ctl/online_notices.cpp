@@ -15,7 +15,7 @@ std::optional<int64_t> amount_of(Session& s) {
     int64_t out = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     if (error == std::errc{} && end == text.data() + text.size()) return out;
-    s.refuse("--amount takes a whole number of support tokens");
+    s.args.complain(s.err, "--amount takes a whole number of support tokens");
     return std::nullopt;
 }
 
@@ -69,11 +69,11 @@ ExitCode customer_tokens(const std::vector<std::string>& arguments, std::ostream
         const std::string place = "/api/v1/customers/" + url_escaped(s.words[1]) + "/tokens";
         const std::string& action = s.words[0];
         if (action == "list") return show_ledger(s, place);
-        if (action != "grant" && action != "adjust" && action != "refund") return s.refuse("'" + action + "' is no action; there is list, grant, adjust and refund");
-        if (!s.args.has("reason")) return s.refuse("--reason is missing: why");
+        if (action != "grant" && action != "adjust" && action != "refund") return s.args.complain(s.err, "'" + action + "' is no action; there is list, grant, adjust and refund");
+        if (!s.args.has("reason")) return s.args.complain(s.err, "--reason is missing: why");
         Json body{{"reason", s.args.text("reason")}};
         if (action == "refund") {
-            if (!s.args.has("case")) return s.refuse("--case is missing: the case that was charged");
+            if (!s.args.has("case")) return s.args.complain(s.err, "--case is missing: the case that was charged");
             const std::string at = "/api/v1/cases/" + url_escaped(s.args.text("case"));
             const auto c = s.ask("GET", at);
             if (!c) return s.code();
@@ -81,14 +81,14 @@ ExitCode customer_tokens(const std::vector<std::string>& arguments, std::ostream
             if (shown(*c, "customer", "id") != s.words[1]) return s.refuse("case " + s.args.text("case") + " is of customer " + shown(*c, "customer", "id") + ", not of " + s.words[1]);
             if (s.args.has("amount")) {
                 const auto amount = amount_of(s);
-                if (!amount) return s.code();
+                if (!amount) return exit_usage;
                 body["tokens"] = *amount;
             }
             if (!s.ask("POST", at + "/refunds", body)) return s.code();
             return show_ledger(s, place);
         }
         const auto amount = amount_of(s);
-        if (!amount) return s.code();
+        if (!amount) return exit_usage;
         body["kind"] = action == "grant" ? "grant" : "adjustment";
         body["amount"] = *amount;
         if (!s.ask("POST", place, body)) return s.code();
