@@ -10,6 +10,7 @@
 #include <bailiff/json.hpp>
 #include <bailiff/system_clock.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -44,11 +45,14 @@ inline int port_after(const std::string& log, const std::string& words) {
     return at == std::string::npos ? 0 : std::atoi(log.c_str() + at + words.size());
 }
 
-/// A mail's text as a mail program shows it: base64 or quoted-printable.
+/// A mail's plain text as a mail program shows it: base64 or quoted-printable, alone or beside its HTML.
 inline std::string shown_text(const std::string& bytes) {
-    const size_t body = bytes.find("\r\n\r\n");
-    std::string text = bytes.substr(body + 4);
-    if (bytes.substr(0, body).find("Content-Transfer-Encoding: base64") != std::string::npos) {
+    const size_t plain = std::min(bytes.find("Content-Type: text/plain"), bytes.size()), body = bytes.find("\r\n\r\n", plain);
+    if (body == std::string::npos) return "no plain text";
+    const size_t before = bytes.rfind("\r\n\r\n", plain), end = bytes.find("\r\n--", body);
+    const std::string head = bytes.substr(before == std::string::npos ? 0 : before, body - (before == std::string::npos ? 0 : before));
+    std::string text = bytes.substr(body + 4, end == std::string::npos ? end : end - body - 4);
+    if (head.find("Content-Transfer-Encoding: base64") != std::string::npos) {
         std::erase_if(text, [](char c) { return c == '\r' || c == '\n'; });
         return unbase64(text).value_or("no base64");
     }
