@@ -27,12 +27,6 @@ bool goes_at_once(core::Notice notice) {
     return notice == core::Notice::ticket || notice == core::Notice::switched_off || notice == core::Notice::network_cut;
 }
 
-std::string in_lower_letters(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
-    return text;
-}
-
 }  // namespace
 
 /// When the order that a notice tells of was first given out; nothing before that.
@@ -122,7 +116,7 @@ std::vector<OutboxMail> Desk::told_along(const OutboxMail& lead, const core::Cas
         const auto mails = ports_.storage.mails_of(waiting.case_id);
         const auto mail = std::find_if(mails.begin(), mails.end(), [&](const OutboxMail& one) { return one.id == waiting.mail; });
         if (!other || mail == mails.end() || mail->state != MailState::due) ports_.storage.drop_waiting(waiting.mail);
-        else if (in_lower_letters(core::addressee(*other).email) != recipient || held_back(*other, mail->due)) continue;
+        else if (lower_address(core::addressee(*other).email) != recipient || held_back(*other, mail->due)) continue;
         // What was tried may have arrived; it goes again as it went, with the same others, under the same Message-ID.
         else if ((lead.attempts == 0 && mail->attempts == 0) || mail->message_id == lead.message_id) out.push_back(*mail);
     }
@@ -180,7 +174,7 @@ void Desk::send_mails() {
         // All of them first, so that those which fell due together are told of together.
         const std::string& email = core::addressee(*c).email;
         if (mail.due.notice == core::Notice::further_report && mail.due.audience == core::Audience::customer && !email.empty())
-            ports_.storage.put_waiting({mail.id, c->id, in_lower_letters(email)});
+            ports_.storage.put_waiting({mail.id, c->id, lower_address(email)});
         due.emplace_back(mail, std::move(*c));
     }
     std::set<int64_t> told;
@@ -193,7 +187,7 @@ void Desk::send_mails() {
             case core::Audience::staff: letter.to = options_.staff_address; break;
             case core::Audience::supervisor: letter.to = options_.supervisor_address; break;
         }
-        const std::string recipient = mail.due.audience == core::Audience::customer ? in_lower_letters(letter.to) : "";
+        const std::string recipient = mail.due.audience == core::Audience::customer ? lower_address(letter.to) : "";
         if (std::string why; !recipient.empty() && !goes_at_once(mail.due.notice)) {
             if (const auto until = waits_for_its_turn(mail, recipient, leaving, why)) {
                 put_off(mail, *until, why);
@@ -264,7 +258,7 @@ void Desk::settle_mail(const Letter& letter, const MailAnswer& answer) {
         return;
     }
     const bool accepted = answer.fate == MailFate::accepted;
-    const std::string recipient = letter.lead.due.audience == core::Audience::customer ? in_lower_letters(letter.to) : "";
+    const std::string recipient = letter.lead.due.audience == core::Audience::customer ? lower_address(letter.to) : "";
     (void)ports_.storage.transaction([&]() -> Result<void> {
         if (const auto c = ports_.storage.find_case(letter.lead.case_id); c && !accepted && !recipient.empty())
             mark_mail(c->customer, letter.to, MailStanding::bouncing, reply.substr(0, 500));

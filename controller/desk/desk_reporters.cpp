@@ -20,16 +20,10 @@ constexpr size_t reporters_of_a_case = 2000, most_addresses_told = 20, most_doma
 int64_t day_of(Instant at) { return at.time_since_epoch().count() / seconds_of_day; }
 int64_t hour_of(Instant at) { return at.time_since_epoch().count() / 3600; }
 
-std::string small(std::string text) {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
-    return text;
-}
-
 /// Of an address; "" where it is none that can be a domain's.
 std::string domain_part(const std::string& address) {
     const size_t at = address.rfind('@');
-    const std::string domain = at == std::string::npos ? std::string() : small(address.substr(at + 1));
+    const std::string domain = at == std::string::npos ? std::string() : lower_address(address.substr(at + 1));
     const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-'; };
     const bool good = !domain.empty() && domain.size() <= most_domain && domain.find('.') != std::string::npos && domain.find("..") == std::string::npos &&
                       std::all_of(domain.begin(), domain.end(), plain);
@@ -38,7 +32,7 @@ std::string domain_part(const std::string& address) {
 
 /// Nobody reads what is sent there, or a machine answers it.
 bool is_nobodys(const std::string& address) {
-    const std::string local = small(address.substr(0, address.find('@')));
+    const std::string local = lower_address(address.substr(0, address.find('@')));
     for (const char* word : {"noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster", "bounce", "bounces"})
         if (local == word || local.starts_with(std::string(word) + "+") || local.starts_with(std::string(word) + "-")) return true;
     return false;
@@ -68,8 +62,8 @@ void Desk::count_delivery(const Delivery& delivery, const DeliveryInput& input, 
         const std::string domain = domain_part(sender.from.empty() ? input.sender : sender.from);
         const bool proven = sender.proven && !domain.empty() && domain == domain_part(sender.from);
         entry.reporter = ReporterId((proven ? "" : "unproven:") + domain);
-        const bool ours = small(sender.from) == small(options_.answer_to) || small(sender.from) == small(options_.staff_address) ||
-                          domain == small(options_.mail_domain);
+        const bool ours = lower_address(sender.from) == lower_address(options_.answer_to) || lower_address(sender.from) == lower_address(options_.staff_address) ||
+                          domain == lower_address(options_.mail_domain);
         if (proven && !sender.automatic && !ours && !input.reading.reply)
             for (const std::string& address : {sender.reply_to, sender.contact, sender.from}) {
                 if (!is_plain_address(address) || domain_part(address) != domain || is_nobodys(address)) continue;
