@@ -201,7 +201,8 @@ inline const Contact& addressee(const Case& c) { return c.writes_to ? *c.writes_
 /// The job whose answer the case waits for, held or not. Nothing when it waits for something else.
 std::optional<JobDue> awaited_job(const Case& c);
 
-/// The fold as JSON, for the case's row; reads back to the same case.
+/// The fold as JSON, for the case's row; reads back to the same case. What stands as in a new case is left out, which halves a
+/// row: so the defaults of Case are part of the format, and stay.
 Json json_of(const Case& c);
 Result<Case> parse_case(const Json& json);
 

@@ -132,8 +132,15 @@ template <class A> void fields(A& a, Case& f) {
 class FieldWriter {
   public:
     Json out = Json::object();
+    /// With `untouched`, an object as this writes it: a field that stands there the same is left out.
+    explicit FieldWriter(const Json* untouched = nullptr) : untouched_(untouched) {}
     template <class T>
-    void operator()(const char* field, T& value) { out[field] = json(value); }
+    void operator()(const char* field, T& value) {
+        Json j = json(value);
+        if (untouched_)
+            if (const auto same = untouched_->find(field); same != untouched_->end() && *same == j) return;
+        out[field] = std::move(j);
+    }
 
     static Json json(std::string& v) { return v; }
     static Json json(int64_t& v) { return v; }
@@ -154,57 +161,75 @@ class FieldWriter {
         fields(inner, v);
         return std::move(inner.out);
     }
+
+  private:
+    const Json* untouched_;
 };
 
 /// Reads them back. A field that an older release did not write keeps its default; a wrong one is a mistake.
 class FieldReader {
   public:
-    FieldReader(const Json& in, std::vector<Mistake>& mistakes, std::string pointer = "") : in_(in), mistakes_(mistakes), pointer_(std::move(pointer)) {
-        if (!in_.is_object()) mistakes_.push_back({pointer_, "must be an object"});
-    }
+    FieldReader(const Json& in, std::vector<Mistake>& mistakes) : FieldReader(in, mistakes, Place{}) {}
     template <class T>
     void operator()(const char* field, T& value) {
-        if (in_.is_object() && in_.contains(field)) read(in_[field], value, pointer_ + "/" + field);
+        if (!in_.is_object()) return;
+        if (const auto found = in_.find(field); found != in_.end()) read(*found, value, Place{&here_, field, 0});
     }
 
   private:
-    void wrong(const std::string& at, const char* what) { mistakes_.push_back({at, what}); }
-    void read(const Json& j, std::string& v, const std::string& at) { j.is_string() ? void(v = j.get<std::string>()) : wrong(at, "must be a text"); }
-    void read(const Json& j, int64_t& v, const std::string& at) {
+    /// Where something stands. Written out only for a mistake: a case has a hundred fields, and is read at every step.
+    struct Place {
+        const Place* in = nullptr;
+        const char* field = nullptr;   ///< none: an item of a list
+        size_t index = 0;
+        std::string pointer() const { return in ? in->pointer() + "/" + (field ? std::string(field) : std::to_string(index)) : std::string(); }
+    };
+    FieldReader(const Json& in, std::vector<Mistake>& mistakes, const Place& here) : in_(in), mistakes_(mistakes), here_(here) {
+        if (!in_.is_object()) wrong(here_, "must be an object");
+    }
+    void wrong(const Place& at, const char* what) { mistakes_.push_back({at.pointer(), what}); }
+    void read(const Json& j, std::string& v, const Place& at) {
+        if (const auto* text = j.get_ptr<const std::string*>()) v = *text;
+        else wrong(at, "must be a text");
+    }
+    void read(const Json& j, int64_t& v, const Place& at) {
         j.is_number_integer() ? void(v = j.get<int64_t>()) : wrong(at, "must be a whole number");
     }
-    void read(const Json& j, bool& v, const std::string& at) { j.is_boolean() ? void(v = j.get<bool>()) : wrong(at, "must be true or false"); }
-    void read(const Json& j, Instant& v, const std::string& at) {
-        const auto parsed = j.is_string() ? parse_rfc3339(j.get<std::string>()) : Result<Instant>(fail(Errc::invalid, ""));
+    void read(const Json& j, bool& v, const Place& at) { j.is_boolean() ? void(v = j.get<bool>()) : wrong(at, "must be true or false"); }
+    void read(const Json& j, Instant& v, const Place& at) {
+        const auto* text = j.get_ptr<const std::string*>();
+        const auto parsed = text ? parse_rfc3339(*text) : Result<Instant>(fail(Errc::invalid, ""));
         parsed ? void(v = *parsed) : wrong(at, "must be an instant");
     }
-    void read(const Json& j, Seconds& v, const std::string& at) {
+    void read(const Json& j, Seconds& v, const Place& at) {
         j.is_number_integer() ? void(v = Seconds(j.get<int64_t>())) : wrong(at, "must be seconds");
     }
-    template <class Tag> void read(const Json& j, Id<Tag>& v, const std::string& at) {
-        j.is_string() ? void(v = Id<Tag>(j.get<std::string>())) : wrong(at, "must be an id");
+    template <class Tag> void read(const Json& j, Id<Tag>& v, const Place& at) {
+        if (const auto* text = j.get_ptr<const std::string*>()) v = Id<Tag>(*text);
+        else wrong(at, "must be an id");
     }
-    template <Named E> void read(const Json& j, E& v, const std::string& at) {
-        const auto found = j.is_string() ? find_name<E>(j.get<std::string>()) : std::nullopt;
+    template <Named E> void read(const Json& j, E& v, const Place& at) {
+        const auto* text = j.get_ptr<const std::string*>();
+        const auto found = text ? find_name<E>(*text) : std::nullopt;
         found ? void(v = *found) : wrong(at, "is no known word");
     }
-    template <class T> void read(const Json& j, std::optional<T>& v, const std::string& at) {
+    template <class T> void read(const Json& j, std::optional<T>& v, const Place& at) {
         if (j.is_null()) return v.reset();
         read(j, v.emplace(), at);
     }
-    template <class T> void read(const Json& j, std::vector<T>& v, const std::string& at) {
+    template <class T> void read(const Json& j, std::vector<T>& v, const Place& at) {
         if (!j.is_array()) return wrong(at, "must be an array");
         v.clear();
-        for (size_t i = 0; i < j.size(); ++i) read(j[i], v.emplace_back(), at + "/" + std::to_string(i));
+        for (size_t i = 0; i < j.size(); ++i) read(j[i], v.emplace_back(), Place{&at, nullptr, i});
     }
     template <class T> requires std::is_class_v<T>
-    void read(const Json& j, T& v, const std::string& at) {
+    void read(const Json& j, T& v, const Place& at) {
         FieldReader inner(j, mistakes_, at);
         fields(inner, v);
     }
     const Json& in_;
     std::vector<Mistake>& mistakes_;
-    std::string pointer_;
+    Place here_;
 };
 
 }  // namespace bailiff::core

@@ -90,7 +90,13 @@ Result<HistoryItem> parse_item(const Json& json) {
 }
 
 Json json_of(const Case& c) {
-    FieldWriter writer;
+    static const Json untouched = [] {
+        FieldWriter writer;
+        Case nobody;
+        fields(writer, nobody);
+        return std::move(writer.out);
+    }();
+    FieldWriter writer(&untouched);
     Case copy = c;
     fields(writer, copy);
     return std::move(writer.out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Histories written once are read for ever: every fact and every case survives JSON.
 
+#include "controller/core/fields.hpp"
 #include "tests/unit/case/situations.hpp"
 
 #include <gtest/gtest.h>
@@ -32,6 +33,30 @@ TEST(Case, survives_json) {
         ASSERT_TRUE(back) << situation << ": " << back.error().text;
         EXPECT_EQ(*back, walk.c) << situation;
     }
+}
+
+TEST(Case, writes_what_is_not_as_in_a_new_case_and_reads_rows_that_wrote_everything) {
+    EXPECT_EQ(json_of(Case{}), Json::object());
+    for (const auto& [situation, walk] : situations()) {
+        const Json row = json_of(walk.c);
+        Case c = walk.c, blank;
+        FieldWriter all, untouched;
+        fields(all, c);
+        fields(untouched, blank);
+        for (const auto& [field, value] : all.out.items()) EXPECT_EQ(row.contains(field), value != untouched.out.at(field)) << situation << " " << field;
+        EXPECT_EQ(parse_case(all.out), walk.c) << situation;
+    }
+}
+
+TEST(Case, a_row_that_is_wrong_says_where) {
+    Json row = json_of(situations().back().second.c);
+    row["reports"] = Json::array({Json{{"id", "R-1"}}, Json{{"id", "R-2"}, {"observed_at", "yesterday"}}, 7});
+    row["contact"] = Json{{"email", 3}};
+    row["demand_met"] = "yes";
+    const auto back = parse_case(row);
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().text, "A case that cannot be read: /contact/email: must be a text; /reports/1/observed_at: must be an instant; "
+                                 "/reports/2: must be an object; /demand_met: must be true or false");
 }
 
 TEST(History, a_scan_tells_its_suspicions_and_older_ones_told_none) {
