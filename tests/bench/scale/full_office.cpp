@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace bailiff::test {
 namespace {
@@ -34,6 +35,7 @@ FullOffice::FullOffice(const std::filesystem::path& folder) {
     std::vector<FileMistakes> mistakes;
     auto policies = load_policies(std::filesystem::path(BAILIFF_SOURCE_DIR) / "policies", mistakes);
     desk_ = std::make_unique<Desk>(Desk::Ports{*storage_, clock, random_, signer_, mailer_, writer_, hosts_, feed_}, std::move(policies), DeskOptions{});
+    desk_->come_back_through([this](std::function<void(Desk&)> work) { came_back_.push_back(std::move(work)); });
     api_ = std::make_unique<Api>(parts());
 }
 
@@ -154,7 +156,9 @@ FullOffice::Got FullOffice::get(const std::string& target) {
 
 size_t FullOffice::tick() {
     size_t taken = 0;
+    const auto answers = std::exchange(came_back_, {});
     (void)storage_->transaction([&]() -> Result<void> {
+        for (const auto& answer : answers) answer(*desk_);
         taken = desk_->tick();
         return {};
     });

@@ -61,6 +61,7 @@ class FullOffice {
     FakeHosts hosts_;
     NoDoor door_;
     Feed feed_{"bench", 10, 1};
+    std::vector<std::function<void(Desk&)>> came_back_;   ///< answers of the mail server, which the loop takes with its next turn
     std::unique_ptr<Desk> desk_;
     std::unique_ptr<Api> api_;
 };
