@@ -10,7 +10,7 @@ namespace bailiff::core {
 template <class A> void fields(A& a, Contact& f) { a("name", f.name), a("email", f.email), a("phone", f.phone), a("language", f.language), a("zone", f.zone); }
 template <class A> void fields(A& a, ReportSummary& f) {
     a("id", f.id), a("type", f.type), a("reporter", f.reporter), a("observed_at", f.observed_at), a("summary", f.summary);
-    a("ascertained", f.ascertained);
+    a("ascertained", f.ascertained), a("party", f.party);
 }
 template <class A> void fields(A& a, Reply& f) {
     a("channel", f.channel), a("kind", f.kind), a("steps", f.steps), a("root_cause", f.root_cause), a("prevention", f.prevention), a("text", f.text);

@@ -86,6 +86,7 @@ struct ReportSummary {
     Instant observed_at{};
     std::string summary;           ///< evidence in words
     bool ascertained{};            ///< seen by our own scan, or by staff itself: it needs no second source
+    std::string party{};           ///< by mail: the domain that the mail server proved, or "unproven:" and the one that it merely names
     friend bool operator==(const ReportSummary&, const ReportSummary&) = default;
 };
 

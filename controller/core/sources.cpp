@@ -50,13 +50,16 @@ Sources sources_of(const Case& c, const Policy& policy) {
     std::set<ReportId> joined;
     for (const auto& merged : c.merged) joined.insert(merged.reports.begin(), merged.reports.end());
     std::set<std::string> parties;
+    bool unproven = false;
     Sources out;
     for (const auto& report : c.reports) {
         const bool about = std::any_of(policy.types.begin(), policy.types.end(), [&](const auto& pattern) { return covers(pattern, report.type); });
         if (!about || joined.contains(report.id)) continue;
         out.ascertained = out.ascertained || report.ascertained;
-        parties.insert(source_of(report.reporter));
+        if (report.party.starts_with(unproven_party)) unproven = true;
+        else parties.insert(source_of(report.party.empty() ? report.reporter : report.party));
     }
+    if (unproven && parties.empty()) parties.insert("unproven mail");
     out.independent.assign(parties.begin(), parties.end());
     return out;
 }

@@ -15,8 +15,13 @@ namespace bailiff::core {
 /// case. A public mail service is one party: that is too few rather than too many.
 std::string source_of(std::string_view reporter);
 
+/// How the party of a mail begins that merely names its domain.
+constexpr std::string_view unproven_party = "unproven:";
+
 struct Sources {
-    std::vector<std::string> independent;   ///< sorted, each once
+    /// Sorted, each once. Of a mail its proven domain counts, whatever reporter its text names. Mails that nobody proved are one source
+    /// together, and none beside others: whoever writes one can write ten in ten names.
+    std::vector<std::string> independent;
     bool ascertained = false;               ///< by our own scan, or by a member of staff who says to have seen it: needs no second one
 };
 /// Of the reports that the policy is about. What came by a merge counts for nothing: it must not make the ladder harsher.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reports become cases, inputs become history, and the clock takes what is due.
 
+#include "controller/core/sources.hpp"
 #include "controller/desk/desk.hpp"
 
 #include <algorithm>
@@ -234,6 +235,9 @@ CaseId Desk::predecessor_of(const VmId& vm, const core::Policy& policy) {
     return {};
 }
 
+/// Whoever is counted by his mail is a stranger; so is one of whom nothing is known.
+bool Desk::by_a_stranger(const StoredReport& report) { return !report.delivery.empty() && !report.reporter.text().starts_with("account:"); }
+
 /// Joins the VM's open case under the same policy, or opens one. A report that no policy covers waits in triage.
 Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::string& actor, const CaseId& split_from) {
     const core::Policy* policy = core::policy_for(report.summary.type, policies_.in_force);
@@ -241,6 +245,7 @@ Result<ReportOutcome> Desk::file(StoredReport report, const Vm& vm, const std::s
     report.triage.clear();
     report.wait = ReportWait::nothing;
     report.settled.clear();
+    if (by_a_stranger(report)) report.summary.party = report.reporter.empty() ? std::string(core::unproven_party) : report.reporter.text();
     if (!policy) report.triage = "no policy covers the type '" + report.summary.type + "'";
     else if (!customer) report.triage = "VM " + vm.id.text() + " has no customer; `bailiffctl vm set` names one";
     if (!report.triage.empty()) {

@@ -277,6 +277,7 @@ std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     void file_events(Delivery& delivery, std::vector<ReadEvent> events, const std::string& actor);
     void file_event(const Delivery& delivery, const ReadEvent& event, const std::string& actor);
     std::string why_no_stranger_may(const Vm& vm, const std::string& type);
+    static bool by_a_stranger(const StoredReport& report);
     void file_waiting();
     // desk_addresses.cpp
     std::optional<Vm> holder_at_the_time(StoredReport& report, bool may_ask);

@@ -133,9 +133,7 @@ std::optional<Vm> Desk::holder_at_the_time(StoredReport& report, bool may_ask) {
 void Desk::file_anew(StoredReport report, bool may_ask) {
     (void)ports_.storage.transaction([&]() -> Result<void> {
         const auto vm = holder_at_the_time(report, may_ask);
-        // Whoever is counted by his mail is a stranger; so is one of whom nothing is known.
-        const bool stranger = !report.delivery.empty() && !report.reporter.text().starts_with("account:");
-        if (vm && stranger) report.triage = why_no_stranger_may(*vm, report.summary.type);
+        if (vm && by_a_stranger(report)) report.triage = why_no_stranger_may(*vm, report.summary.type);
         if (vm && report.triage.empty() && !joins_open_case(*vm, report.summary.type)) report.triage = why_throttled(report.reporter);
         if (!vm || !report.triage.empty()) {
             ports_.storage.put_report(report);

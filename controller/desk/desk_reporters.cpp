@@ -2,6 +2,7 @@
 // Who reports: how often they were right, whether their reports may open cases, and what they are told. Only what the mail server
 // proved counts for a domain; whoever merely writes its name has a count of his own.
 
+#include "controller/core/sources.hpp"
 #include "controller/desk/desk.hpp"
 
 #include <bailiff/clean_text.hpp>
@@ -61,7 +62,7 @@ void Desk::count_delivery(const Delivery& delivery, const DeliveryInput& input, 
         const ReadSender sender = input.reading.sender.value_or(ReadSender{});
         const std::string domain = domain_part(sender.from.empty() ? input.sender : sender.from);
         const bool proven = sender.proven && !domain.empty() && domain == domain_part(sender.from);
-        entry.reporter = ReporterId((proven ? "" : "unproven:") + domain);
+        entry.reporter = ReporterId((proven ? "" : std::string(core::unproven_party)) + domain);
         const bool ours = lower_address(sender.from) == lower_address(options_.answer_to) || lower_address(sender.from) == lower_address(options_.staff_address) ||
                           domain == lower_address(options_.mail_domain);
         if (proven && !sender.automatic && !ours && !input.reading.reply)

@@ -62,6 +62,27 @@ TEST(Sources, two_suffice_and_so_does_what_was_ascertained) {
     EXPECT_EQ(forged.c.phase, Phase::review);
 }
 
+TEST(Sources, mails_that_nobody_proved_are_one_source_together_and_none_beside_others) {
+    const auto mailed = [](const char* id, const char* reporter, const char* party) {
+        AddReport out = report(id, reporter);
+        out.report.party = party;
+        return out;
+    };
+    Walk forged(asks_for_two());
+    forged.c.reports.clear();
+    forged.then(mailed("R-2", "cert@cert.example", "unproven:cert.example")).then(mailed("R-3", "soc@bank.example", "unproven:bank.example")).then(mailed("R-4", "", "unproven:"));
+    EXPECT_EQ(sources_of(forged.c, forged.policy).independent, (std::vector<std::string>{"unproven mail"}));
+    forged.due().called().due();
+    EXPECT_EQ(forged.c.phase, Phase::review);
+
+    Walk beside(asks_for_two());   // beside R-1 of "cert"
+    beside.then(mailed("R-2", "soc@bank.example", "unproven:bank.example"));
+    EXPECT_EQ(sources_of(beside.c, beside.policy).independent, (std::vector<std::string>{"cert"}));
+    // One domain in the names of two others is one party.
+    beside.then(mailed("R-3", "soc@bank.example", "feeds.evil.example")).then(mailed("R-4", "noc@isp.example", "evil.example"));
+    EXPECT_EQ(sources_of(beside.c, beside.policy).independent, (std::vector<std::string>{"cert", "evil.example"}));
+}
+
 TEST(Sources, what_is_of_another_kind_or_was_merged_counts_for_nothing) {
     Walk walk(asks_for_two());
     walk.then(report("R-2", "soc@bank.example", "messaging/spam"));
