@@ -96,10 +96,10 @@ TEST(MailServers, postfixKeepsAMailUntilTheControllerHasIt) {
     EXPECT_EQ(world.deliveries().size(), 2u) << "delivered once";
 }
 
-/// dovecot in a folder: IMAP over TLS for one user.
+/// dovecot in a folder, for one user: IMAP over TLS, and on another port with STARTTLS; or without any TLS.
 class Dovecot {
   public:
-    explicit Dovecot(const std::string& folder) : folder_(folder + "/dovecot"), port_(free_port()) {
+    explicit Dovecot(const std::string& folder, bool tls = true) : folder_(folder + "/dovecot"), port_(free_port()), plain_port_(free_port()) {
         for (const char* part : {"", "/mail", "/mail/abuse", "/mail/abuse/new", "/mail/abuse/cur", "/mail/abuse/tmp"}) {
             fs::create_directories(folder_ + part);
             if (*part) own(folder_ + part, "nobody");
@@ -108,10 +108,10 @@ class Dovecot {
         std::ofstream(folder_ + "/users") << "abuse:{PLAIN}a \"secret\"::::::\n";
         std::ofstream(folder_ + "/password") << "a \"secret\"\n";
         std::ofstream(folder_ + "/dovecot.conf")
-            << "base_dir = " << folder_ << "/run\nstate_dir = " << folder_ << "/state\nprotocols = imap\nlisten = 127.0.0.1\nssl = required\nssl_cert = <" << folder_
+            << "base_dir = " << folder_ << "/run\nstate_dir = " << folder_ << "/state\nprotocols = imap\nlisten = 127.0.0.1, 127.0.0.2\nssl = " << (tls ? "required" : "no") << "\ndisable_plaintext_auth = no\nauth_debug = yes\nssl_cert = <" << folder_
             << "/cert.pem\nssl_key = <" << folder_ << "/key.pem\nlog_path = " << folder_ << "/log\nmail_location = maildir:" << folder_ << "/mail/%u\nfirst_valid_uid = 1\n"
             << "first_valid_gid = 1\npassdb {\n  driver = passwd-file\n  args = scheme=PLAIN " << folder_ << "/users\n}\nuserdb {\n  driver = static\n  args = uid=nobody gid=nogroup home=" << folder_
-            << "/mail/%u\n}\nservice imap-login {\n  chroot =\n  inet_listener imap {\n    port = 0\n  }\n  inet_listener imaps {\n    port = " << port_
+            << "/mail/%u\n}\nservice imap-login {\n  chroot =\n  inet_listener imap {\n    port = " << plain_port_ << "\n  }\n  inet_listener imaps {\n    port = " << (tls ? port_ : 0)
             << "\n    ssl = yes\n  }\n}\nnamespace inbox {\n  inbox = yes\n  mailbox Archive {\n    auto = create\n  }\n}\nservice anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}\n";
         program_ = std::make_unique<Program>(std::vector<std::string>{"/usr/sbin/dovecot", "-F", "-c", folder_ + "/dovecot.conf"}, folder_ + "/out.log");
         DoorWorld::eventually("dovecot", [&] { return text_of(folder_ + "/log").find("starting up") != std::string::npos; });
@@ -133,6 +133,12 @@ class Dovecot {
         return {"intake", "imap", "--url", "imaps://127.0.0.1:" + std::to_string(port_) + "/" + box, "--user", "abuse", "--password-file",
                 password.empty() ? folder_ + "/password" : password, "--imap-ca", folder_ + "/cert.pem"};
     }
+    /// By the port that begins in the clear. 127.0.0.2 is no address that the program takes for this machine's own.
+    std::vector<std::string> words_in_the_clear(const std::string& host) const {
+        auto out = words();
+        out[3] = "imap://" + host + ":" + std::to_string(plain_port_) + "/INBOX";
+        return out;
+    }
     size_t in_archive() const {
         const fs::directory_iterator all(folder_ + "/mail/abuse/.Archive/cur");
         return size_t(std::distance(fs::begin(all), fs::end(all)));
@@ -141,7 +147,7 @@ class Dovecot {
 
   private:
     std::string folder_;
-    int port_;
+    int port_, plain_port_;
     std::unique_ptr<Program> program_;
 };
 
@@ -183,6 +189,31 @@ TEST(MailServers, dovecotsMailsAreMarkedWhenTheyAreKept) {
     blind.resize(blind.size() - 2);
     EXPECT_EQ(world.ctl(blind).code, EX_TEMPFAIL) << "its certificate is nobody's that the system knows";
     EXPECT_EQ(world.ctl({"intake", "imap", "--url", "imaps://x/INBOX", "--user", "abuse"}).code, EX_USAGE);
+}
+
+TEST(MailServers, noPasswordGoesInTheClearToAnotherMachine) {
+    if (!fs::exists("/usr/sbin/dovecot")) GTEST_SKIP() << "dovecot is not installed";
+    if (geteuid() != 0) GTEST_SKIP() << "dovecot starts as root only";
+    DoorWorld world;
+    {
+        const Dovecot dovecot(world.folder);
+        dovecot.put("1.a.host", report_mail("a"));
+        const auto seen = world.ctl(dovecot.words_in_the_clear("127.0.0.2"));
+        EXPECT_EQ(seen.code, EX_OK) << seen.err << dovecot.log();
+        EXPECT_EQ(seen.out, "mail 1 M-1 filed: 1 report\n");
+        EXPECT_NE(dovecot.log().find("secured=tls"), std::string::npos) << dovecot.log();
+        auto blind = dovecot.words_in_the_clear("127.0.0.2");
+        blind.resize(blind.size() - 2);
+        EXPECT_EQ(world.ctl(blind).code, EX_TEMPFAIL) << "its certificate is nobody's that the system knows";
+    }
+    fs::create_directories(world.folder + "/clear");
+    const Dovecot dovecot(world.folder + "/clear", false);
+    dovecot.put("2.b.host", report_mail("b"));
+    auto seen = world.ctl(dovecot.words_in_the_clear("127.0.0.2"));
+    EXPECT_EQ(seen.code, EX_TEMPFAIL) << seen.out;
+    EXPECT_NE(dovecot.log().find("no auth attempts"), std::string::npos) << dovecot.log();
+    seen = world.ctl(dovecot.words_in_the_clear("127.0.0.1"));
+    EXPECT_EQ(seen.out, "mail 1 M-2 filed: 1 report\n") << seen.err << dovecot.log();
 }
 
 }  // namespace
