@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real postfix with its pipe transport and a real dovecot, each with a configuration of its own on a loopback port.
+// A real postfix or exim with its pipe transport and a real dovecot, each with a configuration of its own on a loopback port.
 #include "tests/integration/intake/door_world.hpp"
 #include "tests/integration/api/live_api.hpp"
 
@@ -15,6 +15,14 @@ namespace fs = std::filesystem;
 void own(const std::string& path, const char* user) {
     const passwd* entry = getpwnam(user);
     if (!entry || chown(path.c_str(), entry->pw_uid, entry->pw_gid) != 0) throw std::runtime_error("cannot give " + path + " to " + user);
+}
+
+/// By SMTP, as the world does.
+int send_mail(const std::string& file, int port, const std::string& log) {
+    return Program({"/usr/bin/curl", "--silent", "--show-error", "--url", "smtp://127.0.0.1:" + std::to_string(port) + "/reporter.example", "--mail-from", "cert@reporter.example",
+                    "--mail-rcpt", "abuse@provider.example", "--upload-file", file},
+                   log)
+        .wait();
 }
 
 /// postfix in a folder: one SMTP port, and a transport that is what contrib/intake/README.md tells administrators.
@@ -44,13 +52,7 @@ class Postfix {
     Postfix(const Postfix&) = delete;
     Postfix& operator=(const Postfix&) = delete;
 
-    /// By SMTP, as the world does.
-    int deliver(const std::string& file) const {
-        return Program({"/usr/bin/curl", "--silent", "--show-error", "--url", "smtp://127.0.0.1:" + std::to_string(port_) + "/reporter.example", "--mail-from", "cert@reporter.example",
-                        "--mail-rcpt", "abuse@provider.example", "--upload-file", file},
-                       folder_ + "/commands.log")
-            .wait();
-    }
+    int deliver(const std::string& file) const { return send_mail(file, port_, folder_ + "/commands.log"); }
     void flush() const { Program({"/usr/sbin/postqueue", "-c", folder_, "-f"}, folder_ + "/commands.log").wait(); }
     std::string queue() const {
         const std::string out = folder_ + "/queue.txt";
@@ -94,6 +96,63 @@ TEST(MailServers, postfixKeepsAMailUntilTheControllerHasIt) {
     ASSERT_TRUE(DoorWorld::eventually("the second mail", [&] { return world.deliveries() == std::vector<std::string>{"filed 2", "filed 1"}; })) << postfix.log();
     EXPECT_TRUE(DoorWorld::eventually("an empty queue", [&] { return postfix.queue().find("Mail queue is empty") != std::string::npos; })) << postfix.queue();
     EXPECT_EQ(world.deliveries().size(), 2u) << "delivered once";
+}
+
+/// exim in a folder: one SMTP port, and router and transport as contrib/intake/README.md tells administrators; but the user is exim's own,
+/// since an exim with a configuration from elsewhere may become nobody else.
+class Exim {
+  public:
+    explicit Exim(const DoorWorld& world) : folder_(world.folder + "/exim"), port_(free_port()) {
+        for (const char* part : {"", "/spool", "/log"}) {
+            fs::create_directories(folder_ + part);
+            own(folder_ + part, "Debian-exim");
+        }
+        std::string pipe = world.folder + "/bailiffctl intake mail";
+        for (const auto& word : world.reach()) pipe += " " + word;
+        std::ofstream(folder_ + "/conf")
+            << "primary_hostname = mx.provider.example\nspool_directory = " << folder_ << "/spool\nlog_file_path = " << folder_ << "/log/%s\npid_file_path = " << folder_
+            << "/pid\nlocal_interfaces = 127.0.0.1\ntls_advertise_hosts =\nacl_smtp_rcpt = let\nbegin acl\nlet:\n  accept\nbegin routers\nbailiff:\n  driver = accept\n  local_parts = abuse\n"
+            << "  domains = provider.example\n  transport = bailiff_pipe\nbegin transports\nbailiff_pipe:\n  driver = pipe\n  command = " << pipe
+            << "\n  user = Debian-exim\n  path = /usr/bin\n  temp_errors = *\n  log_output\n  timeout = 2m\n  timeout_defer\nbegin retry\n* * F,1h,1s\n";
+        daemon_ = std::make_unique<Program>(std::vector<std::string>{"/usr/sbin/exim4", "-C", folder_ + "/conf", "-bdf", "-oX", "127.0.0.1." + std::to_string(port_)}, folder_ + "/out.log");
+        DoorWorld::eventually("exim", [&] { return log().find("daemon started") != std::string::npos; });
+    }
+    ~Exim() {
+        daemon_->signal(SIGTERM);
+        daemon_->wait();
+    }
+    Exim(const Exim&) = delete;
+    Exim& operator=(const Exim&) = delete;
+
+    int deliver(const std::string& file) const { return send_mail(file, port_, folder_ + "/commands.log"); }
+    void flush() const { Program({"/usr/sbin/exim4", "-C", folder_ + "/conf", "-qff"}, folder_ + "/commands.log").wait(); }
+    std::string log() const { return text_of(folder_ + "/log/main") + text_of(folder_ + "/log/panic") + text_of(folder_ + "/out.log"); }
+
+  private:
+    std::string folder_;
+    int port_;
+    std::unique_ptr<Program> daemon_;
+};
+
+TEST(MailServers, eximKeepsAMailUntilTheControllerHasIt) {
+    if (!fs::exists("/usr/sbin/exim4")) GTEST_SKIP() << "exim4 is not installed; Debian has it instead of postfix";
+    if (geteuid() != 0) GTEST_SKIP() << "exim starts as root only";
+    DoorWorld world;
+    const Exim exim(world);
+    ASSERT_EQ(exim.deliver(world.write("one.eml", report_mail("one"))), 0) << exim.log();
+    ASSERT_TRUE(DoorWorld::eventually("the first mail", [&] { return world.deliveries() == std::vector<std::string>{"filed 1"}; })) << exim.log();
+    const auto kept = world.get("/api/v1/deliveries/M-1");
+    EXPECT_EQ(kept.at("sender"), "cert@reporter.example");
+    EXPECT_EQ(kept.at("recipient"), "abuse@provider.example");
+    world.stop();
+    ASSERT_EQ(exim.deliver(world.write("two.eml", report_mail("two"))), 0) << "the mail server takes it";
+    ASSERT_TRUE(DoorWorld::eventually("a deferral", [&] { return exim.log().find("== abuse@provider.example") != std::string::npos; })) << exim.log();
+    EXPECT_EQ(exim.log().find("** "), std::string::npos) << "nothing goes back: " << exim.log();
+    world.start();
+    EXPECT_TRUE(DoorWorld::eventually("the second mail", [&] {
+        exim.flush();
+        return world.deliveries() == std::vector<std::string>{"filed 1", "filed 1"};
+    })) << exim.log();
 }
 
 /// dovecot in a folder, for one user: IMAP over TLS, and on another port with STARTTLS; or without any TLS.
