@@ -25,6 +25,8 @@ struct Api::Exchange {
 namespace {
 
 constexpr size_t largest_body = 1 << 20;
+/// A file of 5 MiB in base64, and some words.
+constexpr size_t largest_body_with_file = 7 << 20;
 
 /// The token of "Authorization: Bearer …", or nothing.
 std::optional<std::string> bearer(const HttpRequest& request) {
@@ -84,6 +86,8 @@ bool looks_like_xarf(const std::string& text, const Result<Json>& json) {
     return json->is_object() && (json->contains("xarf_version") || json->contains("ReporterInfo") || json->contains("Report"));
 }
 
+size_t largest_json(const Route& route) { return route.body == BodyUse::file ? largest_body_with_file : largest_body; }
+
 bool has_body(const HttpRequest& request) {
     const auto length = request.header("content-length");
     return !length.empty() && length != "0";
@@ -142,7 +146,7 @@ void Api::admit(const HttpRequest& header, const Admit& admit) {
         return refuse(problem(415, report ? "Send JSON, 'Content-Type: application/json', or a mail, 'Content-Type: message/rfc822'."
                                           : "Send JSON: 'Content-Type: application/json'."));
     if (!route.role) return admit({std::nullopt, largest_body});
-    const size_t limit = report ? largest_delivery : largest_body;
+    const size_t limit = report ? largest_delivery : largest_json(route);
     // The body may cost memory and parsing: strangers do not get that far.
     DeskTurn turn;
     turn.work = [this, header, admit, &route, limit](Desk& desk) -> std::function<void()> {
@@ -164,9 +168,9 @@ void Api::handle(HttpRequest request, const Respond& respond) {
     const bool report = route->body == BodyUse::report;
     if (report && is_delivery(media_type(exchange->request)) && !exchange->request.body.empty()) return read_delivery(exchange);
     if (route->body != BodyUse::none && !exchange->request.body.empty()) {
-        auto body = parse_json(exchange->request.body, {largest_body, 32});
+        auto body = parse_json(exchange->request.body, {largest_json(*route), 32});
         if (report && looks_like_xarf(exchange->request.body, body)) return read_delivery(exchange);
-        const int status = exchange->request.body.size() > largest_body ? 413 : 400;
+        const int status = exchange->request.body.size() > largest_json(*route) ? 413 : 400;
         if (!body) return finish(*exchange, problem(status, "The body is no JSON text that is taken here: " + body.error().text + "."));
         exchange->body = std::move(*body);
     }

@@ -10,8 +10,8 @@
 namespace bailiff {
 namespace {
 
-/// In base64 it must fit into a body, whose limit stands in api.cpp.
-constexpr size_t largest_file = 700 << 10;
+/// As much as a customer may send with an answer. In base64 it fits into a body, whose limit stands in api.cpp.
+constexpr size_t largest_file = 5 << 20;
 
 Json file_json(const Attachment& file, const core::Calendar* calendar) {
     Json out{{"number", file.number}, {"name", file.name}, {"size", file.size}, {"sha256", file.sha256}};

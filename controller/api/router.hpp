@@ -17,7 +17,7 @@ struct ApiCall;
 class Api;
 
 /// What a request body is: none, JSON and nothing else, or JSON or a delivery (a mail, a XARF document).
-enum class BodyUse { none, json, report };
+enum class BodyUse { none, json, report, file };   ///< file: JSON with a file in it
 
 /// One route. A pattern's `{name}` takes one whole segment. Exactly one of the two handlers is set: `turn` runs on the
 /// desk's thread inside the transaction, `direct` on the io thread and must not block.

@@ -12,6 +12,7 @@ constexpr auto admin = Role::admin;
 constexpr auto none = BodyUse::none;
 constexpr auto json = BodyUse::json;
 constexpr auto json_or_mail = BodyUse::report;
+constexpr auto json_with_file = BodyUse::file;
 
 constexpr Route get(std::string_view pattern, std::optional<Role> role, HttpResponse (*turn)(ApiCall&), std::string_view summary) {
     return {"GET", pattern, role, none, false, turn, nullptr, summary};
@@ -79,7 +80,7 @@ constexpr Route table[] = {
     get("/api/v1/cases/{id}/scans", analyst, list_scans, "The signed reports of a case's scans, oldest first"),
     get("/api/v1/cases/{id}/scans/{job}", analyst, show_scan, "One signed report of a scan"),
     get("/api/v1/cases/{id}/files", analyst, list_files, "Files that the customer sent with statements, or staff added"),
-    post("/api/v1/cases/{id}/files", analyst, json, add_file, "Add a file to a case"),
+    post("/api/v1/cases/{id}/files", analyst, json_with_file, add_file, "Add a file to a case"),
     get("/api/v1/cases/{id}/files/{number}", analyst, fetch_file, "One of these files, to be saved"),
     get("/api/v1/calls", analyst, list_calls, "Whom to phone now"),
     get("/api/v1/changes", analyst, stream_changes, "Changes of cases as server-sent events"),

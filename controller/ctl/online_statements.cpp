@@ -39,17 +39,17 @@ ExitCode case_files(const std::vector<std::string>& arguments, std::ostream& out
 
 ExitCode case_attach(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl case attach CASE FILE --reason TEXT [OPTIONS]\n"
-                "Adds a file of up to 700 KiB to a case, also to one that is closed; the history names it with its SHA-256.\n");
+                "Adds a file of up to 5 MiB to a case, also to one that is closed; the history names it with its SHA-256.\n");
     a.value("reason", "TEXT", "what it shows").value("name", "NAME", "how it is called there; default the file's own name");
     return online(a, arguments, {"CASE", "FILE"}, out, err, [](Session& s) {
         if (!s.args.has("reason")) return s.args.complain(s.err, "--reason is missing: what the file shows");
         std::ifstream in(s.words[1], std::ios::binary);
         if (!in) return s.refuse("the file '" + s.words[1] + "' cannot be read");
-        constexpr size_t most = 700 << 10;
+        constexpr size_t most = 5 << 20;
         std::string bytes(most + 1, '\0');
         in.read(bytes.data(), std::streamsize(bytes.size()));
         bytes.resize(size_t(in.gcount()));
-        if (bytes.empty() || bytes.size() > most) return s.refuse("the file '" + s.words[1] + "' is empty, a folder, or larger than 700 KiB");
+        if (bytes.empty() || bytes.size() > most) return s.refuse("the file '" + s.words[1] + "' is empty, a folder, or larger than 5 MiB");
         const std::string name = s.args.has("name") ? s.args.text("name") : std::filesystem::path(s.words[1]).filename().string();
         const auto file = s.ask("POST", "/api/v1/cases/" + url_escaped(s.words[0]) + "/files", {{"name", name}, {"content", base64(bytes)}, {"reason", s.args.text("reason")}});
         if (!file) return s.code();

@@ -49,7 +49,12 @@ TEST(Files, OfStaffStandBesideThoseOfTheCustomer) {
     for (const char* name : {"../x", ".hidden", "-rf", "a\nb", "c\\d", ""}) EXPECT_EQ(add(name, "x").status, 422) << name;
     EXPECT_EQ(world.ask("POST", "/api/v1/cases/" + id + "/files", "ana", {{"name", "x"}, {"content", "!"}, {"reason", "x"}}).status, 422);
     EXPECT_EQ(world.ask("POST", "/api/v1/cases/C-9/files", "ana", {{"name", "x"}, {"content", "eA=="}, {"reason", "x"}}).status, 404);
-    for (int64_t i = 1; i < Desk::most_files; ++i) EXPECT_EQ(add("more", "x").status, 201);
+    const std::string capture(5 << 20, 'p');
+    EXPECT_EQ(add("capture.pcap", capture).status, 201);
+    EXPECT_EQ(world.ask("GET", "/api/v1/cases/" + id + "/files/2", "ana").body.size(), capture.size());
+    EXPECT_EQ(add("capture.pcap", capture + "more").status, 422);
+    EXPECT_EQ(add("capture.pcap", std::string(6 << 20, 'p')).status, 413);
+    for (int64_t i = 2; i < Desk::most_files; ++i) EXPECT_EQ(add("more", "x").status, 201);
     EXPECT_EQ(add("more", "x").status, 403);
     // Neither side uses up what the other may hand in.
     Statement statement;
