@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace bailiff::core {
 namespace {
@@ -63,7 +64,7 @@ void CaseBook::add(const CaseId& id, const HistoryItem& item) {
     const auto found = cases_.find(id);
     if (found == cases_.end()) return;   // the beginning of its history lies outside of what was given
     CaseTimes& c = found->second;
-    if (std::holds_alternative<ReportAdded>(item.fact)) ++c.reports;
+    count_reports(c, item.fact);
     if (std::holds_alternative<ReplyRecorded>(item.fact) && !c.replied_at) c.replied_at = item.at;
     if (const auto* demanded = std::get_if<StateDemanded>(&item.fact)) sanction_[id] = demanded->sanction;
     if (std::holds_alternative<StateReached>(item.fact) && sanction_[id] && !c.sanctioned_at) c.sanctioned_at = item.at;
@@ -72,6 +73,21 @@ void CaseBook::add(const CaseId& id, const HistoryItem& item) {
         c.outcome = closed->outcome;
         if (ends_clean(closed->outcome)) c.clean_at = item.at;
     }
+    if (std::holds_alternative<CameBack>(item.fact)) {
+        c.closed_at.reset();
+        c.outcome.reset();
+    }
+}
+
+/// Those of a case that went into another count there, and again here once that is undone.
+void CaseBook::count_reports(CaseTimes& c, const Fact& fact) {
+    if (std::holds_alternative<ReportAdded>(fact)) ++c.reports;
+    if (const auto* split = std::get_if<ReportsSplitOff>(&fact)) c.reports -= int64_t(split->reports.size());
+    if (const auto* taken = std::get_if<CaseTakenIn>(&fact)) {
+        c.reports += int64_t(taken->reports.size());
+        taken_in_[{c.id, taken->other}] = int64_t(taken->reports.size());
+    }
+    if (const auto* undone = std::get_if<MergeUndone>(&fact)) c.reports -= std::exchange(taken_in_[{c.id, undone->other}], 0);
 }
 
 std::string netblock_of(const std::string& address, const NetblockSize& size) {
@@ -95,7 +111,7 @@ std::map<std::string, Figures> figures_by(GroupBy group, const CaseBook& book, I
     std::map<std::string, Figures> out;
     std::map<std::string, Spans> all;
     for (const auto& [id, c] : book.cases()) {
-        if (c.opened_at < from || c.opened_at >= to) continue;
+        if (c.opened_at < from || c.opened_at >= to || c.outcome == Outcome::merged) continue;
         const std::string word = group_of(c, group, size);
         Figures& f = out[word];
         Spans& s = all[word];

@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bailiff::core {
@@ -25,7 +26,7 @@ struct CaseTimes {
     std::string vm_name, vm_address, customer_name;
     CustomerId customer;
     PolicyId policy;
-    int64_t reports = 1;
+    int64_t reports = 1;                       ///< of a merged case: those that it had when it went
     Instant opened_at{};
     std::optional<Instant> replied_at;         ///< the customer's first answer
     std::optional<Instant> sanctioned_at;      ///< the VM first reached the state that silence led to
@@ -42,8 +43,10 @@ class CaseBook {
     const std::map<CaseId, CaseTimes>& cases() const { return cases_; }
 
   private:
+    void count_reports(CaseTimes& c, const Fact& fact);
     std::map<CaseId, CaseTimes> cases_;
     std::map<CaseId, bool> sanction_;          ///< the state that is demanded now is one
+    std::map<std::pair<CaseId, CaseId>, int64_t> taken_in_;   ///< how many reports a case has from another
 };
 
 enum class GroupBy { all, type, policy, reporter, netblock, customer, month };
@@ -64,13 +67,14 @@ struct SpanFigures {
 
 struct Figures {
     int64_t cases = 0, reports = 0, open = 0, replied = 0, sanctioned = 0, cleaned = 0, false_positives = 0;
-    std::optional<SpanFigures> to_reply;       ///< from opening, of those that were answered
-    std::optional<SpanFigures> to_clean;       ///< from opening, of those that ended clean
-    std::optional<SpanFigures> to_close;
+    std::optional<SpanFigures> to_reply{};     ///< from opening, of those that were answered
+    std::optional<SpanFigures> to_clean{};     ///< from opening, of those that ended clean
+    std::optional<SpanFigures> to_close{};
     friend bool operator==(const Figures&, const Figures&) = default;
 };
 
-/// Of the cases opened at or after `from` and before `to`, by the group's word.
+/// Of the cases opened at or after `from` and before `to`, by the group's word. A case that went into another is none of its own: its
+/// reports count with that one.
 std::map<std::string, Figures> figures_by(GroupBy group, const CaseBook& book, Instant from, Instant to, const NetblockSize& size = {});
 
 }  // namespace bailiff::core

@@ -144,7 +144,8 @@ ExitCode statistics_command(const std::vector<std::string>& arguments, std::ostr
     Arguments a("Usage: bailiffctl statistics [FILE] [OPTIONS]\n"
                 "How long it takes until customers answer, until their VMs are clean, and until cases are closed. Everything is counted\n"
                 "out of the audit log: that of the controller, or an export of it in FILE (- for standard input). Times are elapsed\n"
-                "time, nights included; 'most' is what nine of ten need at most.\n");
+                "time, nights included; 'most' is what nine of ten need at most.\n"
+                "A case that was merged into another counts with that one.\n");
     with_source(a)
         .value("by", "GROUP", "all (default), type, policy, reporter, netblock, customer or month")
         .value("netblock", "V4[,V6]", "with --by netblock: lengths of the prefixes, default 24,48");

@@ -30,6 +30,15 @@ struct Book : testing::Test {
     }
     void happen(const std::string& id, int hours, Fact fact) { book.add(CaseId(id), {1, start + Seconds(3600 * hours), "x", std::move(fact)}); }
     void close(const std::string& id, int hours, Outcome outcome) { happen(id, hours, CaseClosed{outcome, ""}); }
+    void merge(const std::string& id, const std::string& into, int hours, const std::vector<std::string>& reports, bool undoes_split = false) {
+        happen(id, hours, MergedInto{CaseId(into), "one matter"});
+        close(id, hours, Outcome::merged);
+        CaseTakenIn taken;
+        taken.other = CaseId(id);
+        taken.undoes_split = undoes_split;
+        for (const auto& report : reports) taken.reports.push_back({ReportId(report), "content/malware", "cert@a.example", start, ""});
+        happen(into, hours, taken);
+    }
     Figures all() { return figures_by(GroupBy::all, book, {}, start + Seconds(1'000'000'000)).at("all"); }
 };
 
@@ -79,6 +88,44 @@ TEST_F(Book, mistakes_and_waivers_say_nothing_of_how_long_cleaning_takes) {
     EXPECT_EQ(all().cleaned, 0);
     EXPECT_EQ(all().false_positives, 1);
     EXPECT_EQ(all().to_close, (SpanFigures{Seconds(3600), Seconds(3600)}));
+}
+
+TEST_F(Book, a_case_that_went_into_another_counts_with_it_until_that_is_undone) {
+    open("C-1", 0);
+    open("C-2", 1, "192.0.2.200");
+    happen("C-2", 2, ReportAdded{});
+    merge("C-2", "C-1", 3, {"R-2", "R-3"});
+    happen("C-1", 4, ReportAdded{});
+    EXPECT_EQ(all(), (Figures{.cases = 1, .reports = 4, .open = 1})) << "and nothing was closed: it goes on";
+    EXPECT_TRUE(figures_by(GroupBy::all, book, start + Seconds(3600), start + Seconds(7200)).empty()) << "nor is it a case of its own day";
+    happen("C-1", 5, MergeUndone{CaseId("C-2"), "two after all"});
+    happen("C-2", 5, CameBack{CaseId("C-1"), "two after all"});
+    EXPECT_EQ(all(), (Figures{.cases = 2, .reports = 4, .open = 2}));
+    close("C-2", 6, Outcome::cleaned);
+    EXPECT_EQ(all().cleaned, 1);
+    EXPECT_EQ(all().to_close, (SpanFigures{Seconds(5 * 3600), Seconds(5 * 3600)}));
+    EXPECT_EQ(book.cases().at(CaseId("C-1")).reports, 2);
+    EXPECT_EQ(book.cases().at(CaseId("C-2")).reports, 2);
+}
+
+TEST_F(Book, a_case_merged_twice_takes_along_what_had_come_into_it) {
+    for (const char* id : {"C-1", "C-2", "C-3"}) open(id, 0);
+    merge("C-3", "C-2", 1, {"R-3"});
+    merge("C-2", "C-1", 2, {"R-2", "R-3"});
+    EXPECT_EQ(all(), (Figures{.cases = 1, .reports = 3, .open = 1}));
+}
+
+TEST_F(Book, reports_that_were_split_off_count_where_they_went) {
+    open("C-1", 0);
+    happen("C-1", 1, ReportAdded{});
+    happen("C-1", 1, ReportAdded{});
+    open("C-2", 2);
+    happen("C-1", 2, ReportsSplitOff{{ReportId("R-3")}, CaseId("C-2"), "another matter"});
+    EXPECT_EQ(all(), (Figures{.cases = 2, .reports = 3, .open = 2}));
+    merge("C-2", "C-1", 3, {"R-3"}, true);
+    EXPECT_EQ(all(), (Figures{.cases = 1, .reports = 3, .open = 1}));
+    happen("C-1", 4, ReportsSplitOff{{ReportId("R-3")}, {}, "no abuse"});
+    EXPECT_EQ(all(), (Figures{.cases = 1, .reports = 2, .open = 1})) << "what is in triage is in no case";
 }
 
 TEST_F(Book, groups_and_spans_of_time) {
