@@ -106,17 +106,8 @@ core::PolicySet load_policies_in_force(const ControllerOptions& options, Storage
     if (!text.empty()) stop_with("the policies are not sound:" + text);
     if (set.in_force.empty()) stop_with("no policies in " + options.policies + "; name their folder with --policies");
     if (!archive) return set;
-    for (const auto& kept : archive->kept_policies()) {
-        std::vector<Mistake> unused;
-        auto policy = parse_policy(kept.text, unused);
-        if (!policy) stop_with("policy " + kept.id.text() + " revision " + std::to_string(kept.revision) + " in the database cannot be read: " + policy.error().text);
-        const auto now = set.in_force.find(kept.id);
-        // By what they say, not as texts: a release that adds a field has not changed anybody's file.
-        if (now != set.in_force.end() && now->second.revision == kept.revision && now->second != *policy)
-            stop_with("policy " + kept.id.text() + " changed, but its revision is still " + std::to_string(kept.revision) +
-                      "; raise \"revision\" in its file, since open cases pin revision " + std::to_string(kept.revision));
-        set.older.emplace(std::pair(kept.id, kept.revision), std::move(*policy));
-    }
+    for (const auto& kept : archive->kept_policies())
+        if (const auto added = add_kept_policy(set, kept.id, kept.revision, kept.text); !added) stop_with(added.error().text);
     for (const auto& [id, policy] : set.in_force) archive->keep_policy({id, policy.revision, policy_json(policy)});
     return set;
 }

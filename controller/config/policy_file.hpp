@@ -31,6 +31,11 @@ std::string policy_json(const core::Policy& policy);
 /// half a set refuses it when there are any.
 core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<FileMistakes>& mistakes);
 
+/// A policy that was in force before (its canonical line, as `policy_json` wrote it once) joins the set, since open cases may pin it. `invalid`
+/// when it cannot be read, or when the file of today says something else under the same revision: that would change the rules under running
+/// cases unseen. They are compared by what they say: a release that adds a field has not changed anybody's file.
+Result<void> add_kept_policy(core::PolicySet& set, const PolicyId& id, int64_t revision, std::string_view text);
+
 /// Where the calendar of a policy file is expected: "calendars/<id>.json" beside it.
 std::filesystem::path calendar_beside(const std::filesystem::path& policy_file, const std::string& calendar);
 

@@ -85,4 +85,17 @@ core::PolicySet load_policies(const std::filesystem::path& folder, std::vector<F
     return set;
 }
 
+Result<void> add_kept_policy(core::PolicySet& set, const PolicyId& id, int64_t revision, std::string_view text) {
+    const std::string number = std::to_string(revision);
+    std::vector<Mistake> unused;
+    auto policy = parse_policy(text, unused);
+    if (!policy) return fail(Errc::invalid, "policy " + id.text() + " revision " + number + " in the database cannot be read: " + policy.error().text);
+    const auto now = set.in_force.find(id);
+    if (now != set.in_force.end() && now->second.revision == revision && now->second != *policy)
+        return fail(Errc::invalid, "policy " + id.text() + " changed, but its revision is still " + number +
+                                       "; raise \"revision\" in its file, since open cases pin revision " + number);
+    set.older.emplace(std::pair(id, revision), std::move(*policy));
+    return {};
+}
+
 }  // namespace bailiff

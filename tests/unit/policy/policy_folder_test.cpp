@@ -49,6 +49,60 @@ TEST(PolicyFolder, WhatIsInhibitedIsThereAndInhibitsNotInTurn) {
     EXPECT_EQ(mistakes.size(), 2u) << "each of the two inhibits the other: " << describe(mistakes);
 }
 
+/// What a database kept of a policy, beside the shipped folder.
+struct KeptPolicies : testing::Test {
+    core::PolicySet set = [] {
+        std::vector<FileMistakes> mistakes;
+        return load_policies(shipped, mistakes);
+    }();
+    const PolicyId id{"virus-content"};
+    const core::Policy now = set.in_force.at(id);
+    Json kept = *parse_json(policy_json(now));
+
+    Result<void> add(int64_t revision) { return add_kept_policy(set, id, revision, dump_json(kept)); }
+};
+
+TEST_F(KeptPolicies, WhatAnEarlierReleaseWroteWithFewerFieldsIsTheSame) {
+    // Each of them came with a release, and says here what its absence does.
+    for (const char* later : {"reopens_within", "appeal", "inhibits"}) EXPECT_EQ(kept.erase(later), 1u) << later;
+    ASSERT_NE(dump_json(kept), policy_json(now)) << "the texts differ";
+    const auto added = add(now.revision);
+    EXPECT_TRUE(added) << added.error().text;
+    EXPECT_EQ(*set.find(id, now.revision), now);
+}
+
+TEST_F(KeptPolicies, WhatSaysSomethingElseUnderTheSameRevisionIsRefused) {
+    kept["ladder"][0]["within"] = "PT1M";
+    const auto added = add(now.revision);
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().text, "policy virus-content changed, but its revision is still " + std::to_string(now.revision) +
+                                      "; raise \"revision\" in its file, since open cases pin revision " + std::to_string(now.revision));
+    EXPECT_FALSE(set.older.contains({id, now.revision}));
+}
+
+TEST_F(KeptPolicies, AnEarlierRevisionStaysBesideTheOneInForce) {
+    kept["revision"] = now.revision + 7;
+    kept["ladder"][0]["within"] = "PT1M";
+    ASSERT_TRUE(add(now.revision + 7));
+    ASSERT_TRUE(set.find(id, now.revision + 7));
+    EXPECT_NE(*set.find(id, now.revision + 7), now);
+    EXPECT_EQ(*set.find(id, now.revision), now);
+}
+
+TEST_F(KeptPolicies, OneWhoseFileIsGoneStaysForItsCases) {
+    set.in_force.erase(id);
+    ASSERT_TRUE(add(now.revision));
+    EXPECT_EQ(*set.find(id, now.revision), now);
+}
+
+TEST_F(KeptPolicies, WhatCannotBeReadIsNamed) {
+    for (const std::string text : {"{", "{}"}) {
+        const auto added = add_kept_policy(set, id, 3, text);
+        ASSERT_FALSE(added);
+        EXPECT_TRUE(added.error().text.starts_with("policy virus-content revision 3 in the database cannot be read: ")) << added.error().text;
+    }
+}
+
 TEST(PolicyFolder, EmptyOrAbsentIsAMistakeNotAnEmptySet) {
     const TemporaryFolder folder;
     for (const auto& path : {folder.path(), folder.path() / "absent"}) {
