@@ -49,14 +49,16 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         // Pure, as the core is: what may be concluded from a history of addresses.
         {"controller/inventory", {}},
         {"controller/desk", {"controller/core", "controller/inventory"}},
+        // A queue that knows nothing of what waits in it; the edges that wait for others stand on it.
+        {"controller/threads", {}},
         {"controller/config", {"controller/core"}},
         {"controller/intake", {"controller/core"}},
         // Its worker is a program of its own: the parser, and nothing else of the controller.
         {"controller/parsing", {"controller/core", "controller/desk", "controller/intake"}},
         {"controller/storage", {"controller/core", "controller/desk", "controller/inventory", "controller/gateway/ports.hpp"}},
-        {"controller/mail", {"controller/core", "controller/desk"}},
-        {"controller/webhooks", {"controller/core", "controller/desk", "controller/inventory"}},
-        {"controller/dialler", {"controller/core", "controller/desk"}},
+        {"controller/mail", {"controller/core", "controller/desk", "controller/threads"}},
+        {"controller/webhooks", {"controller/core", "controller/desk", "controller/inventory", "controller/threads"}},
+        {"controller/dialler", {"controller/core", "controller/desk", "controller/threads"}},
         {"controller/gateway", {"controller/core", "controller/desk", "controller/api/http_server.hpp", "controller/api/http_message.hpp"}},
         {"controller/api", {"controller/core", "controller/desk", "controller/intake", "controller/inventory"}},
         {"controller/web", {"controller/core", "controller/desk", "controller/api"}},

@@ -26,38 +26,12 @@ Mail mail_of(const OutgoingMail& out) {
 
 }  // namespace
 
-MailWorker::MailWorker(SmtpMailer mailer) : mailer_(std::move(mailer)), thread_([this] { run(); }) {}
+MailWorker::MailWorker(SmtpMailer mailer)
+    : mailer_(std::move(mailer)),
+      queue_({.when_stopping = "The controller stops; the mail is sent after its next start."},
+             [this](const Mail& mail, const std::atomic<bool>&) { return mailer_.send(mail); },
+             [](std::string why) { return MailAnswer{MailFate::retry_later, 0, std::move(why)}; }) {}
 
-MailWorker::~MailWorker() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-    for (auto& task : queue_) task.done({MailFate::retry_later, 0, "The controller stops; the mail is sent after its next start."});
-}
-
-void MailWorker::send(const OutgoingMail& mail, std::function<void(MailAnswer)> done) {
-    {
-        const std::lock_guard lock(mutex_);
-        queue_.push_back({mail_of(mail), std::move(done)});
-    }
-    changed_.notify_one();
-}
-
-void MailWorker::run() {
-    for (;;) {
-        Task task;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-            if (stopping_) return;
-            task = std::move(queue_.front());
-            queue_.pop_front();
-        }
-        task.done(mailer_.send(task.mail));
-    }
-}
+void MailWorker::send(const OutgoingMail& mail, std::function<void(MailAnswer)> done) { queue_.put(mail_of(mail), std::move(done)); }
 
 }  // namespace bailiff

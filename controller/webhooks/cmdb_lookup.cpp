@@ -80,43 +80,16 @@ AddressAnswer cmdb_answer(const std::string& body, const AddressQuestion& questi
     return out;
 }
 
-CmdbLookup::CmdbLookup(CmdbOptions options, const Clock& clock, size_t threads) : options_(std::move(options)), clock_(clock) {
+CmdbLookup::CmdbLookup(CmdbOptions options, const Clock& clock, size_t threads)
+    : options_(std::move(options)), clock_(clock),
+      queue_({.threads = threads, .when_stopping = "The controller stops; the CMDB is asked after its next start."},
+             [this](const AddressQuestion& question, const std::atomic<bool>&) { return look_up(question); },
+             [](std::string why) { return AddressAnswer{false, {}, std::move(why)}; }) {
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (ready != CURLE_OK) throw std::bad_alloc();
-    for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-CmdbLookup::~CmdbLookup() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    changed_.notify_all();
-    for (auto& thread : threads_) thread.join();
-    for (auto& task : queue_) task.done({false, {}, "The controller stops; the CMDB is asked after its next start."});
-}
-
-void CmdbLookup::ask(const AddressQuestion& question, std::function<void(AddressAnswer)> done) {
-    {
-        const std::lock_guard lock(mutex_);
-        queue_.push_back({question, std::move(done)});
-    }
-    changed_.notify_one();
-}
-
-void CmdbLookup::run() {
-    for (;;) {
-        Task task;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-            if (stopping_) return;
-            task = std::move(queue_.front());
-            queue_.pop_front();
-        }
-        task.done(look_up(task.question));
-    }
-}
+void CmdbLookup::ask(const AddressQuestion& question, std::function<void(AddressAnswer)> done) { queue_.put(question, std::move(done)); }
 
 AddressAnswer CmdbLookup::look_up(const AddressQuestion& question) const {
     std::string answer;

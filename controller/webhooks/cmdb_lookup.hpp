@@ -3,16 +3,13 @@
 #pragma once
 
 #include "controller/desk/addresses.hpp"
+#include "controller/threads/work_queue.hpp"
 
 #include <bailiff/time.hpp>
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
+#include <functional>
 #include <string>
-#include <thread>
-#include <vector>
 
 namespace bailiff {
 
@@ -29,30 +26,18 @@ std::string cmdb_url(const std::string& pattern, const AddressQuestion& question
 /// that it has besides are passed over; rows that cannot be read are named in `trouble`.
 AddressAnswer cmdb_answer(const std::string& body, const AddressQuestion& question, Instant now);
 
-/// Owns its threads from construction to destruction; `ask` may be called from any thread and returns at once, `done` runs on one of
-/// the lookup's threads. What still waits at the end is answered as failed, since the reports still wait.
+/// `ask` may be called from any thread and returns at once, `done` runs on one of the lookup's threads. What still waits at the end is
+/// answered as failed, since the reports still wait.
 class CmdbLookup : public AddressLookup {
   public:
     CmdbLookup(CmdbOptions options, const Clock& clock, size_t threads = 2);
-    ~CmdbLookup() override;
-    CmdbLookup(const CmdbLookup&) = delete;
-    CmdbLookup& operator=(const CmdbLookup&) = delete;
     void ask(const AddressQuestion& question, std::function<void(AddressAnswer)> done) override;
 
   private:
-    struct Task {
-        AddressQuestion question;
-        std::function<void(AddressAnswer)> done;
-    };
-    void run();
     AddressAnswer look_up(const AddressQuestion& question) const;
     CmdbOptions options_;
     const Clock& clock_;
-    std::mutex mutex_;  // of the queue, and of nothing else
-    std::condition_variable changed_;
-    std::deque<Task> queue_;
-    bool stopping_ = false;
-    std::vector<std::thread> threads_;  // last: they use all of the above
+    WorkQueue<AddressQuestion, AddressAnswer> queue_;  // last: it uses all of the above
 };
 
 }  // namespace bailiff
