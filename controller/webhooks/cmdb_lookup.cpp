@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The URL is an administrator's word, so that it may lead anywhere; it never leads on (no redirections, no proxies of the environment).
+// The URL is an administrator's word, so that it may lead anywhere: no guard stands before it.
 #include "controller/webhooks/cmdb_lookup.hpp"
+
+#include "controller/webhooks/ask_http.hpp"
 
 #include <bailiff/clean_text.hpp>
 
-#include <curl/curl.h>
-
 #include <array>
-#include <cassert>
-#include <memory>
-#include <new>
 
 namespace bailiff {
 namespace {
@@ -26,13 +23,6 @@ std::string percent_encoded(const std::string& text) {
         else (out += '%') += {digits[uint8_t(c) >> 4], digits[uint8_t(c) & 15]};
     }
     return out;
-}
-
-size_t take_answer(char* data, size_t size, size_t count, void* opaque) {
-    auto& answer = *static_cast<std::string*>(opaque);
-    if (answer.size() + size * count > most_of_cmdb_answer) return 0;
-    answer.append(data, size * count);
-    return size * count;
 }
 
 }  // namespace
@@ -84,52 +74,24 @@ CmdbLookup::CmdbLookup(CmdbOptions options, const Clock& clock, size_t threads)
     : options_(std::move(options)), clock_(clock),
       queue_({.threads = threads, .when_stopping = "The controller stops; the CMDB is asked after its next start."},
              [this](const AddressQuestion& question, const std::atomic<bool>&) { return look_up(question); },
-             [](std::string why) { return AddressAnswer{false, {}, std::move(why)}; }) {
-    static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (ready != CURLE_OK) throw std::bad_alloc();
-}
+             [](std::string why) { return AddressAnswer{false, {}, std::move(why)}; }) {}
 
 void CmdbLookup::ask(const AddressQuestion& question, std::function<void(AddressAnswer)> done) { queue_.put(question, std::move(done)); }
 
 AddressAnswer CmdbLookup::look_up(const AddressQuestion& question) const {
-    std::string answer;
-    char trouble[CURL_ERROR_SIZE] = "";
-    const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
-    if (!curl) throw std::bad_alloc();
-    std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr, &curl_slist_free_all);
-    for (const std::string& line : {std::string("Accept: application/json"), options_.header}) {
-        if (line.empty()) continue;
-        auto* longer = curl_slist_append(headers.get(), line.c_str());
-        if (!longer) throw std::bad_alloc();
-        static_cast<void>(headers.release());
-        headers.reset(longer);
-    }
-    const auto set = [&](CURLoption option, auto value) {
-        [[maybe_unused]] const CURLcode code = curl_easy_setopt(curl.get(), option, value);
-        assert(code == CURLE_OK);
-    };
-    const std::string url = cmdb_url(options_.url, question);
-    set(CURLOPT_URL, url.c_str());
-    set(CURLOPT_PROTOCOLS_STR, "https,http");
-    set(CURLOPT_FOLLOWLOCATION, 0L);
-    set(CURLOPT_PROXY, "");
-    set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_ERRORBUFFER, static_cast<char*>(trouble));
-    set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
-    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
-    set(CURLOPT_USERAGENT, "bailiff/" BAILIFF_VERSION);
-    set(CURLOPT_HTTPHEADER, headers.get());
-    set(CURLOPT_WRITEFUNCTION, &take_answer);
-    set(CURLOPT_WRITEDATA, static_cast<void*>(&answer));
-    const CURLcode code = curl_easy_perform(curl.get());
-    if (code != CURLE_OK) return {false, {}, clean_line(*trouble ? trouble : curl_easy_strerror(code), 300)};
-    long status = 0;
-    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200 && status < 300) return cmdb_answer(answer, question, clock_.now());
-    const std::string said = "HTTP " + std::to_string(status) + (answer.empty() ? "" : ": " + clean_line(answer, 200));
+    HttpQuestion http{.url = cmdb_url(options_.url, question),
+                      .headers = {"Accept: application/json"},
+                      .ca_file = options_.ca_file,
+                      .timeout = options_.timeout,
+                      .most_of_answer = most_of_cmdb_answer};
+    if (!options_.header.empty()) http.headers.push_back(options_.header);
+    const HttpAnswer answer = ask_http(http);
+    // The beginning of a list is no list.
+    if (answer.end != HttpAnswer::End::whole) return {false, {}, answer.trouble};
+    if (answer.status >= 200 && answer.status < 300) return cmdb_answer(answer.body, question, clock_.now());
+    const std::string said = "HTTP " + std::to_string(answer.status) + (answer.body.empty() ? "" : ": " + clean_line(answer.body, 200));
     // It understood, and knows nobody; all else is its own trouble, or ours, and is tried again.
-    const bool nobody = status == 400 || status == 404 || status == 410 || status == 422;
+    const bool nobody = answer.status == 400 || answer.status == 404 || answer.status == 410 || answer.status == 422;
     return {nobody, {}, said};
 }
 

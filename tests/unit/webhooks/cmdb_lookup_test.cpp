@@ -95,6 +95,15 @@ TEST(CmdbLookup, nobody_is_an_answer_and_trouble_is_none) {
     EXPECT_FALSE(asked({"http://127.0.0.1:1/{address}", "", "", std::chrono::seconds(10)}).answered);
 }
 
+TEST(CmdbLookup, an_answer_that_is_too_long_is_none) {
+    Cmdb cmdb;
+    cmdb.answer.body = "[" + row + "," + std::string(1 << 20, ' ') + row + "]";
+    const auto got = asked({cmdb.url(), "", "", std::chrono::seconds(10)});
+    EXPECT_FALSE(got.answered) << "the beginning of a list is no list";
+    EXPECT_TRUE(got.spans.empty());
+    EXPECT_NE(got.trouble, "");
+}
+
 TEST(CmdbLookup, that_hangs_is_given_up) {
     Cmdb cmdb;
     cmdb.answer.status = 0;
