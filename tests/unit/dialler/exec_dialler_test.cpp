@@ -15,6 +15,7 @@
 #include <future>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace bailiff::test {
 namespace {
@@ -39,14 +40,16 @@ struct ExecDiallers : testing::Test {
         std::ifstream in(folder / name);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    /// A clock on which an hour passes in the moment in which the program has written `name`.
+    /// A clock on which an hour passes in the moment in which the program has written the file; not before it was asked when that began.
     struct Impatient : SystemClock {
         explicit Impatient(fs::path file) : file_(std::move(file)) {}
         std::chrono::milliseconds monotonic() const override {
             std::error_code none;
-            return SystemClock::monotonic() + (fs::file_size(file_, none) > 0 && !none ? std::chrono::hours(1) : std::chrono::hours(0));
+            const bool late = std::exchange(begun_, true) && fs::file_size(file_, none) > 0 && !none;
+            return SystemClock::monotonic() + std::chrono::hours(late ? 1 : 0);
         }
         fs::path file_;
+        mutable bool begun_ = false;
     };
     ProgramEnd run(const std::vector<std::string>& argv, const std::string& input = "{}", std::chrono::milliseconds patience = std::chrono::seconds(20)) {
         return run_program(argv, input, patience, clock, giving_up);
