@@ -2,6 +2,7 @@
 // VMs, customers, hosts, and the orders and jobs on their way.
 #include "controller/api/handlers.hpp"
 #include "controller/api/views.hpp"
+#include "controller/desk/mail_address.hpp"
 #include "controller/inventory/width.hpp"
 
 namespace bailiff {
@@ -109,9 +110,7 @@ HttpResponse put_customer(ApiCall& call) {
         contact->finish();
         if (customer.contact.language.empty()) customer.contact.language = "en";
         const auto& email = customer.contact.email;
-        const size_t at = email.find('@');
-        if (!email.empty() && (at == std::string::npos || at == 0 || at + 1 == email.size() || email.find_first_of(" <>,;\r\n") != std::string::npos))
-            contact->mistake("email", "must be one plain address; write abuse@customer.example");
+        if (!email.empty() && !is_mail_address(email)) contact->mistake("email", "must be one plain address; write abuse@customer.example");
         if (!customer.contact.zone.empty() && local_in(customer.contact.zone, call.desk.now()).empty())
             contact->mistake("zone", "is no zone of the tz database; write Asia/Kolkata");
     }

@@ -79,8 +79,6 @@ class Contacts {
     virtual int64_t waiting_changes(const std::string& from) = 0;       ///< of one sender; "" = all
 };
 
-/// A plain address: one "@", no blanks, nothing that would make it several.
-bool is_plain_address(std::string_view address);
 /// ASCII letters in lower case.
 inline std::string lower_address(std::string address) {
     for (char& c : address)

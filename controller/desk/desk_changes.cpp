@@ -2,6 +2,7 @@
 // Mails that ask for other contact data. Whoever can write a mail can ask; a person decides, and names what changes to what.
 
 #include "controller/desk/desk.hpp"
+#include "controller/desk/mail_address.hpp"
 
 #include <algorithm>
 #include <spdlog/spdlog.h>
@@ -15,7 +16,7 @@ constexpr size_t most_change_words = 4000, most_subject = 300, most_cases_told =
 /// What is wrong with a contact's data, in one sentence; "" when nothing is.
 std::string mistake_in_contact(const core::Contact& contact, bool authorised) {
     if (contact.name.empty()) return "A contact needs a name.";
-    if (!contact.email.empty() && !is_plain_address(contact.email)) return "'" + contact.email + "' is no plain address; write abuse@customer.example.";
+    if (!contact.email.empty() && !is_mail_address(contact.email)) return "'" + contact.email + "' is no plain address; write abuse@customer.example.";
     if (authorised && contact.email.empty()) return "The authorised contact needs a mail address.";
     if (contact.email.empty() && contact.phone.empty()) return "A contact needs a mail address or a number.";
     if (!contact.phone.empty() && plain_number(contact.phone).size() < 3) return "'" + contact.phone + "' is no number; write +91 80 5550 0117.";

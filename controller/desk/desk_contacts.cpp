@@ -19,12 +19,6 @@ bool failed_before(const core::Case& c, const std::string& address) {
 
 }  // namespace
 
-bool is_plain_address(std::string_view address) {
-    const size_t at = address.find('@');
-    return at != std::string_view::npos && at > 0 && at + 1 < address.size() && address.find('@', at + 1) == std::string_view::npos &&
-           address.size() <= 254 && address.find_first_of(" <>,;\"\\\t\r\n") == std::string_view::npos;
-}
-
 std::string plain_number(std::string_view number) {
     std::string out;
     for (const char c : number)

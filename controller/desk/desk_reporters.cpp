@@ -4,6 +4,7 @@
 
 #include "controller/core/sources.hpp"
 #include "controller/desk/desk.hpp"
+#include "controller/desk/mail_address.hpp"
 
 #include <bailiff/clean_text.hpp>
 
@@ -39,12 +40,6 @@ bool is_nobodys(const std::string& address) {
     return false;
 }
 
-bool is_plain_address(const std::string& address) {
-    const auto plain = [](char c) { return c > ' ' && c < 0x7f && std::string_view("<>,;:\"()[]\\").find(c) == std::string_view::npos; };
-    return address.size() <= 254 && !domain_part(address).empty() && address.find('@') == address.rfind('@') && address.find('@') > 0 &&
-           std::all_of(address.begin(), address.end(), plain);
-}
-
 Seconds reporter_mail_patience(int64_t attempts) { return std::min(Seconds(21'600), Seconds(300) * (int64_t{1} << std::min<int64_t>(attempts, 7))); }
 /// A reporter does not wait for it: what cannot be sent within a day or two is not sent.
 constexpr int64_t most_attempts = 12;
@@ -67,7 +62,7 @@ void Desk::count_delivery(const Delivery& delivery, const DeliveryInput& input, 
                           domain == lower_address(options_.mail_domain);
         if (proven && !sender.automatic && !ours && !input.reading.reply)
             for (const std::string& address : {sender.reply_to, sender.contact, sender.from}) {
-                if (!is_plain_address(address) || domain_part(address) != domain || is_nobodys(address)) continue;
+                if (!is_mail_address(address) || domain_part(address) != domain || is_nobodys(address)) continue;
                 entry.tell = address;
                 break;
             }

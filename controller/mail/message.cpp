@@ -18,19 +18,6 @@ constexpr std::string_view crlf = "\r\n";
 // "=_" occurs neither in quoted-printable nor in base64 (RFC 2045 §6.7), so a fixed boundary is a safe one.
 constexpr std::string_view boundary = "=_bailiff";
 
-bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-bool is_atom_char(char c) { return is_alphanumeric(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos; }
-
-bool is_dot_atom(std::string_view text) {
-    if (text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos) return false;
-    return std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || is_atom_char(c); });
-}
-
-bool is_domain(std::string_view text) {
-    return is_dot_atom(text) && text.size() <= 253 &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || c == '-' || is_alphanumeric(c); });
-}
-
 std::string base64(std::string_view bytes) {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string out;
@@ -75,7 +62,7 @@ std::optional<std::string> fold_words(std::string_view text, size_t used) {
 std::string mailbox_header(std::string_view name, const MailAddress& mailbox) {
     const std::string display = clean_line(mailbox.display, 200);
     if (display.empty()) return std::string(name) + ": " + mailbox.address + std::string(crlf);
-    const bool plain = std::all_of(display.begin(), display.end(), [](char c) { return c == ' ' || is_alphanumeric(c); });
+    const bool plain = std::all_of(display.begin(), display.end(), [](char c) { return c == ' ' || is_ascii_alphanumeric(c); });
     // Anything but letters, digits and blanks is an encoded word: no quoting rules, nothing to get wrong.
     std::string shown = plain && display.size() < 60 ? display : encode_header_text(display, name.size() + 2);
     return std::string(name) + ": " + shown + "\r\n <" + mailbox.address + ">" + std::string(crlf);
@@ -91,12 +78,6 @@ std::string text_part(std::string_view subtype, std::string_view text) {
 }
 
 }  // namespace
-
-bool is_mail_address(std::string_view address) {
-    const size_t at = address.rfind('@');
-    if (at == std::string_view::npos || address.size() > 254 || at > 64) return false;
-    return is_dot_atom(address.substr(0, at)) && is_domain(address.substr(at + 1));
-}
 
 bool is_message_id(std::string_view id) {
     const size_t at = id.find('@');

@@ -2,6 +2,8 @@
 // One mail that goes out, and its text on the wire (RFC 5322 and MIME).
 #pragma once
 
+#include "controller/desk/mail_address.hpp"
+
 #include <bailiff/result.hpp>
 #include <bailiff/time.hpp>
 
@@ -33,9 +35,6 @@ struct Mail {
     std::vector<std::string> references;  ///< message ids, oldest first
 };
 
-/// Whether `address` is a mailbox that we write to: dot-atoms around one @, ASCII, at most 254 bytes (RFC 5321).
-/// Quoted local parts and address literals are refused: no customer has one, and each is a way to smuggle.
-bool is_mail_address(std::string_view address);
 /// Whether `id` can stand between < and > in a Message-ID.
 bool is_message_id(std::string_view id);
 

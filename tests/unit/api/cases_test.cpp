@@ -177,7 +177,9 @@ TEST(Directory, KeepsWhatAgentsObserved) {
     const auto customer = [&](const Json& contact) { return world.ask("PUT", "/api/v1/customers/K-9", "ana", {{"name", "N"}, {"contact", contact}}).status; };
     EXPECT_EQ(customer({{"name", "A"}, {"email", "a@b.example"}}), 201);
     EXPECT_EQ(customer({{"name", "A"}, {"email", "a@b.example\r\nBcc: x@y"}}), 422);
-    EXPECT_EQ(customer({{"name", "A"}, {"email", "nobody"}}), 422);
+    for (const char* address : {"nobody", "a@b@c.example", "\"a\"@b.example", "a..b@c.example"})
+        EXPECT_EQ(customer({{"name", "A"}, {"email", address}}), 422) << "no mail could go to " << address;
+    EXPECT_EQ(customer({{"name", "A"}, {"email", "desk@localhost"}}), 200) << "a name of the provider's own network";
     EXPECT_EQ(customer({{"name", "A"}, {"email", "a@b.example"}, {"zone", "Asia/Calcuta"}}), 422);
 }
 

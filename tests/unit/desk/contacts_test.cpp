@@ -163,8 +163,10 @@ TEST_F(ContactsDesk, a_mail_asks_and_a_person_decides) {
     auto none = in;
     none.phone.reset();
     EXPECT_FALSE(desk->approve_change(none, "staff:ana")) << "nothing is named";
-    none.email = "two@a.example, b@c.example";
-    EXPECT_FALSE(desk->approve_change(none, "staff:ana"));
+    for (const char* address : {"two@a.example, b@c.example", "a..b@c.example", "asha@[192.0.2.1]", "अ@b.example"}) {
+        none.email = address;
+        EXPECT_FALSE(desk->approve_change(none, "staff:ana")) << "no mail could go to " << address;
+    }
     open();
     const auto done = desk->approve_change(in, "staff:ana");
     ASSERT_TRUE(done) << done.error().text;

@@ -164,6 +164,7 @@ TEST_F(AReporter, is_told_only_where_it_is_proven_and_somebody_reads) {
     elsewhere.contact = "also@elsewhere.example";
     mail(elsewhere, another_address());
     mail(sender("abuse@provider.example"), another_address());
+    mail(sender("cert..feed@example.net"), another_address());
     mail(sender("mailer-daemon@example.net"), another_address());
     tick();
     for (const auto& sent : mailer.sent) EXPECT_EQ(sent.to, "asha@lotus.example") << sent.subject;
