@@ -36,7 +36,7 @@ bool treatable(core::Phase phase) { return phase == core::Phase::open || phase =
 std::optional<std::string> Desk::new_page_address(const core::Case& c, const core::NoticeDue& due) {
     if (options_.page_url.empty() || due.audience != core::Audience::customer || c.phase == core::Phase::closed) return std::nullopt;
     const std::string token = ports_.random.hex128() + ports_.random.hex128();
-    ports_.storage.put_page_token({sha256_hex(token), c.id, due.key, now()});
+    ports_.storage.put_token({TokenUse::page, sha256_hex(token), c.id, due.key, now()});
     return options_.page_url + std::string(page_path) + token;
 }
 
@@ -45,7 +45,7 @@ std::string Desk::new_reply_address(const core::Case& c, const core::NoticeDue& 
     const size_t at = options_.answer_to.rfind('@');
     if (!options_.reply_addresses || at == std::string::npos) return options_.answer_to;
     const std::string token = ports_.random.hex128();
-    ports_.storage.put_reply_token({sha256_hex(token), c.id, due.key, now()});
+    ports_.storage.put_token({TokenUse::reply, sha256_hex(token), c.id, due.key, now()});
     return options_.answer_to.substr(0, at) + "+" + token + options_.answer_to.substr(at);
 }
 
@@ -53,7 +53,7 @@ std::string Desk::new_reply_address(const core::Case& c, const core::NoticeDue& 
 std::optional<CaseId> Desk::case_of_address(const std::string& token) {
     constexpr Seconds grace{30 * 86400};
     if (token.size() != reply_token_digits) return std::nullopt;
-    const auto id = ports_.storage.case_of_reply(sha256_hex(token));
+    const auto id = ports_.storage.case_of_token(TokenUse::reply, sha256_hex(token));
     const auto c = id ? ports_.storage.find_case(*id) : std::nullopt;
     if (!c || (c->phase == core::Phase::closed && c->closed_at + grace < now())) return std::nullopt;
     return c->id;

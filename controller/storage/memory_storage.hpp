@@ -112,10 +112,8 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     void put_webhook(const WebhookState& state) override;
     std::optional<WebhookState> find_webhook(const std::string& id) override;
     // -- Statements
-    void put_page_token(const PageToken& token) override;
-    std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
-    void put_reply_token(const ReplyToken& token) override;
-    std::optional<CaseId> case_of_reply(const std::string& token_sha256) override;
+    void put_token(const CaseToken& token) override;
+    std::optional<CaseId> case_of_token(TokenUse use, const std::string& token_sha256) override;
     void put_attachment(const Attachment& attachment) override;
     std::vector<Attachment> attachments_of(const CaseId& id) override;
     std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;
@@ -262,10 +260,9 @@ class MemoryStorage : public Storage, public EnrolmentStore {
     std::set<std::pair<OrderKey, JobId>> open_jobs_;
     std::map<std::pair<HostId, MessageId>, Instant> handled_;
 
-    std::map<int64_t, PageToken> page_tokens_;
-    std::map<std::string, int64_t> page_by_hash_;
-    std::map<int64_t, ReplyToken> reply_tokens_;
-    std::map<std::string, int64_t> reply_by_hash_;
+    using TokenKey = std::tuple<CaseId, std::string, TokenUse, int64_t>;   ///< case, notice, use, in the order in which they were made
+    std::map<TokenKey, CaseToken> tokens_;
+    std::map<std::pair<TokenUse, std::string>, TokenKey> tokens_by_hash_;
     std::map<std::pair<CaseId, int64_t>, Attachment> statement_files_;
 
     using SpanKey = std::tuple<Address, int, Instant, int64_t, int64_t, AddressSource>;   ///< network, length, from, ports, source

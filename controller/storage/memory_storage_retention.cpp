@@ -150,15 +150,10 @@ void MemoryStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& 
         log_.forget(jobs_, job.job.job_id);
     }
     forget_those(log_, scan_reports_, [&](const StoredScanReport& report) { return report.case_id == id; });
-    std::vector<std::string> hashes;
-    for (const auto& [number, token] : page_tokens_)
-        if (token.case_id == id) hashes.push_back(token.sha256);
-    for (const auto& hash : hashes) log_.forget(page_by_hash_, hash);
-    forget_those(log_, page_tokens_, [&](const PageToken& token) { return token.case_id == id; });
+    for (const auto& [key, token] : tokens_)
+        if (token.case_id == id) log_.forget(tokens_by_hash_, {token.use, token.sha256});
+    forget_those(log_, tokens_, [&](const CaseToken& token) { return token.case_id == id; });
     forget_those(log_, statement_files_, [&](const Attachment& file) { return file.case_id == id; });
-    for (const auto& [number, token] : reply_tokens_)
-        if (token.case_id == id) log_.forget(reply_by_hash_, token.sha256);
-    forget_those(log_, reply_tokens_, [&](const ReplyToken& token) { return token.case_id == id; });
     for (const auto& [mail, waiting] : waiting_reports_)
         if (waiting.case_id == id) log_.remove(waiting_by_recipient_, std::pair(waiting.recipient, mail));
     forget_those(log_, waiting_reports_, [&](const WaitingReport& waiting) { return waiting.case_id == id; });

@@ -4,46 +4,23 @@
 
 namespace bailiff {
 
-void MemoryStorage::put_page_token(const PageToken& token) {
-    if (page_by_hash_.contains(token.sha256)) return;
-    const int64_t number = next("page_token");
-    log_.assign(page_tokens_, number, token);
-    log_.assign(page_by_hash_, token.sha256, number);
-    std::vector<int64_t> of_notice;
-    for (const auto& [at, kept] : page_tokens_)
-        if (kept.case_id == token.case_id && kept.notice == token.notice) of_notice.push_back(at);
-    while (int64_t(of_notice.size()) > tokens_per_notice) {
-        log_.forget(page_by_hash_, std::string(page_tokens_.at(of_notice.front()).sha256));
-        log_.forget(page_tokens_, of_notice.front());
-        of_notice.erase(of_notice.begin());
+void MemoryStorage::put_token(const CaseToken& token) {
+    if (tokens_by_hash_.contains({token.use, token.sha256})) return;
+    const TokenKey key{token.case_id, token.notice, token.use, next("case_token")};
+    log_.assign(tokens_, key, token);
+    log_.assign(tokens_by_hash_, {token.use, token.sha256}, key);
+    const auto first = tokens_.lower_bound({token.case_id, token.notice, token.use, 0});
+    // Each that is put finds at most so many before it, so that one is too many at the most.
+    if (std::distance(first, tokens_.upper_bound(key)) > tokens_per_notice) {
+        log_.forget(tokens_by_hash_, std::pair(token.use, std::string(first->second.sha256)));
+        log_.forget(tokens_, TokenKey(first->first));
     }
 }
 
-std::optional<CaseId> MemoryStorage::case_of_page(const std::string& token_sha256) {
-    const auto found = page_by_hash_.find(token_sha256);
-    if (found == page_by_hash_.end()) return std::nullopt;
-    return page_tokens_.at(found->second).case_id;
-}
-
-void MemoryStorage::put_reply_token(const ReplyToken& token) {
-    if (reply_by_hash_.contains(token.sha256)) return;
-    const int64_t number = next("reply_token");
-    log_.assign(reply_tokens_, number, token);
-    log_.assign(reply_by_hash_, token.sha256, number);
-    std::vector<int64_t> of_notice;
-    for (const auto& [at, kept] : reply_tokens_)
-        if (kept.case_id == token.case_id && kept.notice == token.notice) of_notice.push_back(at);
-    while (int64_t(of_notice.size()) > tokens_per_notice) {
-        log_.forget(reply_by_hash_, std::string(reply_tokens_.at(of_notice.front()).sha256));
-        log_.forget(reply_tokens_, of_notice.front());
-        of_notice.erase(of_notice.begin());
-    }
-}
-
-std::optional<CaseId> MemoryStorage::case_of_reply(const std::string& token_sha256) {
-    const auto found = reply_by_hash_.find(token_sha256);
-    if (found == reply_by_hash_.end()) return std::nullopt;
-    return reply_tokens_.at(found->second).case_id;
+std::optional<CaseId> MemoryStorage::case_of_token(TokenUse use, const std::string& token_sha256) {
+    const auto found = tokens_by_hash_.find({use, token_sha256});
+    if (found == tokens_by_hash_.end()) return std::nullopt;
+    return std::get<CaseId>(found->second);
 }
 
 void MemoryStorage::put_attachment(const Attachment& attachment) {

@@ -118,10 +118,8 @@ class SqlStorage : public Storage, public EnrolmentStore {
     void remember(const std::string& account, const std::string& key, const std::string& answer, Instant now) override;
 
     // -- Statements
-    void put_page_token(const PageToken& token) override;
-    std::optional<CaseId> case_of_page(const std::string& token_sha256) override;
-    void put_reply_token(const ReplyToken& token) override;
-    std::optional<CaseId> case_of_reply(const std::string& token_sha256) override;
+    void put_token(const CaseToken& token) override;
+    std::optional<CaseId> case_of_token(TokenUse use, const std::string& token_sha256) override;
     void put_attachment(const Attachment& attachment) override;
     std::vector<Attachment> attachments_of(const CaseId& id) override;
     std::optional<Attachment> find_attachment(const CaseId& id, int64_t number) override;

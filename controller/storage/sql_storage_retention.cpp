@@ -124,7 +124,7 @@ void SqlStorage::erase_texts(const CaseId& id, const std::vector<core::HistoryIt
 
 void SqlStorage::erase_beside(const CaseId& id, const std::vector<ReportId>& reports) {
     SqlWhole whole(*db_);
-    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "page_tokens", "statement_files", "reporters_in_cases", "waiting_reports", "reply_tokens", "dials"})
+    for (const char* table : {"outbox", "orders", "jobs", "scan_reports", "case_tokens", "statement_files", "reporters_in_cases", "waiting_reports", "dials"})
         db_->run("delete from " + std::string(table) + " where case_id = $1", id);
     db_->run("delete from told_together where lead_case = $1 or other_case = $1", id);
     db_->run("update ledger set reason = $1 where case_id = $2", std::string(core::erased_word), id);

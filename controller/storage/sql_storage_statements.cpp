@@ -6,32 +6,17 @@
 
 namespace bailiff {
 
-void SqlStorage::put_page_token(const PageToken& t) {
-    db_->run("insert into page_tokens (number, sha256, case_id, notice, made_at) values ($1, $2, $3, $4, $5) on conflict (sha256) do nothing",
-             next("page_token"), t.sha256, t.case_id, t.notice, t.made_at);
+void SqlStorage::put_token(const CaseToken& t) {
+    db_->run("insert into case_tokens (number, use, sha256, case_id, notice, made_at) values ($1, $2, $3, $4, $5, $6) on conflict (use, sha256) do nothing",
+             next("case_token"), t.use, t.sha256, t.case_id, t.notice, t.made_at);
     db_->run(
-        "delete from page_tokens where case_id = $1 and notice = $2 and number not in "
-        "(select number from page_tokens where case_id = $1 and notice = $2 order by number desc limit $3)",
-        t.case_id, t.notice, tokens_per_notice);
+        "delete from case_tokens where case_id = $1 and notice = $2 and use = $3 and number not in "
+        "(select number from case_tokens where case_id = $1 and notice = $2 and use = $3 order by number desc limit $4)",
+        t.case_id, t.notice, t.use, tokens_per_notice);
 }
 
-std::optional<CaseId> SqlStorage::case_of_page(const std::string& token_sha256) {
-    auto rows = db_->query("select case_id from page_tokens where sha256 = $1", token_sha256);
-    if (!rows.next()) return std::nullopt;
-    return rows.column<CaseId>(0);
-}
-
-void SqlStorage::put_reply_token(const ReplyToken& t) {
-    db_->run("insert into reply_tokens (number, sha256, case_id, notice, made_at) values ($1, $2, $3, $4, $5) on conflict (sha256) do nothing",
-             next("reply_token"), t.sha256, t.case_id, t.notice, t.made_at);
-    db_->run(
-        "delete from reply_tokens where case_id = $1 and notice = $2 and number not in "
-        "(select number from reply_tokens where case_id = $1 and notice = $2 order by number desc limit $3)",
-        t.case_id, t.notice, tokens_per_notice);
-}
-
-std::optional<CaseId> SqlStorage::case_of_reply(const std::string& token_sha256) {
-    auto rows = db_->query("select case_id from reply_tokens where sha256 = $1", token_sha256);
+std::optional<CaseId> SqlStorage::case_of_token(TokenUse use, const std::string& token_sha256) {
+    auto rows = db_->query("select case_id from case_tokens where use = $1 and sha256 = $2", use, token_sha256);
     if (!rows.next()) return std::nullopt;
     return rows.column<CaseId>(0);
 }

@@ -273,7 +273,7 @@ void StatementPage::handle(HttpRequest request, const Respond& respond) {
 
 /// The case of the address. Only the token's hash is looked up, so that the time of a look-up tells nothing of a token.
 std::optional<StatementPage::Found> StatementPage::find(Desk& desk, Visit& visit) {
-    const auto id = desk.storage().case_of_page(visit.token_sha256);
+    const auto id = desk.storage().case_of_token(TokenUse::page, visit.token_sha256);
     auto c = id ? desk.storage().find_case(desk.in_charge(*id)) : std::nullopt;
     if (!c) {
         limiter_.failed(visit.peer, parts_.clock->monotonic());

@@ -43,13 +43,19 @@ TEST_P(ThePostings, remember_which_cases_one_mail_told_of) {
 }
 
 TEST_P(ThePostings, find_a_case_by_the_address_that_was_answered) {
-    for (int i = 0; i < 6; ++i) storage().put_reply_token({"t" + std::to_string(i), CaseId("C-1"), "ticket", at(0)});
-    storage().put_reply_token({"other", CaseId("C-2"), "ticket", at(0)});
-    storage().put_reply_token({"other", CaseId("C-9"), "ticket", at(0)});
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(storage().case_of_reply("t" + std::to_string(i)).has_value(), i >= 6 - Statements::tokens_per_notice) << i;
-    EXPECT_EQ(storage().case_of_reply("other"), CaseId("C-2")) << "an address never changes its case";
-    EXPECT_FALSE(storage().case_of_page("other")) << "it opens no page";
-    EXPECT_FALSE(storage().case_of_reply(""));
+    for (int i = 0; i < 6; ++i) storage().put_token({TokenUse::reply, "t" + std::to_string(i), CaseId("C-1"), "ticket", at(0)});
+    storage().put_token({TokenUse::reply, "other", CaseId("C-2"), "ticket", at(0)});
+    storage().put_token({TokenUse::reply, "other", CaseId("C-9"), "ticket", at(0)});
+    for (int i = 0; i < 6; ++i)
+        EXPECT_EQ(storage().case_of_token(TokenUse::reply, "t" + std::to_string(i)).has_value(), i >= 6 - Statements::tokens_per_notice) << i;
+    EXPECT_EQ(storage().case_of_token(TokenUse::reply, "other"), CaseId("C-2")) << "an address never changes its case";
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, "other")) << "it opens no page";
+    for (int i = 0; i < 6; ++i) storage().put_token({TokenUse::page, "p" + std::to_string(i), CaseId("C-1"), "ticket", at(0)});
+    EXPECT_TRUE(storage().case_of_token(TokenUse::reply, "t5")) << "the page's addresses of the same notice leave room for it";
+    storage().put_token({TokenUse::page, "other", CaseId("C-3"), "ticket", at(0)});
+    EXPECT_EQ(storage().case_of_token(TokenUse::page, "other"), CaseId("C-3")) << "a token of each kind stands for itself";
+    EXPECT_EQ(storage().case_of_token(TokenUse::reply, "other"), CaseId("C-2"));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::reply, ""));
 }
 
 LedgerEntry entry(const std::string& key, int64_t amount, LedgerKind kind = LedgerKind::grant, const std::string& customer = "7") {

@@ -145,8 +145,8 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     const auto c = closed_case(at(80));
     for (const CaseId& id : {open.id, c.id}) {
         storage().owe(id, {{core::Notice::ticket, "ticket", core::Audience::customer}}, at(1), [](const std::string&) { return "<m@x>"; });
-        storage().put_page_token({"hash" + id.text(), id, "ticket", at(1)});
-        storage().put_reply_token({"reply" + id.text(), id, "ticket", at(1)});
+        storage().put_token({TokenUse::page, "hash" + id.text(), id, "ticket", at(1)});
+        storage().put_token({TokenUse::reply, "reply" + id.text(), id, "ticket", at(1)});
         storage().put_waiting({id == open.id ? 1 : 2, id, "asha@lotus.example"});
         storage().put_attachment({id, 1, "a.txt", "aa", 1, at(5), "x"});
     }
@@ -161,11 +161,11 @@ TEST_P(TheRetention, erases_what_hangs_on_a_case_and_nothing_of_others) {
     EXPECT_TRUE(storage().mails_of(c.id).empty());
     EXPECT_EQ(storage().mails_of(open.id).size(), 1u);
     EXPECT_EQ(storage().to_send(at(10), 10).size(), 1u);
-    EXPECT_FALSE(storage().case_of_page("hash" + c.id.text()));
-    EXPECT_TRUE(storage().case_of_page("hash" + open.id.text()));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, "hash" + c.id.text()));
+    EXPECT_TRUE(storage().case_of_token(TokenUse::page, "hash" + open.id.text()));
     EXPECT_TRUE(storage().attachments_of(c.id).empty());
-    EXPECT_FALSE(storage().case_of_reply("reply" + c.id.text()));
-    EXPECT_TRUE(storage().case_of_reply("reply" + open.id.text()));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::reply, "reply" + c.id.text()));
+    EXPECT_TRUE(storage().case_of_token(TokenUse::reply, "reply" + open.id.text()));
     EXPECT_EQ(storage().waiting_for("asha@lotus.example", 10).size(), 1u);
     EXPECT_EQ(storage().attachments_of(open.id).size(), 1u);
     EXPECT_EQ(storage().find_report(mine.id)->summary.reporter + storage().find_report(mine.id)->address + storage().find_report(mine.id)->raw, "");

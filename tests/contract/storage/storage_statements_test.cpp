@@ -8,34 +8,35 @@ namespace {
 class TheStatements : public StorageContract {};
 BAILIFF_OVER_ALL_STORAGES(TheStatements);
 
-PageToken token(const std::string& hash, const std::string& case_id = "C-1", const std::string& notice = "ticket", Instant made = at(0)) {
-    return {hash, CaseId(case_id), notice, made};
+CaseToken token(const std::string& hash, const std::string& case_id = "C-1", const std::string& notice = "ticket", Instant made = at(0)) {
+    return {TokenUse::page, hash, CaseId(case_id), notice, made};
 }
 
 TEST_P(TheStatements, find_a_case_by_the_hash_of_its_address) {
-    storage().put_page_token(token("aa"));
-    storage().put_page_token(token("bb", "C-2"));
-    EXPECT_EQ(storage().case_of_page("aa"), CaseId("C-1"));
-    EXPECT_EQ(storage().case_of_page("bb"), CaseId("C-2"));
-    EXPECT_FALSE(storage().case_of_page("cc"));
-    EXPECT_FALSE(storage().case_of_page(""));
-    EXPECT_FALSE(storage().case_of_page("AA")) << "compared byte by byte";
+    storage().put_token(token("aa"));
+    storage().put_token(token("bb", "C-2"));
+    EXPECT_EQ(storage().case_of_token(TokenUse::page, "aa"), CaseId("C-1"));
+    EXPECT_EQ(storage().case_of_token(TokenUse::page, "bb"), CaseId("C-2"));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, "cc"));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, ""));
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, "AA")) << "compared byte by byte";
 }
 
 TEST_P(TheStatements, keep_the_newest_addresses_of_each_notice) {
-    storage().put_page_token(token("other", "C-1", "further_report/2"));
-    storage().put_page_token(token("foreign", "C-2"));
+    storage().put_token(token("other", "C-1", "further_report/2"));
+    storage().put_token(token("foreign", "C-2"));
     // All in the same second: the order in which they were made counts.
-    for (int i = 0; i < 6; ++i) storage().put_page_token(token("t" + std::to_string(i)));
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(storage().case_of_page("t" + std::to_string(i)).has_value(), i >= 6 - Statements::tokens_per_notice) << i;
-    EXPECT_TRUE(storage().case_of_page("other"));
-    EXPECT_TRUE(storage().case_of_page("foreign"));
+    for (int i = 0; i < 6; ++i) storage().put_token(token("t" + std::to_string(i)));
+    for (int i = 0; i < 6; ++i)
+        EXPECT_EQ(storage().case_of_token(TokenUse::page, "t" + std::to_string(i)).has_value(), i >= 6 - Statements::tokens_per_notice) << i;
+    EXPECT_TRUE(storage().case_of_token(TokenUse::page, "other"));
+    EXPECT_TRUE(storage().case_of_token(TokenUse::page, "foreign"));
 }
 
 TEST_P(TheStatements, an_address_never_changes_its_case) {
-    storage().put_page_token(token("aa"));
-    storage().put_page_token(token("aa", "C-2"));
-    EXPECT_EQ(storage().case_of_page("aa"), CaseId("C-1"));
+    storage().put_token(token("aa"));
+    storage().put_token(token("aa", "C-2"));
+    EXPECT_EQ(storage().case_of_token(TokenUse::page, "aa"), CaseId("C-1"));
 }
 
 TEST_P(TheStatements, keep_files_byte_by_byte) {
@@ -56,15 +57,15 @@ TEST_P(TheStatements, keep_files_byte_by_byte) {
 }
 
 TEST_P(TheStatements, are_undone_with_their_transaction) {
-    for (int i = 0; i < 4; ++i) storage().put_page_token(token("t" + std::to_string(i)));
+    for (int i = 0; i < 4; ++i) storage().put_token(token("t" + std::to_string(i)));
     EXPECT_FALSE(storage().transaction([&]() -> Result<void> {
-        storage().put_page_token(token("new"));
+        storage().put_token(token("new"));
         storage().put_attachment({CaseId("C-1"), 1, "x", "ef", 1, at(7), "y"});
-        EXPECT_FALSE(storage().case_of_page("t0"));
+        EXPECT_FALSE(storage().case_of_token(TokenUse::page, "t0"));
         return fail(Errc::invalid, "no");
     }));
-    EXPECT_TRUE(storage().case_of_page("t0")) << "what made room is back";
-    EXPECT_FALSE(storage().case_of_page("new"));
+    EXPECT_TRUE(storage().case_of_token(TokenUse::page, "t0")) << "what made room is back";
+    EXPECT_FALSE(storage().case_of_token(TokenUse::page, "new"));
     EXPECT_TRUE(storage().attachments_of(CaseId("C-1")).empty());
 }
 

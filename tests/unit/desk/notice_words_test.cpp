@@ -146,7 +146,7 @@ TEST_P(Words, of_a_preview_are_those_that_would_be_sent) {
     const auto without_address = [](std::string text) { return text.replace(text.find("/s/"), text.find('\n', text.find("/s/")) - text.find("/s/"), ""); };
     EXPECT_EQ(without_address(preview->text), without_address(last().text));
     EXPECT_NE(preview->text.find("https://abuse.provider.example/s/preview\n"), std::string::npos);
-    EXPECT_FALSE(storage.case_of_page(sha256_hex("preview")));
+    EXPECT_FALSE(storage.case_of_token(TokenUse::page, sha256_hex("preview")));
     const size_t sent = mailer.sent.size();
     tick();
     EXPECT_EQ(mailer.sent.size(), sent);

@@ -142,9 +142,9 @@ TEST_F(Addressed, each_notice_has_one_and_only_its_hash_is_kept) {
     ASSERT_EQ(address().size(), std::string("desk+@provider.example").size() + reply_token_digits) << address();
     EXPECT_TRUE(address().starts_with("desk+") && address().ends_with("@provider.example")) << address();
     EXPECT_EQ(Json::parse(mailer.sent.back().text).at("answer_to"), address());
-    EXPECT_EQ(storage.case_of_reply(sha256_hex(token())), CaseId("C-2"));
-    EXPECT_FALSE(storage.case_of_reply(token()));
-    EXPECT_FALSE(storage.case_of_page(sha256_hex(token()))) << "an address in a header opens no page";
+    EXPECT_EQ(storage.case_of_token(TokenUse::reply, sha256_hex(token())), CaseId("C-2"));
+    EXPECT_FALSE(storage.case_of_token(TokenUse::reply, token()));
+    EXPECT_FALSE(storage.case_of_token(TokenUse::page, sha256_hex(token()))) << "an address in a header opens no page";
     clock.advance(Seconds(3 * 3600));
     tick();
     EXPECT_TRUE(mailer.sent.back().subject.find("call_reminder") != std::string::npos && address().empty()) << "staff answers as ever";

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -275,6 +276,35 @@ TEST_F(OnSqlite, databases_of_every_release_are_upgraded) {
         ++seen;
     }
     EXPECT_GE(seen, 1);
+}
+
+TEST_F(OnSqlite, tokens_of_both_kinds_move_into_one_table) {
+    const auto all = embedded_migrations();
+    const auto step = std::find_if(all.begin(), all.end(), [](const Migration& m) { return m.number == 21; });
+    ASSERT_NE(step, all.end());
+    {
+        auto db = connect();
+        ASSERT_TRUE(migrate(*db, all.first(size_t(step - all.begin()))));
+        for (int64_t n = 1; n <= 4; ++n) {
+            db->run("insert into page_tokens (number, sha256, case_id, notice, made_at) values ($1, $2, 'C-1', 'ticket', 5)", n + 10, "p" + std::to_string(n));
+            db->run("insert into reply_tokens (number, sha256, case_id, notice, made_at) values ($1, $2, 'C-1', 'ticket', 6)", n, "r" + std::to_string(n));
+        }
+        db->run("insert into sequences (name, value) values ('page_token', 14), ('reply_token', 4)");
+    }
+    auto storage = *SqlStorage::open(connect());
+    for (const std::string n : {"1", "2", "3", "4"}) {
+        EXPECT_EQ(storage->case_of_token(TokenUse::page, "p" + n), CaseId("C-1"));
+        EXPECT_EQ(storage->case_of_token(TokenUse::reply, "r" + n), CaseId("C-1"));
+        EXPECT_FALSE(storage->case_of_token(TokenUse::page, "r" + n)) << "an address for replies opens no page";
+    }
+    for (const TokenUse use : {TokenUse::page, TokenUse::reply}) storage->put_token({use, "new", CaseId("C-1"), "ticket", Instant(Seconds(7))});
+    EXPECT_FALSE(storage->case_of_token(TokenUse::page, "p1")) << "the oldest makes room, as before";
+    EXPECT_FALSE(storage->case_of_token(TokenUse::reply, "r1"));
+    for (const std::string n : {"2", "3", "4"}) {
+        EXPECT_TRUE(storage->case_of_token(TokenUse::page, "p" + n));
+        EXPECT_TRUE(storage->case_of_token(TokenUse::reply, "r" + n));
+    }
+    EXPECT_EQ(count(*connect(), "sequences where name in ('page_token', 'reply_token')"), 0);
 }
 
 TEST_F(OnSqlite, certificates_of_hosts_are_kept_once_each) {

@@ -10,8 +10,8 @@ TEST(PageAddress, stands_in_the_ticket_and_only_its_hash_is_kept) {
     const auto path = world.open_case();
     const std::string token = path.substr(3);
     ASSERT_TRUE(is_hex(token, 64)) << path;
-    EXPECT_EQ(world.storage.case_of_page(sha256_hex(token)), world.case_id);
-    EXPECT_FALSE(world.storage.case_of_page(token));
+    EXPECT_EQ(world.storage.case_of_token(TokenUse::page, sha256_hex(token)), world.case_id);
+    EXPECT_FALSE(world.storage.case_of_token(TokenUse::page, token));
     for (const auto& item : world.storage.chain(0, 1000)) EXPECT_EQ(item.text.find(token), std::string::npos);
 }
 
