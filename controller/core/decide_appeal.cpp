@@ -2,6 +2,7 @@
 // decide, for appeals: somebody holds what was decided to be wrong, and another person than decided it looks again. What was
 // done stays done while the appeal is pending.
 
+#include "controller/core/appeal.hpp"
 #include "controller/core/situation.hpp"
 
 namespace bailiff::core {
@@ -11,14 +12,25 @@ constexpr size_t most_appeals = 20, longest_account = 64;
 
 }  // namespace
 
-Result<Facts> on(const Situation& d, const LodgeAppeal& in) {
-    const Case& c = d.c;
-    if (in.text.empty()) return fail(Errc::invalid, "An appeal says what is wrong.");
-    if (!c.merged_into.empty()) return conflict(c, "it goes on in case " + c.merged_into.text() + "; appeal there");
-    if (pending_appeal(c)) return conflict(c, "an appeal waits to be decided already");
+Result<void> may_appeal(const Case& c) {
+    const auto refused = [&](const std::string& what) { return fail(conflict(c, what).error()); };
+    if (!c.merged_into.empty()) return refused("it goes on in case " + c.merged_into.text() + "; appeal there");
+    if (pending_appeal(c)) return refused("an appeal waits to be decided already");
     if (c.phase != Phase::closed && !c.sanctioned_once && !touched(c))
-        return conflict(c, "nothing was decided yet that an appeal could be against; a dispute stops its ladder");
+        return refused("nothing was decided yet that an appeal could be against; a dispute stops its ladder");
     if (c.appeals.size() >= most_appeals) return fail(Errc::forbidden, "Case " + c.id.text() + " has had " + std::to_string(most_appeals) + " appeals.");
+    return {};
+}
+
+Instant appeal_due(const Appeal& appeal, const Policy& policy, const Calendar& calendar) {
+    // A reminder sets the clock anew; until then it holds what was promised, also when the case has changed its policy since.
+    const Seconds within = appeal.level == 0 ? appeal.clock.left : policy.appeal.within;
+    return policy.appeal.clock == StepClock::working ? calendar.add(appeal.at, WorkingTime(within)) : appeal.at + within;
+}
+
+Result<Facts> on(const Situation& d, const LodgeAppeal& in) {
+    if (in.text.empty()) return fail(Errc::invalid, "An appeal says what is wrong.");
+    if (const auto may = may_appeal(d.c); !may) return fail(may.error());
     return Facts{AppealLodged{in.text, in.channel, d.policy.appeal.within}};
 }
 

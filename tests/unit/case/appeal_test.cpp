@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Appeals: who may lodge and decide them, their clock beside the case's own, and what follows.
 
+#include "controller/core/appeal.hpp"
 #include "tests/unit/case/situations.hpp"
 
 #include <gtest/gtest.h>
@@ -98,6 +99,39 @@ TEST(Appeal, after_the_end_it_is_decided_and_told_and_nothing_reopens) {
     EXPECT_EQ(walk.c.outcome, Outcome::closed_by_staff);
     EXPECT_EQ(walk.c.notices.back().notice, Notice::appeal_decided);
     EXPECT_TRUE(walk.c.appeals.back().upheld);
+}
+
+TEST(Appeal, whether_one_would_be_taken_is_told_as_it_is_decided) {
+    Walk many = cut_off();
+    for (int i = 0; i < 20; ++i) many.then(LodgeAppeal{"again", Channel::page}, "customer").then(decides(false), "staff:anil");
+    const Walk walks[] = {Walk(virus_policy()), cut_off(), appealed(), appealed().then(decides(false), "staff:anil"), Walk(virus_policy()).then(Close{"done"}),
+                          Walk(virus_policy()).then(MergeAway{CaseId("C-2"), "one"}), many};
+    for (const Walk& walk : walks) {
+        const auto told = may_appeal(walk.c);
+        const auto decided = walk.ask(LodgeAppeal{"no", Channel::page});
+        ASSERT_EQ(told.has_value(), decided.has_value());
+        if (!told) {
+            EXPECT_EQ(told.error().code, decided.error().code);
+            EXPECT_EQ(told.error().text, decided.error().text);
+        }
+    }
+    EXPECT_EQ(may_appeal(many.c).error().code, Errc::forbidden);
+}
+
+TEST(Appeal, what_was_promised_stays_when_reminders_have_come) {
+    Walk walk = appealed();
+    const Instant promised = walk.now + Seconds(2 * 86400);
+    EXPECT_EQ(appeal_due(walk.c.appeals.back(), walk.policy, walk.calendar), promised);
+    walk.due().due();
+    EXPECT_EQ(appeal_due(walk.c.appeals.back(), walk.policy, walk.calendar), promised);
+}
+
+TEST(Appeal, is_promised_on_the_policys_clock) {
+    Policy policy = spam_policy();
+    policy.appeal = {Seconds(8 * 3600), StepClock::working};
+    Walk walk = Walk(policy).due().called().due().obeyed().then(LodgeAppeal{"no", Channel::page}, "customer");   // Monday 13:00, open until 18:00
+    EXPECT_EQ(appeal_due(walk.c.appeals.back(), walk.policy, walk.calendar), walk.now + Seconds(5 * 3600 + 15 * 3600 + 3 * 3600));
+    EXPECT_EQ(appeal_due(walk.c.appeals.back(), walk.policy, walk.calendar), owed(walk.c, walk.policy, walk.calendar).deadline->at);
 }
 
 TEST(Assign, to_somebody_and_to_nobody) {
