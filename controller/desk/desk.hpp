@@ -68,6 +68,12 @@ struct Statement {
     std::vector<Attachment> files;   ///< names and bytes
     std::string key;                 ///< the same key again is the same statement
 };
+/// What a customer holds against what was decided, handed in on the page of the case.
+struct PageAppeal {
+    CaseId case_id;
+    std::string text;
+    std::string key;                 ///< the same key again is the same appeal
+};
 struct StatementTaken {
     int64_t revision = 0;            ///< of the history's item that holds it
     bool again = false;              ///< it was there already
@@ -160,6 +166,9 @@ class Desk {
     /// The customer's answer by the page, with its files and what was agreed to, in one transaction. `conflict` when the case
     /// is closed, `forbidden` for what the policy, the phase or the bounds below do not allow.
     Result<StatementTaken> take_statement(const Statement& statement);
+    /// The customer's appeal by the page. `conflict` when the case is closed, where the page ends, and while the core takes none;
+    /// `forbidden` once there were as many as it takes.
+    Result<StatementTaken> take_appeal(const PageAppeal& appeal);
     /// Staff puts a file to a case, also to one that is closed; the history names it with its SHA-256 and the reason. What
     /// customers sent does not count against what staff may add. The answer is the file, without its bytes.
     Result<Attachment> attach(const CaseId& id, Attachment file, const std::string& reason, const std::string& actor);

@@ -113,6 +113,30 @@ Result<StatementTaken> Desk::take_statement(const Statement& in) {
     return out;
 }
 
+Result<StatementTaken> Desk::take_appeal(const PageAppeal& in) {
+    StatementTaken out;
+    const auto done = ports_.storage.transaction([&]() -> Result<void> {
+        Storage& storage = ports_.storage;
+        const CaseId id = in_charge(in.case_id);
+        const std::string giver = "page/" + id.text();
+        if (const auto kept = storage.recall(giver, in.key)) {
+            out = {std::strtoll(kept->c_str(), nullptr, 10), true};
+            return {};
+        }
+        const auto c = storage.find_case(id);
+        if (!c) return fail(Errc::not_found, "There is no case " + id.text() + ".");
+        // The core takes an appeal also then, but the page's address ends with its case: staff hands it in.
+        if (c->phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c->id.text() + " is closed; answer the mail to appeal.");
+        const auto acted = act(id, core::LodgeAppeal{in.text, core::Channel::page}, "customer");
+        if (!acted) return fail(acted.error());
+        out = {c->revision + 1, false};
+        storage.remember(giver, in.key, std::to_string(out.revision), now());
+        return {};
+    });
+    if (!done) return fail(done.error());
+    return out;
+}
+
 Result<Attachment> Desk::attach(const CaseId& id, Attachment file, const std::string& reason, const std::string& actor) {
     constexpr size_t longest_name = 100;
     const bool sound = !file.name.empty() && file.name.size() <= longest_name && file.name.find_first_of("/\\") == std::string::npos && file.name[0] != '.' &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/web/page_view.hpp"
 
+#include "controller/core/appeal.hpp"
 #include "controller/core/discovery.hpp"
 #include "controller/core/redaction.hpp"
 
@@ -115,17 +116,33 @@ std::string sanction_words(const Speaker& say, const core::Policy& policy) {
     return {};
 }
 
-std::string last_span(const Speaker& say, const core::Policy& policy) {
-    const core::Step& last = policy.ladder.back();
-    const std::string span = say.span(last.within);
-    return last.clock == core::StepClock::working ? say.word("working", {{"span", span}}) : span;
+std::string span_of(const Speaker& say, Seconds within, core::StepClock clock) {
+    const std::string span = say.span(within);
+    return clock == core::StepClock::working ? say.word("working", {{"span", span}}) : span;
+}
+
+/// The case's own deadline. An appeal has one beside it, which may end first and is told of by itself.
+std::optional<core::Deadline> own_deadline(const PageSituation& s) {
+    if (!core::pending_appeal(s.c)) return core::owed(s.c, s.policy, s.calendar).deadline;
+    Case without = s.c;
+    without.appeals.clear();
+    return core::owed(without, s.policy, s.calendar).deadline;
+}
+
+/// Until when the appeal is decided, or how it was. Also the last word of a closed case says so: an appeal goes on after the end.
+std::string appeal_words(const Speaker& say, const PageSituation& s, const core::Appeal& appeal) {
+    if (appeal.decided_at != Instant{}) return say.word(appeal.upheld ? "appeal_upheld" : "appeal_rejected", {{"when", say.when(appeal.decided_at)}});
+    const Instant due = core::appeal_due(appeal, s.policy, s.calendar);
+    if (due <= s.now) return say.word("appeal_overdue", {{"when", say.when(due)}});
+    return say.word("appeal_waits", {{"when", say.when(due)}, {"left", say.left(due, s.now)}});
 }
 
 /// What the clock will bring, by what stands now: holds and extensions count.
 void tell_what_comes(Json& out, const Speaker& say, const PageSituation& s) {
-    const auto due = core::owed(s.c, s.policy, s.calendar).deadline;
+    const auto due = own_deadline(s);
     const core::Step* step = rung_of(s.c, s.policy);
-    const PageTexts::Fillings last{{"span", last_span(say, s.policy)}, {"sanction", sanction_words(say, s.policy)}};
+    const core::Step& end = s.policy.ladder.back();
+    const PageTexts::Fillings last{{"span", span_of(say, end.within, end.clock)}, {"sanction", sanction_words(say, s.policy)}};
     out["comes"] = say.word("comes_nothing");
     out["comes_else"] = "";
     const auto by = [&](const char* key) {
@@ -146,8 +163,12 @@ void tell_what_comes(Json& out, const Speaker& say, const PageSituation& s) {
         out["comes"] = by("comes_resolution");
         out["comes_else"] = say.word("comes_resolution_else");
     }
+    const core::Appeal* appeal = core::pending_appeal(s.c);
+    const std::string of_appeal = appeal ? appeal_words(say, s, *appeal) : "";
+    out["comes_appeal"] = due ? of_appeal : "";
+    if (appeal && !due) out["comes"] = of_appeal;
     out["stops"] = due && s.c.phase == Phase::open;
-    out["due"] = due.has_value();
+    out["due"] = due || appeal;
 }
 
 std::string outcome_words(const Speaker& say, const Case& c) {
@@ -159,20 +180,28 @@ std::string outcome_words(const Speaker& say, const Case& c) {
 
 std::string number_of(const Case& c, int64_t revision) { return c.id.text() + "/" + std::to_string(revision); }
 
-std::string receipt_words(const Speaker& say, const PageSituation& s) {
+/// The receipt that was asked for, of what came by this page; empty texts when there is none of it.
+void put_receipt(Json& out, const Speaker& say, const PageSituation& s) {
+    out["receipt"] = out["receipt_title"] = "";
+    const auto put = [&](const core::HistoryItem& item, const char* title, const std::string& kind) {
+        out["receipt_title"] = say.word(title);
+        out["receipt"] = say.word("receipt_line", {{"kind", say.word("kind_" + kind)}, {"when", say.when(item.at)}, {"number", number_of(s.c, item.revision)}});
+    };
     for (const auto& item : s.answers) {
-        const auto& reply = std::get<core::ReplyRecorded>(item.fact).reply;
-        if (item.revision == s.receipt && reply.channel == core::Channel::page)
-            return say.word("receipt_line", {{"kind", say.word("kind_" + std::string(name(reply.kind)))}, {"when", say.when(item.at)},
-                                             {"number", number_of(s.c, item.revision)}});
+        if (item.revision != s.receipt) continue;
+        const auto* answer = std::get_if<core::ReplyRecorded>(&item.fact);
+        const auto* appeal = std::get_if<core::AppealLodged>(&item.fact);
+        if (answer && answer->reply.channel == core::Channel::page) put(item, "receipt", std::string(name(answer->reply.kind)));
+        if (appeal && appeal->channel == core::Channel::page) put(item, "receipt_appeal", "appeal");
     }
-    return {};
 }
 
 Json answers_view(const Speaker& say, const PageSituation& s) {
     Json out = Json::array();
     for (const auto& item : s.answers) {
-        const auto& reply = std::get<core::ReplyRecorded>(item.fact).reply;
+        const auto* answer = std::get_if<core::ReplyRecorded>(&item.fact);
+        if (!answer) continue;
+        const core::Reply& reply = answer->reply;
         Json parts = Json::array();
         const auto part = [&](const char* label, const std::string& text) {
             if (!text.empty()) parts.push_back({{"label", say.word(label)}, {"text", text}});
@@ -188,6 +217,22 @@ Json answers_view(const Speaker& say, const PageSituation& s) {
                                                           {"channel", say.word("channel_" + std::string(name(reply.channel)))},
                                                           {"kind", say.word("kind_" + std::string(name(reply.kind)))}});
         out.push_back({{"line", line}, {"parts", std::move(parts)}});
+    }
+    return out;
+}
+
+/// Every appeal with what became of it. What the decision says of evidence is masked as the evidence is.
+Json appeals_view(const Speaker& say, const PageSituation& s) {
+    Json out = Json::array();
+    const core::Redaction redaction = core::redaction_for(s.c);
+    for (const auto& appeal : s.c.appeals) {
+        Json parts = Json::array();
+        // What staff wrote down of a phone call is staff's note.
+        if (appeal.channel == core::Channel::page || appeal.channel == core::Channel::mail) parts.push_back({{"label", say.word("said_text")}, {"text", appeal.text}});
+        if (!appeal.reason.empty()) parts.push_back({{"label", say.word("said_reason")}, {"text", core::redacted(appeal.reason, redaction)}});
+        const std::string line = say.word("appeal_line", {{"number", std::to_string(out.size() + 1)}, {"when", say.when(appeal.at)},
+                                                          {"channel", say.word("channel_" + std::string(name(appeal.channel)))}});
+        out.push_back({{"line", line}, {"state", appeal_words(say, s, appeal)}, {"parts", std::move(parts)}});
     }
     return out;
 }
@@ -208,7 +253,8 @@ Json reports_view(const Speaker& say, const Case& c) {
 void put_entry(Json& out, const Speaker& say, const PageEntry& entry, bool fix) {
     static constexpr std::pair<const char*, const char*> fields[] = {{"steps", "steps"},   {"root_cause", "root_cause"}, {"prevention", "prevention"},
                                                                      {"files", "files"},   {"consent", "fix"},           {"remark", "fix"},
-                                                                     {"reason", "reason"}, {"proof", "files"},           {"plan", "plan"}};
+                                                                     {"reason", "reason"}, {"proof", "files"},           {"plan", "plan"},
+                                                                     {"appeal", "appeal_text"}};
     Json list = Json::array();
     for (const auto& [field, label] : fields) {
         const auto typed = entry.values.find(field);
@@ -267,9 +313,15 @@ Json page_view(const PageTexts& texts, const std::string& language, const PageSi
     Json out{{"problem", false}, {"open", !closed}, {"errors", false}, {"title", say.word(closed ? "closed_heading" : "heading", title)}};
     out["heading"] = out["title"];
     put_languages(out, texts, language);
-    out["receipt"] = receipt_words(say, s);
+    put_receipt(out, say, s);
     out["closed"] = closed ? outcome_words(say, c) : "";
-    if (closed) return out;
+    const bool may_appeal = core::may_appeal(c).has_value();
+    if (closed) {
+        // Who has settled it by his own answer has nothing that he could appeal against, though he may.
+        out["may_appeal"] = may_appeal && (c.demand > 0 || c.outcome == core::Outcome::closed_by_staff);
+        out["closed_appeal"] = c.appeals.empty() ? "" : appeal_words(say, s, c.appeals.back());
+        return out;
+    }
 
     put_entry(out, say, entry, fix_offered(c, s.policy));
     out["stands"] = say.word(stands_key(c, s.policy));
@@ -300,6 +352,10 @@ Json page_view(const PageTexts& texts, const std::string& language, const PageSi
     for (const auto& file : s.files) files.push_back(say.word("file_line", {{"name", file.name}, {"size", std::to_string(file.size)}}));
     out["file_list"] = !files.empty();
     out["files"] = lines(files);
+    out["appeals"] = appeals_view(say, s);
+    out["may_appeal"] = may_appeal || entry.values.contains("appeal");   // what was typed is kept
+    out["appeal_part"] = out["may_appeal"].get<bool>() || !c.appeals.empty();
+    out["appeal_intro"] = say.word("appeal_intro", {{"span", span_of(say, s.policy.appeal.within, s.policy.appeal.clock)}});
     out["key"] = s.key;
     out["fix"] = fix_offered(c, s.policy);
     out["fix_price"] = say.word("fix_price", {{"price", price_words(texts, language, s.policy)}});

@@ -14,7 +14,7 @@
 
 namespace bailiff {
 
-/// What the page speaks of. `answers` holds the history's items that are answers, oldest first.
+/// What the page speaks of. `answers` holds the history's items that are answers or appeals, oldest first.
 struct PageSituation {
     const core::Case& c;
     const core::Policy& policy;
@@ -22,7 +22,7 @@ struct PageSituation {
     Instant now;
     std::vector<core::HistoryItem> answers{};
     std::vector<Attachment> files{};   ///< names and sizes; their bytes are staff's
-    int64_t receipt = 0;               ///< revision of the answer whose receipt is asked for; 0 = none
+    int64_t receipt = 0;               ///< revision of the answer or appeal whose receipt is asked for; 0 = none
     std::string key{};                 ///< makes what is handed in twice from this page one statement
 };
 

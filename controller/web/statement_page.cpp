@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
+#include <map>
 #include <utility>
 
 namespace bailiff {
@@ -35,6 +36,8 @@ namespace {
 
 constexpr size_t token_digits = 64, most_characters = 5000;
 constexpr std::string_view robots_path = "/robots.txt";
+/// What `kind` says in the form that is no answer.
+constexpr std::string_view appeal_kind = "appeal";
 
 bool is_address(const std::string& text) {
     unsigned char bytes[16];
@@ -60,22 +63,25 @@ size_t characters_in(const std::string& text) {
 
 bool blank(const std::string& text) { return text.find_first_not_of(" \n") == std::string::npos; }
 
-/// The fields of each kind of answer; the first is the one that speaks for the whole form.
-struct KindFields {
-    core::ReplyKind kind;
+/// The fields of each form; the first is the one that speaks for the whole form.
+struct FormFields {
     std::vector<const char*> required, optional;
     const char* files;             ///< "" for a form without
 };
-const KindFields& fields_of(core::ReplyKind kind) {
-    static const std::vector<KindFields> all{{core::ReplyKind::acknowledged, {"plan"}, {}, ""},
-                                             {core::ReplyKind::fixed, {"steps", "root_cause", "prevention"}, {}, "files"},
-                                             {core::ReplyKind::fix_request, {"consent"}, {"remark"}, ""},
-                                             {core::ReplyKind::dispute, {"reason"}, {}, "proof"}};
-    return *std::find_if(all.begin(), all.end(), [&](const KindFields& f) { return f.kind == kind; });
+const FormFields& fields_of(core::ReplyKind kind) {
+    static const std::map<core::ReplyKind, FormFields> all{{core::ReplyKind::acknowledged, {{"plan"}, {}, ""}},
+                                                           {core::ReplyKind::fixed, {{"steps", "root_cause", "prevention"}, {}, "files"}},
+                                                           {core::ReplyKind::fix_request, {{"consent"}, {"remark"}, ""}},
+                                                           {core::ReplyKind::dispute, {{"reason"}, {}, "proof"}}};
+    return all.at(kind);
+}
+const FormFields& fields_of_appeal() {
+    static const FormFields fields{{"appeal"}, {}, ""};
+    return fields;
 }
 
 /// What is missing or too long, field by field, with all that was typed.
-PageEntry judged(const Form& form, const KindFields& fields) {
+PageEntry judged(const Form& form, const FormFields& fields) {
     PageEntry entry;
     for (const char* field : fields.required) {
         entry.values[field] = form.text(field);
@@ -92,15 +98,18 @@ PageEntry judged(const Form& form, const KindFields& fields) {
     return entry;
 }
 
+/// What was typed, without the lines that were left empty at its end.
+std::string text_of(const Form& form, const char* field) {
+    std::string given = form.text(field);
+    given.erase(given.find_last_not_of(" \n") + 1);
+    return given;
+}
+
 core::Reply reply_of(const Form& form, core::ReplyKind kind) {
     core::Reply out;
     out.channel = core::Channel::page;
     out.kind = kind;
-    const auto text = [&](const char* field) {
-        std::string given = form.text(field);
-        given.erase(given.find_last_not_of(" \n") + 1);
-        return given;
-    };
+    const auto text = [&](const char* field) { return text_of(form, field); };
     out.steps = text("steps");
     out.root_cause = text("root_cause");
     out.prevention = text("prevention");
@@ -130,7 +139,7 @@ std::vector<core::HistoryItem> answers_in(Storage& storage, const core::Case& c)
         const auto items = storage.history(c.id, after, at_once);
         if (items.empty()) break;
         for (const auto& item : items)
-            if (std::holds_alternative<core::ReplyRecorded>(item.fact)) out.push_back(item);
+            if (std::holds_alternative<core::ReplyRecorded>(item.fact) || std::holds_alternative<core::AppealLodged>(item.fact)) out.push_back(item);
         after = items.back().revision;
     }
     return out;
@@ -210,8 +219,8 @@ HttpResponse StatementPage::problem(const Visit& visit, int status, const std::s
 }
 
 void StatementPage::finish(const Visit& visit, const HttpResponse& response) const {
-    const auto kind = parse_name<core::ReplyKind>(visit.form ? visit.form->text("kind") : "");
-    const std::string what = kind ? std::string(name(*kind)) : "";
+    const std::string asked = visit.form ? visit.form->text("kind") : "";
+    const std::string what = asked == appeal_kind || parse_name<core::ReplyKind>(asked) ? asked : "";
     if (log_) log_({visit.request.method, what, visit.case_id, visit.peer, response.status, parts_.clock->monotonic() - visit.began});
     if (visit.respond) (*visit.respond)(response);
 }
@@ -306,13 +315,19 @@ HttpResponse StatementPage::show(Desk& desk, Visit& visit) {
     return found ? page(desk, visit, *found, {}, 200) : problem(visit, 404, "not_found");
 }
 
+HttpResponse StatementPage::taken_in(const Found& found, const StatementTaken& taken) const {
+    return {303, {{"Location", "?receipt=" + std::to_string(taken.revision) + "&lang=" + found.language}}, ""};
+}
+
 HttpResponse StatementPage::take(Desk& desk, Visit& visit) {
     const Form& form = *visit.form;
+    const bool appeal = form.text("kind") == appeal_kind;
     const auto kind = parse_name<core::ReplyKind>(form.text("kind"));
-    if (!kind || !is_hex(form.text("key"), 32)) return problem(visit, 400, "unreadable");
+    if ((!kind && !appeal) || !is_hex(form.text("key"), 32)) return problem(visit, 400, "unreadable");
     const auto found = find(desk, visit);
     if (!found) return problem(visit, 404, "not_found");
-    const KindFields& fields = fields_of(*kind);
+    if (appeal) return take_appeal(desk, visit, *found);
+    const FormFields& fields = fields_of(*kind);
     PageEntry entry = judged(form, fields);
     if (!entry.errors.empty()) return page(desk, visit, *found, entry, 422);
 
@@ -321,7 +336,7 @@ HttpResponse StatementPage::take(Desk& desk, Visit& visit) {
     if (*fields.files)
         for (const auto& file : form.files) statement.files.push_back({{}, 0, file.name, "", 0, {}, file.bytes});
     const auto taken = desk.take_statement(statement);
-    if (taken) return {303, {{"Location", "?receipt=" + std::to_string(taken->revision) + "&lang=" + found->language}}, ""};
+    if (taken) return taken_in(*found, *taken);
     switch (taken.error().code) {
         case Errc::conflict: return page(desk, visit, *found, entry, 409);
         case Errc::forbidden: {
@@ -332,6 +347,24 @@ HttpResponse StatementPage::take(Desk& desk, Visit& visit) {
             else entry.errors.emplace_back(fields.files, "error_files");
             return page(desk, visit, *found, entry, 422);
         }
+        case Errc::not_found: return problem(visit, 404, "not_found");
+        case Errc::invalid:
+        case Errc::unavailable:
+        case Errc::unknown_outcome: break;
+    }
+    return problem(visit, 503, "outage");
+}
+
+HttpResponse StatementPage::take_appeal(Desk& desk, const Visit& visit, const Found& found) {
+    PageEntry entry = judged(*visit.form, fields_of_appeal());
+    if (!entry.errors.empty()) return page(desk, visit, found, entry, 422);
+    const auto taken = desk.take_appeal({found.c.id, text_of(*visit.form, "appeal"), print_of(*visit.form)});
+    if (taken) return taken_in(found, *taken);
+    switch (taken.error().code) {
+        case Errc::conflict:
+            entry.errors.emplace_back("appeal", core::pending_appeal(found.c) ? "error_appeal_waits" : "error_appeal_early");
+            return page(desk, visit, found, entry, 409);
+        case Errc::forbidden: entry.errors.emplace_back("appeal", "error_many"); return page(desk, visit, found, entry, 422);
         case Errc::not_found: return problem(visit, 404, "not_found");
         case Errc::invalid:
         case Errc::unavailable:

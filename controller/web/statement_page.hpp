@@ -57,6 +57,8 @@ class StatementPage {
     HttpResponse page(Desk& desk, const Visit& visit, const Found& found, const PageEntry& entry, int status);
     HttpResponse show(Desk& desk, Visit& visit);
     HttpResponse take(Desk& desk, Visit& visit);
+    HttpResponse take_appeal(Desk& desk, const Visit& visit, const Found& found);
+    HttpResponse taken_in(const Found& found, const StatementTaken& taken) const;
     HttpResponse html(int status, const std::string& language, const Json& view) const;
     void finish(const Visit& visit, const HttpResponse& response) const;
     std::string peer_of(const HttpRequest& request) const;

@@ -28,7 +28,7 @@ std::string rendered(PageWorld& world, const std::string& language, const PageEn
     const core::Policy& policy = *world.desk->policies().find(c.policy, c.policy_revision);
     PageSituation s{c, policy, *world.desk->policies().calendar_of(policy), world.clock.now(), {}, world.storage.attachments_of(c.id), receipt, PageWorld::key};
     for (const auto& item : world.history())
-        if (std::holds_alternative<core::ReplyRecorded>(item.fact)) s.answers.push_back(item);
+        if (std::holds_alternative<core::ReplyRecorded>(item.fact) || std::holds_alternative<core::AppealLodged>(item.fact)) s.answers.push_back(item);
     return texts().render(language, page_view(texts(), language, s, entry));
 }
 
@@ -77,6 +77,18 @@ TEST(PageView, a_closed_case_to_the_letter) {
         for (const auto& item : world.history())
             if (std::holds_alternative<core::ReplyRecorded>(item.fact)) receipt = item.revision;
         expect_golden("closed." + language + ".html", rendered(world, language, {}, receipt));
+    }
+}
+
+TEST(PageView, an_appeal_to_the_letter) {
+    for (const std::string language : {"en", "hi"}) {
+        PageWorld world(language);
+        const auto path = world.open_case("connection/ddos", "40,000 packets a second to 203.0.113.7");
+        EXPECT_EQ(world.post(path, {{"kind", "appeal"}, {"appeal", "Those were answers to forged questions."}}).status, 303);
+        const int64_t receipt = world.the_case().revision;
+        expect_golden("appeal." + language + ".html", rendered(world, language, {}, receipt));
+        EXPECT_TRUE(world.desk->act(world.case_id, core::DecideAppeal{false, "The machine sent them.", "", false}, "staff:anil"));
+        expect_golden("appeal_decided." + language + ".html", rendered(world, language));
     }
 }
 
