@@ -20,6 +20,10 @@ namespace {
 const VmId web1("11111111-1111-4111-8111-111111111111");
 const VmId db1("22222222-2222-4222-8222-222222222222");
 
+std::string said(const Error& error) {
+    return "error " + std::string(error.code == Errc::forbidden ? "forbidden" : error.code == Errc::invalid ? "invalid" : "conflict") + ": " + error.text;
+}
+
 }  // namespace
 
 std::string value(const Command& c, const std::string& key, const std::string& otherwise) {
@@ -128,7 +132,12 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"merge", [](Stage& s, const Command& c, Lines& out) { s.merge(c, out); }},
         {"split", [](Stage& s, const Command& c, Lines& out) { s.split(c, out); }},
         {"undo", [](Stage& s, const Command& c, Lines& out) { s.undo(c, out); }},
-        {"appeal", [](Stage& s, const Command& c, Lines& out) { s.act(c, out, core::LodgeAppeal{c.text, core::Channel::mail}, "customer"); }},
+        {"appeal", [](Stage& s, const Command& c, Lines& out) {
+             if (value(c, "by", "mail") != "page") return s.act(c, out, core::LodgeAppeal{c.text, core::Channel::mail}, "customer");
+             const auto taken = s.desk_->take_appeal({s.case_of(c), c.text, "form " + std::to_string(++s.answers_)});
+             if (!taken) return out.push_back(said(taken.error()));
+             s.desk_->tick();
+         }},
         {"decide-appeal", [](Stage& s, const Command& c, Lines& out) {
              s.act(c, out, core::DecideAppeal{!c.words.empty() && c.words.back() == "upheld", c.text, "", false}, "staff:" + value(c, "by", "anil"));
          }},
@@ -240,7 +249,7 @@ void Stage::advance(const Command& c, Lines& out) {
 
 void Stage::act(const Command& c, Lines& out, const core::Input& input, const std::string& actor) {
     const auto done = desk_->act(case_of(c), input, actor);
-    if (!done) return out.push_back("error " + std::string(done.error().code == Errc::forbidden ? "forbidden" : done.error().code == Errc::invalid ? "invalid" : "conflict") + ": " + done.error().text);
+    if (!done) return out.push_back(said(done.error()));
     desk_->tick();
 }
 
