@@ -109,12 +109,12 @@ class ThePrograms : public testing::Test {
     }
 
     /// A case on the customer's VM; the path of its page, out of the mail that the customer got.
-    std::string opened_case(const std::string& language) {
+    std::string opened_case(const std::string& language, const std::string& type = "content/malware") {
         EXPECT_LT(ask("PUT", "/api/v1/customers/K-7", {{"name", "Rao Textiles"}, {"contact", {{"name", "Asha Rao"}, {"email", "asha@rao.example"}, {"phone", "+91 80 5550 1234"},
                                                                                              {"language", language}, {"zone", "Asia/Kolkata"}}}}).status, 300);
         const auto vm = ask("PUT", "/api/v1/vms/11111111-1111-4111-8111-111111111111", {{"name", "web1"}, {"host", "h1"}, {"customer", "K-7"}, {"addresses", {"192.0.2.10"}}});
         EXPECT_LT(vm.status, 300) << vm.body;
-        const auto report = ask("POST", "/api/v1/reports", {{"type", "content/malware"}, {"address", "192.0.2.10"}, {"summary", "EICAR"}});
+        const auto report = ask("POST", "/api/v1/reports", {{"type", type}, {"address", "192.0.2.10"}, {"summary", "EICAR"}});
         EXPECT_EQ(report.status, 201) << report.body;
         EXPECT_TRUE(eventually([&] { return !smtp.mails().empty(); })) << log();
         if (smtp.mails().empty()) return {};

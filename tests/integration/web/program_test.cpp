@@ -36,6 +36,32 @@ TEST_F(ThePrograms, from_the_mail_to_the_answer) {
     EXPECT_EQ(file_text(folder + "/state/bailiff.db").find(path.substr(3)), std::string::npos) << "nor who reads the database";
 }
 
+TEST_F(ThePrograms, from_an_appeal_to_its_decision) {
+    start();
+    const std::string path = opened_case("hi", "connection/ddos");   // cut at once
+    ASSERT_EQ(path.size(), 67u);
+    Browser browser("http://127.0.0.1:" + std::to_string(page_port));
+    const auto shown = browser.get(path);
+    ASSERT_TRUE(shown.says("id=\"h-appeal\"")) << shown.body;
+    const std::map<std::string, std::string> form{{"kind", "appeal"}, {"key", hidden(shown, "key")}, {"lang", "hi"}, {"appeal", "हम स्वयं पीड़ित हैं"}};
+    const auto sent = browser.post(path, form);
+    ASSERT_EQ(sent.status, 303) << sent.body;
+    EXPECT_EQ(browser.post(path, form).header("location"), sent.header("location")) << "a double click";
+    EXPECT_TRUE(browser.get(path + sent.header("location")).says("हमें आपकी अपील मिल गई है"));
+    auto other = form;
+    other["appeal"] = "और भी";
+    EXPECT_EQ(browser.post(path, other).status, 409) << "one waits";
+
+    const auto waits = ask("GET", "/api/v1/cases/C-1").body;
+    EXPECT_NE(waits.find("हम स्वयं पीड़ित हैं"), std::string::npos) << waits;
+    EXPECT_NE(waits.find("\"channel\":\"page\""), std::string::npos) << waits;
+    const auto decided = ask("POST", "/api/v1/cases/C-1/appeal-decisions", {{"decision", "upheld"}, {"reason", "the questions were forged"}});
+    EXPECT_EQ(decided.status, 200) << decided.body;
+    const auto end = browser.get(path);
+    EXPECT_TRUE(end.says("the questions were forged")) << end.body;
+    EXPECT_TRUE(end.says("को स्वीकार की गई।")) << end.body;
+}
+
 TEST_F(ThePrograms, wrong_options_are_named) {
     const auto says = [&](std::vector<std::string> more) {
         auto all = words();

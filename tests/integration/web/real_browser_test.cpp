@@ -57,6 +57,27 @@ TEST_F(ABrowser, shows_the_case_and_hands_the_answer_in) {
     EXPECT_NE(history.body.find("scan.log, 6 bytes"), std::string::npos) << history.body;
 }
 
+TEST_F(ABrowser, takes_an_appeal_and_shows_how_it_was_decided) {
+    const std::string path = opened_case("en", "connection/ddos");   // cut at once
+    driver->go(page() + path);
+    const std::string form = "form[aria-labelledby=h-appeal] ";
+    driver->click(form + "button");
+    EXPECT_FALSE(driver->valid("#appeal"));
+    driver->type(form + "#appeal", "Those were answers to forged questions <script>alert(1)</script>");
+    driver->click(form + "button");
+    ASSERT_TRUE(eventually([&] { return driver->url().find("?receipt=") != std::string::npos; })) << driver->text("body");
+    EXPECT_NE(driver->text("[role=status]").find("We have received your appeal"), std::string::npos) << driver->text("body");
+    EXPECT_NE(driver->text(".due").find("2027-03-03 09:0"), std::string::npos) << driver->text(".due");
+    EXPECT_FALSE(driver->matches("script"));
+    EXPECT_FALSE(driver->matches(form)) << "one waits";
+
+    EXPECT_EQ(ask("POST", "/api/v1/cases/C-1/appeal-decisions", {{"decision", "rejected"}, {"reason", "the machine sent them"}}).status, 200);
+    driver->go(page() + path);
+    EXPECT_NE(driver->text("main").find("the machine sent them"), std::string::npos) << driver->text("main");
+    EXPECT_TRUE(driver->matches("#appeal"));
+    for (const auto& complaint : driver->complaints()) EXPECT_EQ(complaint.find("Content Security Policy"), std::string::npos) << complaint;
+}
+
 TEST_F(ABrowser, changes_the_language_by_a_link) {
     const std::string path = opened_case("en");
     driver->go(page() + path);
