@@ -12,6 +12,7 @@ Json json_of(const VmDisk& d) {
     return {{"target", d.target}, {"format", d.format}, {"source", d.source}, {"read_only", d.read_only}};
 }
 Json json_of(const VmNic& n) { return {{"mac", n.mac}, {"network", n.network}, {"link_up", n.link_up}}; }
+Json json_of(const VmAddress& a) { return {{"by", name(a.by)}, {"address", a.address}}; }
 Json json_of(const StepTime& s) { return {{"step", s.step}, {"ms", s.milliseconds}}; }
 Json json_of(const Console& c) {
     return {{"kind", c.kind}, {"address", c.address}, {"password", c.password}, {"until", format_rfc3339(c.until)}};
@@ -23,7 +24,7 @@ Json json_of(const ScanSuspicion& s) { return {{"path", s.path}, {"rule", s.rule
 Json json_of(const VmRecord& r) {
     return {{"vm", r.vm.text()}, {"name", r.name}, {"power", name(r.power)}, {"persistent", r.persistent},
             {"autostart", r.autostart}, {"locked", r.locked}, {"state", name(r.state)},
-            {"disks", list_of(r.disks)}, {"nics", list_of(r.nics)}};
+            {"disks", list_of(r.disks)}, {"nics", list_of(r.nics)}, {"addresses", list_of(r.addresses)}};
 }
 Json json_of(const Hello& m) {
     return {{"host", m.host.text()}, {"version", m.version}, {"epoch", m.epoch}, {"seq", m.seq}, {"boot_id", m.boot_id},
@@ -105,12 +106,18 @@ void read(JsonReader& r, VmRecord& v, std::vector<Mistake>& mistakes) {
     v.state = r.word("state", VmState::running);
     v.disks = read_list<VmDisk>(r, "disks", 256, mistakes, [](JsonReader& one, VmDisk& d) { read(one, d); });
     v.nics = read_list<VmNic>(r, "nics", 256, mistakes, [](JsonReader& one, VmNic& n) { read(one, n); });
+    v.addresses = read_addresses(r, mistakes);
 }
 std::vector<StepTime> read_steps(JsonReader& r, std::vector<Mistake>& mistakes) {
     return read_list<StepTime>(r, "steps", 256, mistakes, [](JsonReader& one, StepTime& s) { read(one, s); });
 }
 
 }  // namespace
+
+std::vector<VmAddress> read_addresses(JsonReader& r, std::vector<Mistake>& mistakes) {
+    return read_list<VmAddress>(r, "addresses", most_vm_addresses, mistakes,
+                                [](JsonReader& one, VmAddress& a) { a = {one.word("by", KnownBy::enforced), one.text("address", 64)}; });
+}
 
 std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes) {
     return read_list<Console>(r, "consoles", 16, mistakes, [](JsonReader& one, Console& c) { read(one, c); });

@@ -228,6 +228,7 @@ namespace codec {
 
 Json json_of(const VmDisk& value);
 Json json_of(const VmNic& value);
+Json json_of(const VmAddress& value);
 Json json_of(const StepTime& value);
 Json json_of(const Console& value);
 Json json_of(const ScanHit& value);
@@ -252,6 +253,8 @@ Json list_of(const std::vector<T>& items) {
     return out;
 }
 inline constexpr int64_t any = std::numeric_limits<int64_t>::max();
+/// The field `addresses` of a VM's record.
+std::vector<VmAddress> read_addresses(JsonReader& r, std::vector<Mistake>& mistakes);
 /// The field `consoles` of an answer.
 std::vector<Console> read_consoles(JsonReader& r, std::vector<Mistake>& mistakes);
 /// The body of a discovery.

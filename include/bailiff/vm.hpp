@@ -5,6 +5,8 @@
 #include <bailiff/id.hpp>
 #include <bailiff/names.hpp>
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,6 +63,27 @@ struct VmNic {
     friend bool operator==(const VmNic&, const VmNic&) = default;
 };
 
+/// By what a host knows an address of a VM. What the guest says (its agent, the neighbour table) is no such thing.
+enum class KnownBy {
+    enforced,   ///< the host lets nothing else through
+    lease,      ///< a current DHCP lease of a network that the host itself serves
+};
+
+template <>
+struct Names<KnownBy> {
+    static constexpr std::string_view what = "way in which a host knows an address";
+    static constexpr std::array table{std::pair{KnownBy::enforced, std::string_view("enforced")}, std::pair{KnownBy::lease, std::string_view("lease")}};
+};
+
+/// An address of a VM as its host knows it.
+struct VmAddress {
+    KnownBy by = KnownBy::enforced;
+    std::string address;   ///< or a network: the controller decides what it takes
+    friend auto operator<=>(const VmAddress&, const VmAddress&) = default;
+};
+/// Of one VM, in one record.
+inline constexpr size_t most_vm_addresses = 64;
+
 /// What an agent reports of one VM. Everything here may be old by the time it is read: `Inventory` carries the time.
 struct VmRecord {
     VmId vm;
@@ -72,6 +95,7 @@ struct VmRecord {
     VmState state = VmState::running;  ///< what the agent observes of the states an order can demand
     std::vector<VmDisk> disks;
     std::vector<VmNic> nics;
+    std::vector<VmAddress> addresses{};  ///< of a VM that runs or is paused; sorted; older agents name none
     friend bool operator==(const VmRecord&, const VmRecord&) = default;
 };
 

@@ -86,5 +86,36 @@ TEST(HeartbeatFrame, of_an_older_agent_says_nothing_of_a_sweep) {
     EXPECT_EQ(std::get<Heartbeat>(old->message).sweep, "");
 }
 
+TEST(InventoryFrame, tells_addresses_and_older_agents_tell_none) {
+    VmRecord record;
+    record.vm = VmId("11111111-1111-4111-8111-111111111111");
+    record.name = "web1";
+    record.addresses = {{KnownBy::enforced, "203.0.113.7"}, {KnownBy::lease, "2001:db8::7"}};
+    const Frame frame{MessageId("i-1"), InventoryPart{7, true, {record}}};
+    EXPECT_NE(encode(frame).find(R"("addresses":[{"address":"203.0.113.7","by":"enforced"},{"address":"2001:db8::7","by":"lease"}])"), std::string::npos);
+    const auto back = decode(encode(frame));
+    ASSERT_TRUE(back) << back.error().text;
+    EXPECT_EQ(*back, frame);
+
+    Json old = *parse_json(encode(frame));
+    old["body"]["vms"][0].erase("addresses");
+    const auto read = decode(dump_json(old));
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_TRUE(std::get<InventoryPart>(read->message).vms.at(0).addresses.empty());
+
+    const auto refused = [&](const Json& addresses) {
+        Json wrong = *parse_json(encode(frame));
+        wrong["body"]["vms"][0]["addresses"] = addresses;
+        return !decode(dump_json(wrong));
+    };
+    EXPECT_TRUE(refused({{{"by", "guess"}, {"address", "203.0.113.7"}}}));
+    EXPECT_TRUE(refused({{{"by", "lease"}, {"address", std::string(65, '1')}}}));
+    Json many = Json::array();
+    for (size_t i = 0; i < most_vm_addresses; ++i) many.push_back({{"by", "lease"}, {"address", "203.0.113.7"}});
+    EXPECT_FALSE(refused(many));
+    many.push_back(many[0]);
+    EXPECT_TRUE(refused(many));
+}
+
 }  // namespace
 }  // namespace bailiff
