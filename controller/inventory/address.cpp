@@ -37,6 +37,19 @@ std::string text_of(const Address& address) {
     return text;
 }
 
+bool is_globally_unique(const Address& address) {
+    const auto& b = address.bytes;
+    // Of IPv6 the world has been given 2000::/3 so far.
+    if (!is_v4(address)) return (b[0] & 0xe0) == 0x20;
+    const uint8_t first = b[12], second = b[13];
+    if (first == 0 || first == 10 || first == 127 || first >= 224) return false;
+    if (first == 100) return (second & 0xc0) != 64;              // RFC 6598: behind a carrier's NAT
+    if (first == 169) return second != 254;
+    if (first == 172) return (second & 0xf0) != 16;
+    if (first == 192) return second != 168 && (second != 0 || b[14] != 0);
+    return first != 198 || (second & 0xfe) != 18;                // RFC 2544: benchmarks
+}
+
 std::string key_of(const Address& address) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out;

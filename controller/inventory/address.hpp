@@ -28,6 +28,10 @@ std::string text_of(const Address& address);
 std::string key_of(const Address& address);
 std::optional<Address> address_of_key(std::string_view key);
 
+/// Whether only one machine in the world can have it. Private, shared, link-local, multicast and reserved ones are not; those of
+/// documentation count as anybody's.
+bool is_globally_unique(const Address& address);
+
 /// A network, or one address with all 128 bits. `length` counts in the mapped form: 96 more than people write for IPv4.
 struct Prefix {
     Address network;

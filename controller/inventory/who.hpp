@@ -22,6 +22,8 @@ enum class AddressSource {
     import_,         ///< a file of the provider's records
     cmdb,            ///< the provider's CMDB, asked for this address and time
     inventory_now,   ///< no history at all: the directory knows who has it now
+    enforced,        ///< the VM's host, which lets it send from nothing else: as good as a record
+    lease,           ///< the VM's host, which gave it the address by DHCP: whether it keeps to it, nobody knows
 };
 
 inline constexpr int64_t last_port_there_is = 65535;
@@ -57,7 +59,8 @@ struct Who {
 };
 
 /// Concludes from the spans that hold the address (any others are passed over). The longest prefix wins, then the narrowest range of
-/// ports. `port` 0: not said. `skew` is by how much clocks may differ: an observation so near to a change of hands is ambiguous.
+/// ports. `port` 0: not said. `skew` is by how much clocks may differ: an observation so near to a change of hands is ambiguous. A lease
+/// never overrules what another source says: it makes a VM likely where nobody is known, and what contradicts it ambiguous.
 Who who_had(const Address& address, int64_t port, Instant at, const std::vector<AddressSpan>& spans, Seconds skew);
 
 /// "web1 (11111111-…)": the VM as far as the span names it.
@@ -78,7 +81,8 @@ struct Names<AddressSource> {
     static constexpr std::string_view what = "source of an address";
     static constexpr std::array table{
         std::pair{AddressSource::inventory, std::string_view("inventory")}, std::pair{AddressSource::import_, std::string_view("import")},
-        std::pair{AddressSource::cmdb, std::string_view("cmdb")}, std::pair{AddressSource::inventory_now, std::string_view("inventory_now")}};
+        std::pair{AddressSource::cmdb, std::string_view("cmdb")}, std::pair{AddressSource::inventory_now, std::string_view("inventory_now")},
+        std::pair{AddressSource::enforced, std::string_view("enforced")}, std::pair{AddressSource::lease, std::string_view("lease")}};
 };
 template <>
 struct Names<Confidence> {

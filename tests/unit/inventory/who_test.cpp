@@ -119,6 +119,62 @@ TEST(Who, ranges_of_ports_belong_to_different_vms) {
     EXPECT_NE(who.reason.find("the report names no port"), std::string::npos) << who.reason;
 }
 
+TEST(Who, what_a_host_enforces_is_as_good_as_a_record) {
+    const auto enforced = span("203.0.113.7", "web1", hour(0), std::nullopt, AddressSource::enforced);
+    EXPECT_EQ(vms(asked({enforced}, hour(5))), "certain web1");
+    EXPECT_EQ(asked({enforced}, hour(5)).reason, "web1 had 203.0.113.7 since 2026-02-25T06:13:20Z (its host lets it send from no other)");
+    const auto record = span("203.0.113.7", "db1", hour(1), std::nullopt, AddressSource::inventory);
+    EXPECT_EQ(vms(asked({enforced, record}, hour(5))), "ambiguous web1 db1") << "neither is believed more";
+    // Another host that enforces it for another VM ends nothing: the first one still says so.
+    const auto other = span("203.0.113.7", "db1", hour(2), std::nullopt, AddressSource::enforced);
+    const Who who = asked({enforced, other}, hour(5));
+    EXPECT_EQ(vms(who), "ambiguous web1 db1");
+    EXPECT_NE(who.reason.find("contradict each other"), std::string::npos) << who.reason;
+}
+
+TEST(Who, a_lease_alone_makes_likely_and_overrules_nobody) {
+    const auto lease = span("203.0.113.7", "web1", hour(0), std::nullopt, AddressSource::lease);
+    EXPECT_EQ(vms(asked({lease}, hour(5))), "likely web1");
+    EXPECT_EQ(asked({lease}, hour(5)).reason, "web1 had 203.0.113.7 since 2026-02-25T06:13:20Z (a DHCP lease on its host); nothing but the lease says so");
+    EXPECT_EQ(vms(asked({lease}, hour(-1))), "unknown") << "it says nothing of before";
+    auto ended = lease;
+    ended.until = hour(4);
+    EXPECT_EQ(vms(asked({ended}, hour(4) + Seconds(120))), "likely web1");
+    EXPECT_NE(asked({ended}, hour(4) + Seconds(120)).reason.find("2 min before the observation"), std::string::npos);
+    EXPECT_EQ(vms(asked({ended}, hour(5))), "unknown");
+    EXPECT_NE(asked({ended}, hour(5)).reason.find("a DHCP lease on its host"), std::string::npos) << "and a person sees who had it before";
+
+    const auto own = span("203.0.113.7", "web1", hour(0), std::nullopt, AddressSource::inventory);
+    EXPECT_EQ(asked({lease, own}, hour(5)), asked({own}, hour(5))) << "one that agrees adds nothing";
+    for (const auto source : {AddressSource::inventory, AddressSource::import_, AddressSource::cmdb, AddressSource::enforced}) {
+        const Who who = asked({lease, span("203.0.113.7", "db1", hour(0), std::nullopt, source)}, hour(5));
+        EXPECT_EQ(vms(who), "ambiguous db1 web1") << name(source);
+        EXPECT_NE(who.reason.find("contradict each other"), std::string::npos) << who.reason;
+        EXPECT_NE(who.reason.find("a DHCP lease"), std::string::npos) << who.reason;
+    }
+    // It wins over no wider prefix and over no range of ports either.
+    EXPECT_EQ(vms(asked({lease, span("203.0.113.0/29", "db1", hour(0), std::nullopt)}, hour(5))), "ambiguous db1 web1");
+    auto ports = span("203.0.113.7", "db1", hour(0), std::nullopt);
+    ports.first_port = 1024, ports.last_port = 2047;
+    EXPECT_EQ(vms(asked({lease, ports}, hour(5), "203.0.113.7", 1500)), "ambiguous db1 web1");
+    // A record that only nearly reaches stays in doubt, whatever the lease says; the reason names no change of hands.
+    auto seen = span("203.0.113.7", "db1", hour(50), std::nullopt, AddressSource::inventory_now);
+    seen.earlier = true;
+    const Who perhaps = asked({lease, seen}, hour(5));
+    EXPECT_EQ(vms(perhaps), "ambiguous db1 web1");
+    EXPECT_EQ(perhaps.reason.find("changed hands"), std::string::npos) << perhaps.reason;
+    EXPECT_EQ(vms(asked({ended, span("203.0.113.7", "db1", hour(4), std::nullopt)}, hour(4) + Seconds(60))), "ambiguous db1 web1");
+    EXPECT_EQ(vms(asked({ended, span("203.0.113.7", "db1", hour(4), std::nullopt)}, hour(6))), "certain db1") << "the lease had ended";
+}
+
+TEST(Who, leases_of_two_hosts_contradict_each_other) {
+    const auto one = span("203.0.113.7", "web1", hour(0), std::nullopt, AddressSource::lease), two = span("203.0.113.7", "db1", hour(3), std::nullopt, AddressSource::lease);
+    EXPECT_EQ(vms(asked({one, two}, hour(1))), "likely web1");
+    const Who who = asked({one, two}, hour(5));
+    EXPECT_EQ(who.confidence, Confidence::ambiguous) << "the later one ends nothing";
+    EXPECT_EQ(who.holders.size(), 2u);
+}
+
 TEST(Who, a_name_is_enough_to_know_the_same_vm) {
     auto by_name = span("203.0.113.7", "", hour(0), std::nullopt);
     by_name.vm_name = "web1";
