@@ -296,6 +296,12 @@ std::string braked(const core::Case& c, const std::vector<core::Fact>& facts);
     void cmdb_answered(const std::string& key, const AddressQuestion& question, const AddressAnswer& answer);
     void wake_for(const AddressSpan& span, int64_t& woken);
     void note_addresses(const Vm* before, const Vm& after);
+    // desk_host_addresses.cpp
+    std::vector<VmAddress> taken_of(const std::vector<VmAddress>& said) const;
+    void note_host_addresses(const Vm& before, const Vm& after);
+    void begin_host_span(const Vm& vm, const VmAddress& address, int64_t& woken);
+    void end_host_span(const Vm& vm, const VmAddress& address, int64_t& woken);
+    void forget_host_addresses(Vm vm);
     // desk_reporters.cpp
     void count_delivery(const Delivery& delivery, const DeliveryInput& input, const std::string& actor);
     void count_report(const ReporterId& id, const ReporterCounts& more);

@@ -185,8 +185,11 @@ Result<SpansTaken> Desk::take_spans(const std::vector<AddressSpan>& spans) {
 void Desk::put_vm(const Vm& vm) {
     (void)ports_.storage.transaction([&]() -> Result<void> {
         const auto before = ports_.storage.find_vm(vm.id);
-        ports_.storage.put_vm(vm);
-        note_addresses(before ? &*before : nullptr, vm);
+        Vm after = vm;
+        if (before) after.host_addresses = before->host_addresses;   // its host's to say
+        ports_.storage.put_vm(after);
+        note_addresses(before ? &*before : nullptr, after);
+        if (before) note_host_addresses(*before, after);
         return {};
     });
 }
@@ -222,8 +225,9 @@ void Desk::note_addresses(const Vm* before, const Vm& after) {
         const auto prefix = one_vms(text);
         if (!prefix || open_of(*prefix)) continue;
         // The first that anybody is seen to have it: perhaps it was so before.
-        const auto others = ports_.storage.spans_of(prefix->network, 0, now(), Instant{}, 1);
-        put(AddressSpan{*prefix, 0, last_port_there_is, now(), {}, others.empty(), after.id, after.name, after.customer,
+        const auto others = ports_.storage.spans_of(prefix->network, 0, now(), Instant{}, most_spans);
+        const bool first = std::all_of(others.begin(), others.end(), [](const AddressSpan& s) { return s.source == AddressSource::lease; });
+        put(AddressSpan{*prefix, 0, last_port_there_is, now(), {}, first, after.id, after.name, after.customer,
                         AddressSource::inventory, now()});
     }
 }

@@ -112,8 +112,13 @@ void Desk::on_inventory(const HostId& host, const InventoryPart& part) {
     if (seen.first != part.generation) seen = {part.generation, {}};
     for (const VmRecord& record : part.vms) seen.second.insert(record.vm);
     if (!part.last) return;
-    for (auto& [vm, where] : seen_on_)
-        if (!seen.second.contains(vm) && where.erase(host)) told_twice_.erase(vm);
+    for (auto& [vm, where] : seen_on_) {
+        if (seen.second.contains(vm) || where.erase(host) == 0) continue;
+        told_twice_.erase(vm);
+        // It was on its way from a host that let go of it, and has not arrived.
+        if (!where.empty()) continue;
+        if (const auto nowhere = ports_.storage.find_vm(vm); nowhere && nowhere->gone) forget_host_addresses(*nowhere);
+    }
     for (Vm& vm : ports_.storage.vms(host, VmId(), 100'000)) {
         if (vm.gone || seen.second.contains(vm.id)) continue;
         vm.gone = true;
@@ -122,6 +127,7 @@ void Desk::on_inventory(const HostId& host, const InventoryPart& part) {
         // The new host may have named the VM before the old one let go of it; it is taken at its next word.
         for (const auto& [other, power] : elsewhere) ask_again(other);
         if (!elsewhere.empty()) continue;
+        forget_host_addresses(vm);
         for (const CaseId& id : ports_.storage.open_cases_of(vm.id))
             (void)act(id, core::VmReported{"gone", "the VM is no longer defined on host " + host.text()}, "host:" + host.text());
     }
@@ -143,7 +149,7 @@ void Desk::take_record(const HostId& host, const VmRecord& record) {
         if (ran_here) return runs_twice(vm, host);
         if (const auto other = where.find(vm.host); other != where.end() && other->second == Power::running) ask_again(vm.host);
     }
-    const HostId left = vm.host;
+    const Vm known = vm;
     vm.id = record.vm;
     vm.name = record.name;
     vm.host = host;
@@ -152,9 +158,11 @@ void Desk::take_record(const HostId& host, const VmRecord& record) {
     vm.locked = record.locked;
     vm.gone = false;
     vm.seen_at = now();
+    vm.host_addresses = taken_of(record.addresses);
     ports_.storage.put_vm(vm);
+    if (vm.host_addresses != known.host_addresses) note_host_addresses(known, vm);
     if (!elsewhere) return;
-    spdlog::info("vm={} host={} text=\"it moved here from host {}\"", vm.id.text(), host.text(), left.text());
+    spdlog::info("vm={} host={} text=\"it moved here from host {}\"", vm.id.text(), host.text(), known.host.text());
     for (const CaseId& id : ports_.storage.open_cases_of(vm.id)) (void)act(id, core::VmSeenOn{host}, "host:" + host.text());
 }
 

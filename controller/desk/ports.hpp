@@ -48,6 +48,7 @@ struct Vm {
     bool locked = false;
     bool gone = false;                    ///< no inventory names it any more
     Instant seen_at{};
+    std::vector<VmAddress> host_addresses{};   ///< what its host said last, as far as it was taken; sorted, with one text for each
     friend bool operator==(const Vm&, const Vm&) = default;
 };
 struct Customer {

@@ -129,6 +129,19 @@ OrderAnswer order_answer_from(std::string_view text) { return answer_from<OrderA
 std::string text_of(const JobAnswer& answer) { return dump_json(codec::json_of(answer)); }
 JobAnswer job_answer_from(std::string_view text) { return answer_from<JobAnswer>(text, "job_answer"); }
 
+std::string text_of(const std::vector<VmAddress>& addresses) {
+    return addresses.empty() ? std::string() : dump_json(Json{{"addresses", codec::list_of(addresses)}});
+}
+std::vector<VmAddress> host_addresses_from(std::string_view text) {
+    if (text.empty()) return {};
+    const Json json = read_row(text, "a VM's addresses");
+    std::vector<Mistake> mistakes;
+    JsonReader read(json, mistakes);
+    auto out = codec::read_addresses(read, mistakes);
+    refuse_mistakes("a VM's addresses", mistakes);
+    return out;
+}
+
 std::string waiting_key(const StoredReport& report) {
     if (report.wait == ReportWait::nothing) return {};
     const auto address = parse_address(report.address);

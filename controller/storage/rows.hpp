@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bailiff {
 
@@ -35,6 +36,9 @@ std::string text_of(const OrderAnswer& answer);
 OrderAnswer order_answer_from(std::string_view text);
 std::string text_of(const JobAnswer& answer);
 JobAnswer job_answer_from(std::string_view text);
+
+std::string text_of(const std::vector<VmAddress>& addresses);   ///< "" for none
+std::vector<VmAddress> host_addresses_from(std::string_view text);
 
 /// Of the address that a report waits for; "" for one that waits for no history.
 std::string waiting_key(const StoredReport& report);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // VMs, customers, hosts.
+#include "controller/storage/rows.hpp"
 #include "controller/storage/sql_storage.hpp"
 
 namespace bailiff {
@@ -30,10 +31,11 @@ Host read_host(SqlRows& rows) {
 void SqlStorage::put_vm(const Vm& vm) {
     SqlTransaction transaction(*db_);
     db_->run(
-        "insert into vms (id, name, host, customer, power, state, locked, gone, seen_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "insert into vms (id, name, host, customer, power, state, locked, gone, seen_at, host_addresses) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
         "on conflict (id) do update set name = excluded.name, host = excluded.host, customer = excluded.customer, "
-        "power = excluded.power, state = excluded.state, locked = excluded.locked, gone = excluded.gone, seen_at = excluded.seen_at",
-        vm.id, vm.name, vm.host, vm.customer, vm.power, vm.state, vm.locked, vm.gone, vm.seen_at);
+        "power = excluded.power, state = excluded.state, locked = excluded.locked, gone = excluded.gone, seen_at = excluded.seen_at, "
+        "host_addresses = excluded.host_addresses",
+        vm.id, vm.name, vm.host, vm.customer, vm.power, vm.state, vm.locked, vm.gone, vm.seen_at, text_of(vm.host_addresses));
     // Addresses rarely change and inventories are frequent: write only what differs.
     std::vector<std::string> stored;
     {
@@ -59,6 +61,7 @@ Vm SqlStorage::read_vm(SqlRows& rows) {
     vm.locked = rows.take<bool>();
     vm.gone = rows.take<bool>();
     vm.seen_at = rows.take<Instant>();
+    vm.host_addresses = host_addresses_from(rows.take<std::string>());
     auto addresses = db_->query("select address from vm_addresses where vm = $1 order by place", vm.id);
     while (addresses.next()) vm.addresses.push_back(addresses.take<std::string>());
     return vm;
@@ -73,14 +76,14 @@ std::optional<Vm> SqlStorage::only_vm(SqlRows& rows) {
 }
 
 std::optional<Vm> SqlStorage::find_vm(const VmId& id) {
-    auto rows = db_->query("select id, name, host, customer, power, state, locked, gone, seen_at from vms where id = $1", id);
+    auto rows = db_->query("select id, name, host, customer, power, state, locked, gone, seen_at, host_addresses from vms where id = $1", id);
     if (!rows.next()) return std::nullopt;
     return read_vm(rows);
 }
 
 std::optional<Vm> SqlStorage::vm_by_address(const std::string& address) {
     auto rows = db_->query(
-        "select id, name, host, customer, power, state, locked, gone, seen_at from vms "
+        "select id, name, host, customer, power, state, locked, gone, seen_at, host_addresses from vms "
         "where id in (select vm from vm_addresses where address = $1) order by gone limit 2",
         address);
     return only_vm(rows);
@@ -88,7 +91,7 @@ std::optional<Vm> SqlStorage::vm_by_address(const std::string& address) {
 
 std::optional<Vm> SqlStorage::vm_by_name(const std::string& name) {
     auto rows = db_->query(
-        "select id, name, host, customer, power, state, locked, gone, seen_at from vms where name = $1 order by gone limit 2", name);
+        "select id, name, host, customer, power, state, locked, gone, seen_at, host_addresses from vms where name = $1 order by gone limit 2", name);
     return only_vm(rows);
 }
 
@@ -99,9 +102,9 @@ std::vector<Vm> SqlStorage::vms(const HostId& host, const VmId& after, size_t li
     };
     if (host.empty())
         read(db_->query(
-            "select id, name, host, customer, power, state, locked, gone, seen_at from vms where id > $1 order by id limit $2", after, limit));
+            "select id, name, host, customer, power, state, locked, gone, seen_at, host_addresses from vms where id > $1 order by id limit $2", after, limit));
     else
-        read(db_->query("select id, name, host, customer, power, state, locked, gone, seen_at from vms "
+        read(db_->query("select id, name, host, customer, power, state, locked, gone, seen_at, host_addresses from vms "
                         "where host = $1 and id > $2 order by id limit $3",
                         host, after, limit));
     return out;

@@ -160,6 +160,7 @@ const std::vector<Stage::Verb>& Stage::verbs() {
         {"holiday", [](Stage& s, const Command& c, Lines& out) { s.holiday(c, out); }},
         {"had", [](Stage& s, const Command& c, Lines& out) { s.had(c, out); }},
         {"who", [](Stage& s, const Command& c, Lines& out) { s.who(c, out); }},
+        {"knows", [](Stage& s, const Command& c, Lines& out) { s.knows(c, out); }},
         {"mailed", [](Stage& s, const Command& c, Lines& out) { s.mailed(c, out); }},
         {"reporter", [](Stage& s, const Command& c, Lines& out) { s.reporter(c, out); }},
         {"cluster", [](Stage& s, const Command& c, Lines&) { s.cluster(c); }},

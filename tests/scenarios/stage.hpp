@@ -51,6 +51,7 @@ class Stage {
     void holiday(const Command& c, Lines& out);
     void had(const Command& c, Lines& out);
     void who(const Command& c, Lines& out);
+    void knows(const Command& c, Lines& out);
     void mailed(const Command& c, Lines& out);
     void reporter(const Command& c, Lines& out);
     Instant time_of(const Command& c, const std::string& key, Instant otherwise, Lines& out) const;

@@ -5,6 +5,7 @@
 #include <bailiff/dsse.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace bailiff::test {
 
@@ -35,6 +36,26 @@ void Stage::who(const Command& c, Lines& out) {
     const int64_t port = std::strtoll(value(c, "port", "0").c_str(), nullptr, 10);
     const auto found = desk_->locate(c.words.empty() ? "" : c.words[0], port, time_of(c, "at", clock_.now(), out));
     out.push_back((found.vm ? found.vm->name + ", " : "") + std::string(name(found.who.confidence)) + ": " + found.who.reason);
+}
+
+/// One record out of a host's inventory: the VM runs there, and these are all addresses that the host knows of it.
+void Stage::knows(const Command& c, Lines& out) {
+    const auto vm = c.words.size() == 2 ? storage_->vm_by_name(c.words[1]) : std::nullopt;
+    if (!vm) return out.push_back("script: knows h1 web1 [enforced=203.0.113.7,...] [lease=...]");
+    VmRecord record;
+    record.vm = vm->id;
+    record.name = vm->name;
+    record.power = Power::running;
+    for (const KnownBy by : {KnownBy::enforced, KnownBy::lease}) {
+        std::string one;
+        for (const char letter : value(c, std::string(name(by))) + ",") {
+            if (letter != ',') one += letter;
+            else if (!one.empty()) record.addresses.push_back({by, std::exchange(one, {})});
+        }
+    }
+    const std::string id = "inventory-" + std::to_string(++answers_);
+    desk_->on_frame(HostId(c.words[0]), Frame{MessageId(id), InventoryPart{answers_, false, {record}}});
+    desk_->tick();
 }
 
 void Stage::mailed(const Command& c, Lines& out) {

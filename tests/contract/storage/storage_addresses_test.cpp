@@ -59,6 +59,16 @@ TEST_P(TheAddresses, come_back_and_are_corrected) {
     EXPECT_EQ(storage().spans_of(address("203.0.113.7"), 0, for_ever, Instant{}, 10).size(), 2u);
 }
 
+TEST_P(TheAddresses, come_back_from_every_source_that_says_them) {
+    auto one = span("203.0.113.7", "vm-1", at(0));
+    for (const auto source : {AddressSource::inventory, AddressSource::import_, AddressSource::cmdb, AddressSource::enforced, AddressSource::lease}) {
+        one.source = source;
+        EXPECT_EQ(storage().put_span(one), SpanChange::added) << name(source);
+        EXPECT_EQ(storage().put_span(one), SpanChange::none) << name(source);
+    }
+    EXPECT_EQ(storage().spans_of(address("203.0.113.7"), 0, for_ever, Instant{}, 10).size(), 5u);
+}
+
 TEST_P(TheAddresses, are_found_by_longest_prefix_time_and_port) {
     const auto net = span("203.0.113.0/24", "router", at(0)), routed = span("203.0.113.0/29", "vm-1", at(50)), old = span("203.0.113.7", "vm-2", at(0), at(100)),
                now = span("203.0.113.7", "vm-3", at(100)), six = span("2001:db8:7::/64", "vm-1", at(0));

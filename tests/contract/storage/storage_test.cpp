@@ -131,6 +131,7 @@ TEST_P(TheDirectory, keeps_vms_whole) {
     changed.power = Power::off;
     changed.state = VmState::quarantined;
     changed.locked = false;
+    changed.host_addresses = {{KnownBy::enforced, "192.0.2.1"}, {KnownBy::lease, "2001:db8::1"}};
     storage().put_vm(changed);
     EXPECT_EQ(storage().find_vm(VmId("b")), changed);
     EXPECT_FALSE(storage().vm_by_address("192.0.2.1"));
