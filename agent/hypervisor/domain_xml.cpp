@@ -53,8 +53,6 @@ Result<void> parse_tree(std::string_view xml, const char* root, pugi::xml_docume
     return {};
 }
 
-namespace {
-
 VmNic read_nic(const pugi::xml_node& node) {
     VmNic nic;
     nic.mac = node.child("mac").attribute("address").value();
@@ -68,8 +66,6 @@ VmNic read_nic(const pugi::xml_node& node) {
     nic.link_up = std::string_view(node.child("link").attribute("state").value()) != "down";
     return nic;
 }
-
-}  // namespace
 
 Result<DomainFacts> read_domain(std::string_view xml) {
     pugi::xml_document document;
@@ -90,8 +86,10 @@ Result<DomainFacts> read_domain(std::string_view xml) {
         one.read_only = !is_writable_disk(disk);
         if (!one.source.empty()) facts.disks.push_back(std::move(one));
     }
-    for (const pugi::xml_node& nic : domain.child("devices").children("interface"))
+    for (const pugi::xml_node& nic : domain.child("devices").children("interface")) {
         facts.nics.push_back(read_nic(nic));
+        for (auto& address : enforced_on(nic)) facts.enforced.push_back(std::move(address));
+    }
     for (const pugi::xml_node& node : domain.child("metadata").children())
         facts.ours = facts.ours || is_our_start(node);
     return facts;

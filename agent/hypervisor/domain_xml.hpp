@@ -20,6 +20,7 @@ struct DomainFacts {
     std::string name;
     std::vector<VmDisk> disks;  ///< without empty drives
     std::vector<VmNic> nics;
+    std::vector<std::string> enforced;  ///< addresses that its interfaces let it send from, where they let no others through
     std::string nvram;  ///< path of the UEFI variables; empty when there are none
     std::optional<int64_t> run;  ///< libvirt's number of the process that it describes; none: the definition of no running VM
     bool ours = false;  ///< carries our start element: we started it in quarantine

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 namespace bailiff::agent {
 namespace {
@@ -61,50 +60,6 @@ Result<std::string> stored_xml(virDomainPtr domain, const std::string& definitio
     const auto facts = read_domain(own);
     if (!facts || !facts->ours) return own;
     return read_file(definitions_folder + "/" + facts->uuid + ".xml", size_t{8} << 20);
-}
-
-/// What libvirt tells of all VMs in one call each. A host may have thousands of them, and every question that is put to
-/// each VM is a round trip to the daemon.
-struct Census {
-    std::vector<DomainHandle> all;
-    std::set<std::string> running, paused, off, persistent, autostart;
-};
-
-/// A handle's UUID; it is in the handle, so that nobody is asked.
-std::string uuid_of(const DomainHandle& domain) {
-    char uuid[VIR_UUID_STRING_BUFLEN] = {};
-    return virDomainGetUUIDString(domain.get(), uuid) < 0 ? "" : uuid;
-}
-
-Result<Census> take_census(const ConnectionHandle& connection) {
-    Census out;
-    auto all = list_domains(connection, 0);
-    if (!all) return fail(all.error());
-    out.all = std::move(*all);
-    const std::pair<unsigned, std::set<std::string>*> groups[] = {{VIR_CONNECT_LIST_DOMAINS_RUNNING, &out.running},
-                                                                  {VIR_CONNECT_LIST_DOMAINS_PAUSED, &out.paused},
-                                                                  {VIR_CONNECT_LIST_DOMAINS_SHUTOFF, &out.off},
-                                                                  {VIR_CONNECT_LIST_DOMAINS_PERSISTENT, &out.persistent},
-                                                                  {VIR_CONNECT_LIST_DOMAINS_AUTOSTART, &out.autostart}};
-    for (const auto& [flag, uuids] : groups) {
-        const auto domains = list_domains(connection, flag);
-        if (!domains) return fail(domains.error());
-        for (const DomainHandle& domain : *domains) uuids->insert(uuid_of(domain));
-    }
-    return out;
-}
-
-/// One question for a VM that runs, stands paused or is off on its own network: its definition. The disks of a running VM
-/// are those that it runs on. Nothing for all others, which must be looked at whole.
-std::optional<VmRecord> plain_record(const DomainHandle& domain, const std::string& uuid, const Census& census) {
-    const bool runs = census.running.contains(uuid), stands = census.paused.contains(uuid), off = census.off.contains(uuid);
-    if (runs + stands + off != 1) return std::nullopt;
-    const LibvirtText xml(virDomainGetXMLDesc(domain.get(), off ? VIR_DOMAIN_XML_INACTIVE : 0));
-    if (!xml) return std::nullopt;
-    auto facts = read_domain(xml.get());
-    if (!facts || facts->ours) return std::nullopt;
-    return VmRecord{VmId(uuid), facts->name, off ? Power::off : stands ? Power::paused : Power::running, census.persistent.contains(uuid),
-                    census.autostart.contains(uuid), false, off ? VmState::off : VmState::running, std::move(facts->disks), std::move(facts->nics)};
 }
 
 Error late(Errc code, const std::string& doing) {
@@ -176,40 +131,6 @@ Result<void> LibvirtHypervisor::act(const VmId& vm, std::chrono::milliseconds ti
                                     const std::string& doing, Call call) {
     return watchdog_.run<void>(vm, timeout, late(Errc::unknown_outcome, doing),
                                [core = core_, call = std::move(call)] { return call(*core); });
-}
-
-Result<std::vector<VmRecord>> LibvirtHypervisor::list() {
-    using Records = std::vector<VmRecord>;
-    return watchdog_.run<Records>(
-        VmId(), core_->options.read_timeout, late(Errc::unavailable, "list its VMs"),
-        [core = core_]() -> Result<Records> {
-            const auto connection = core->operations.open();
-            if (!connection) return fail(connection.error());
-            const auto census = take_census(*connection);
-            if (!census) return fail(census.error());
-            Records records;
-            const auto names = names_in(core->options.notes_folder);
-            const std::set<std::string> held(names.begin(), names.end());
-            for (const DomainHandle& domain : census->all) {
-                const std::string uuid = uuid_of(domain);
-                if (!held.contains(uuid + ".json"))
-                    if (auto plain = plain_record(domain, uuid, *census)) {
-                        records.push_back(std::move(*plain));
-                        continue;
-                    }
-                // A VM that vanishes meanwhile is no error: the next list does not have it.
-                const auto seen = observe_domain(*core, *connection, domain.get());
-                if (!seen) continue;
-                const VmState state = seen->quarantine_running    ? VmState::quarantined
-                                      : seen->hold.cut            ? VmState::isolated
-                                      : !seen->hold.limit.empty() ? VmState::limited
-                                      : seen->power == Power::off ? VmState::off
-                                                                  : VmState::running;
-                records.push_back({VmId(uuid), seen->name, seen->power, seen->persistent, seen->autostart,
-                                   false, state, seen->disks, seen->nics});
-            }
-            return records;
-        });
 }
 
 Result<VmObservation> LibvirtHypervisor::look(Core& core, const VmId& vm) {

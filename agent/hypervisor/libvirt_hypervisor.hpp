@@ -6,6 +6,7 @@
 // VM stuck, keeps its connection, and is left alone.
 #pragma once
 
+#include "agent/hypervisor/known_addresses.hpp"
 #include "agent/hypervisor/libvirt_connection.hpp"
 #include "agent/hypervisor/network_hold.hpp"
 #include "agent/hypervisor/taps.hpp"
@@ -18,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace bailiff::agent {
@@ -41,6 +43,7 @@ struct LibvirtOptions {
         5;  ///< given to every VM: libvirt's own default waits for a guest agent for ever
     int export_freeze_seconds = 1;  ///< the same while a guest is frozen for a live scan; libvirt counts in whole seconds
     std::chrono::milliseconds read_timeout{10'000};
+    std::chrono::milliseconds lease_timeout{2'000};   ///< of all networks together
     std::chrono::milliseconds job_timeout{2'000};   ///< whether it migrates; waits for other jobs of the VM
     std::chrono::milliseconds ask_timeout{12'000};  ///< shutdown requests, autostart
     std::chrono::milliseconds cut_timeout{5'000};     ///< then the taps are taken down without libvirt
@@ -106,6 +109,9 @@ class LibvirtHypervisor : public Hypervisor {
     };
     using Call = std::function<Result<void>(Core&)>;
 
+    // libvirt_inventory.cpp
+    LeasesByNetwork leases(const std::set<std::string>& wanted);
+
     Result<void> act(const VmId& vm, std::chrono::milliseconds timeout, const std::string& doing, Call call);
     static Result<VmObservation> look(Core& core, const VmId& vm);
     static Result<std::string> stored_definition(Core& core, const VmId& vm);
@@ -131,6 +137,8 @@ class LibvirtHypervisor : public Hypervisor {
     std::shared_ptr<Core> core_;
     const Clock& clock_;
     Watchdog watchdog_;
+    std::mutex leases_mutex_;
+    LeasesByNetwork leases_;       ///< as they were read last
     std::mutex events_mutex_;
     std::unique_ptr<LibvirtEvents> events_;
 };

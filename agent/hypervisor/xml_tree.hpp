@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What domain_xml.cpp and quarantine_xml.cpp share: parsing, printing, and the meaning of single nodes.
+// What the files that read definitions share: parsing, printing, and the meaning of single nodes.
 #pragma once
 
 #include <bailiff/result.hpp>
+#include <bailiff/vm.hpp>
 
 #include <pugixml.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bailiff::agent {
 
@@ -21,5 +23,10 @@ bool is_our_start(const pugi::xml_node& node);
 std::string source_of(const pugi::xml_node& disk);
 /// Whether the guest can change it: neither removable medium nor marked <readonly/>.
 bool is_writable_disk(const pugi::xml_node& disk);
+
+/// An interface, without regard to who changed it.
+VmNic read_nic(const pugi::xml_node& nic);
+/// The addresses that an interface lets its VM send from, when it lets it send from no others (known_addresses.cpp); else nothing.
+std::vector<std::string> enforced_on(const pugi::xml_node& nic);
 
 }  // namespace bailiff::agent

@@ -145,6 +145,15 @@ TEST(Rounds, the_inventory_is_sent_on_connection_and_when_it_changes) {
                                               })->message);
     EXPECT_EQ(part.vms.size(), 2u);
     EXPECT_TRUE(part.last);
+    // A lease came, and went.
+    test.vm().addresses = {{KnownBy::lease, "203.0.113.7"}};
+    test.pass(Seconds(61));
+    EXPECT_EQ(inventories(), 3);
+    test.pass(Seconds(61));
+    EXPECT_EQ(inventories(), 3);
+    test.vm().addresses.clear();
+    test.pass(Seconds(61));
+    EXPECT_EQ(inventories(), 4);
 }
 
 TEST(Rounds, a_heartbeat_every_ten_seconds) {
