@@ -61,6 +61,8 @@ Json vm_json(const Vm& vm) {
              {"addresses", vm.addresses}, {"power", name(vm.power)}, {"state", name(vm.state)}, {"locked", vm.locked},
              {"gone", vm.gone}};
     put_instant(out, "seen_at", vm.seen_at, nullptr);
+    out["host_addresses"] = Json::array();
+    for (const VmAddress& one : vm.host_addresses) out["host_addresses"].push_back({{"address", one.address}, {"source", name(one.by)}});
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include "controller/ctl/table.hpp"
 
 #include <span>
+#include <string_view>
 
 namespace bailiff {
 namespace {
@@ -16,7 +17,16 @@ struct Column {
     const char* inner = nullptr;
 };
 
+/// "203.0.113.7 enforced, 203.0.113.8 lease"
+std::string host_says(const Json& vm) {
+    std::string out;
+    if (const auto said = vm.find("host_addresses"); said != vm.end())
+        for (const auto& one : *said) out += (out.empty() ? "" : ", ") + shown(one, "address") + " " + shown(one, "source");
+    return out;
+}
+
 std::string cell(const Json& item, const Column& column) {
+    if (std::string_view(column.field) == "host_addresses") return host_says(item);
     if (!column.inner) return shown_time(item, column.field);
     return shown(item, column.field, column.inner);
 }
@@ -47,6 +57,8 @@ ExitCode show_one(Session& s, const std::optional<Json>& item, std::span<const C
 
 constexpr Column vm_columns[] = {{"VM", "id"}, {"NAME", "name"}, {"HOST", "host"}, {"CUSTOMER", "customer"}, {"POWER", "power"},
                                  {"STATE", "state"}, {"LOCKED", "locked"}, {"ADDRESSES", "addresses"}, {"SEEN", "seen_at"}};
+constexpr Column one_vm_columns[] = {{"VM", "id"}, {"NAME", "name"}, {"HOST", "host"}, {"CUSTOMER", "customer"}, {"POWER", "power"},
+                                     {"STATE", "state"}, {"LOCKED", "locked"}, {"ADDRESSES", "addresses"}, {"HOST SAYS", "host_addresses"}, {"SEEN", "seen_at"}};
 constexpr Column customer_columns[] = {{"CUSTOMER", "id"}, {"NAME", "name"}, {"CONTACT", "contact", "name"}, {"E-MAIL", "contact", "email"},
                                        {"PHONE", "contact", "phone"}, {"LANGUAGE", "contact", "language"}, {"ZONE", "contact", "zone"},
                                        {"TOKENS", "tokens_charged"}, {"WARNING", "warning"}};
@@ -71,7 +83,7 @@ ExitCode vm_list(const std::vector<std::string>& arguments, std::ostream& out, s
 }
 ExitCode vm_show(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl vm show VM [OPTIONS]\nOne VM.\n");
-    return online(a, arguments, {"VM"}, out, err, [](Session& s) { return show_one(s, s.ask("GET", "/api/v1/vms/" + url_escaped(s.words[0])), vm_columns); });
+    return online(a, arguments, {"VM"}, out, err, [](Session& s) { return show_one(s, s.ask("GET", "/api/v1/vms/" + url_escaped(s.words[0])), one_vm_columns); });
 }
 ExitCode vm_set(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
     Arguments a("Usage: bailiffctl vm set VM [OPTIONS]\n"

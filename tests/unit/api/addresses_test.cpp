@@ -51,6 +51,24 @@ TEST(Addresses, SayWhoseTheyWere) {
         EXPECT_EQ(world.ask("GET", bad, "ana").status, 422) << bad;
 }
 
+TEST(Addresses, ThatHostsKnowStandWithTheVmAndTheirSource) {
+    ApiWorld world;
+    VmRecord record;
+    record.vm = VmId(ApiWorld::web1);
+    record.name = "web1";
+    record.power = Power::running;
+    record.addresses = {{KnownBy::enforced, "203.0.113.7"}, {KnownBy::lease, "203.0.113.8"}, {KnownBy::lease, "192.168.122.2"}};
+    world.desk.on_frame(HostId("h1"), Frame{MessageId("i-1"), InventoryPart{1, false, {record}}});
+    const auto vm = world.ask("GET", "/api/v1/vms/" + record.vm.text(), "ana").json();
+    EXPECT_EQ(dump_json(vm.at("host_addresses")), R"([{"address":"203.0.113.7","source":"enforced"},{"address":"203.0.113.8","source":"lease"}])");
+    const auto enforced = world.ask("GET", "/api/v1/addresses/203.0.113.7", "ana").json();
+    const auto lease = world.ask("GET", "/api/v1/addresses/203.0.113.8", "ana").json();
+    EXPECT_EQ(enforced.at("confidence"), "certain");
+    EXPECT_EQ(enforced.at("holders")[0].at("source"), "enforced");
+    EXPECT_EQ(lease.at("confidence"), "likely");
+    EXPECT_EQ(lease.at("history")[0].at("source"), "lease");
+}
+
 TEST(Addresses, StandWithTheReportAndTheCase) {
     ApiWorld world;
     const auto waiting = world.ask("POST", "/api/v1/reports", "ana",
