@@ -40,6 +40,7 @@ class KnownToTheHost : public HostFixture {
     }
     /// What dnsmasq runs at each change of a lease.
     void lease(const std::string& act, const std::string& mac, const std::string& address, int64_t expires) {
+        host_->exec({"mkdir", "-p", "/var/lib/libvirt/dnsmasq"});
         host_->exec({"env", "VIR_BRIDGE_NAME=customers0", "DNSMASQ_INTERFACE=customers0", "DNSMASQ_LEASE_EXPIRES=" + std::to_string(expires), helper, act, mac, address, "guest"});
     }
     std::vector<VmAddress> known(const LabGuest& guest) {
