@@ -63,6 +63,10 @@ void read_source(const Fields& fields, ReportedEvent& event, ParsedReport& repor
     } else {
         need_a_person(report, "The report names no source address; choose the machine by hand from what its text names.");
     }
+    // RFC 5965 §3.2 allows one.
+    for (const auto& [key, value] : fields)
+        if (const auto other = key == "source-ip" ? find_endpoint(value) : std::nullopt; other && other->first != event.source.ip)
+            need_a_person(report, "The report names two sources, " + event.source.ip + " and " + other->first + "; a person decides which is meant.");
     if (const auto port = read_port(field(fields, "source-port"))) event.source.port = port;
 }
 

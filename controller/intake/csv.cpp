@@ -36,20 +36,35 @@ class Line {
         return {};
     }
 
+    /// The first that holds an address: "cc" is a country elsewhere.
+    std::optional<std::pair<std::string, std::optional<uint16_t>>> endpoint(std::initializer_list<const char*> names) const {
+        for (const char* name : names)
+            if (auto found = read_endpoint(at(table_.column(name)))) return found;
+        return std::nullopt;
+    }
+
   private:
     const CsvTable& table_;
     const CsvRow& row_;
 };
 
+/// What programs write where they have nothing to say.
+bool no_value(std::string_view text) {
+    const std::string word = text.size() > 5 ? std::string() : lower_case(text);
+    return text.empty() || word == "-" || word == "null" || word == "none" || word == "n/a";
+}
+
 /// Date and time can stand in two columns, and the zone in a third or in the header's own words.
 std::string time_of(const CsvTable& table, const Line& line) {
-    std::string text = line.at(table.time, 100);
+    std::string text = line.at(table.time, 100), zone_of_column = table.zone;
+    for (auto other = table.other_times.begin(); no_value(text) && other != table.other_times.end(); ++other)
+        text = line.at(other->first, 100), zone_of_column = other->second;
+    if (no_value(text)) return {};
     if (table.date != CsvTable::absent && text.find_first_of("-/.") == std::string::npos) text = line.at(table.date, 60) + " " + text;
     const std::string zone = line.first({"timezone", "time_zone", "tz", "utc_offset"}, 20);
-    if (text.empty()) return text;
     if (!zone.empty()) return text + " " + zone;
-    const auto read = table.zone.empty() ? std::nullopt : read_time(text);
-    return read && !read->zone_minutes ? text + " " + table.zone : text;
+    const auto read = zone_of_column.empty() ? std::nullopt : read_time(text);
+    return read && !read->zone_minutes ? text + " " + zone_of_column : text;
 }
 
 /// "/header.php" of host "example.com" becomes the URL that it is.
@@ -65,11 +80,12 @@ std::string url_of(const Line& line) {
 }
 
 void place_destination(const Line& line, ReportedEvent& event) {
-    const auto to = read_endpoint(line.by(ColumnRole::destination_ip,
-                                          line.first({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip",
-                                                      "destination_address", "destination", "zieladresse", "ziel_ip", "tgt", "target", "cc", "cc_ip", "dst"})));
+    auto to = line.endpoint({"dst_ip", "destination_ip", "dest_ip", "target_ip", "destip", "dstip", "destinationip", "victim_ip", "destination_address",
+                             "destination", "zieladresse", "ziel_ip", "tgt", "target", "cc", "cc_ip", "dst", "dip", "daddr", "id_resp_h", "resp_h",
+                             "networkdestinationipv4"});
+    if (!to) to = read_endpoint(line.by(ColumnRole::destination_ip, {}));
     const auto port = read_port(line.by(ColumnRole::destination_port, line.first({"dst_port", "destination_port", "dest_port", "target_port", "dstport",
-                                                                                  "cc_port", "dport"})));
+                                                                                  "cc_port", "dport", "id_resp_p", "networkdestinationport"})));
     if (to && to->first == event.source.ip) return;
     event.destination.port = port;
     if (!to) return;
@@ -88,18 +104,21 @@ std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, co
         return kind;
     };
     for (const char* name : {"classification_type", "abuse_type", "event_type", "report_type", "incident_type", "attack_type", "threat_type", "threat",
-                             "classification", "type"})
+                             "classification", "type", "indicatorthreattype"})
         if (const std::string word = line.at(table.column(name), 60); !word.empty())
             if (auto kind = said(word)) return kind;
     const std::string infection =
-        line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet"}, 60);
+        line.first({"infection", "infection_type", "malware", "malware_name", "malware_family", "virusname", "virus", "bot", "botnet", "botname",
+                    "bot_name", "malware_printable"}, 60);
     const std::string reason = line.first({"alert_signature", "category", "reason", "title", "abuse", "attack", "service", "event", "alert", "signature", "msg",
-                                           "message", "threat_name", "detection_name"},
+                                           "note", "message", "threat_name", "detection_name"},
                                           100);
     for (const auto& word : {infection, tag, reason})
         if (event.type_raw.empty() || event.type_raw == "tcp" || event.type_raw == "udp") event.type_raw = word;
     const std::string& place = table.ip == CsvTable::absent ? std::string() : table.header[table.ip];
     if (place == "cc" || place == "cc_ip") return KindPair{"infrastructure", "botnet"};
+    // What malware talks to, and nobody who does.
+    if (place == "dst_ip" && !infection.empty()) return KindPair{"infrastructure", "botnet"};
     auto tagged = kind_of_tag(tag);
     // An open service whose tag names a vulnerability is about that.
     if (of_table && of_table->first == "vulnerability" && tagged && tagged->second == "cve") return tagged;
@@ -125,8 +144,16 @@ std::optional<KindPair> kind_of_line(const CsvTable& table, const Line& line, co
 
 struct Tally {
     size_t repeated = 0, networks = 0, zoneless = 0;
-    bool kind_missing = false;
+    bool kind_missing = false, victims = false;
 };
+
+/// Lists of those that were attacked look like lists of those that attack.
+bool speaks_of_victims(std::string_view text) {
+    const std::string lower = lower_case(text.substr(0, 400));
+    for (const char* word : {"dos-victim", "dos_victim", "dos victim", "dos-target", "dos_target", "dos target"})
+        if (lower.find(word) != std::string::npos) return true;
+    return false;
+}
 
 /// False where the line names nothing that could be found.
 bool place_source(const CsvTable& table, const Line& line, ReportedEvent& event, Tally& tally) {
@@ -144,8 +171,10 @@ bool place_source(const CsvTable& table, const Line& line, ReportedEvent& event,
         if (event.source.host.empty() && event.source.ip.empty() && looks_like_host(host) && !place_identifier(host, event.source)) return false;
     }
     const auto port = read_port(line.by(ColumnRole::source_port, line.first({"src_port", "source_port", "port", "sourceport", "sport", "srcport", "c&c_port",
-                                                                             "http_referer_port"})));
+                                                                             "http_referer_port", "id_orig_p", "networksourceport"})));
     if (port) event.source.port = port;
+    // Where only the other end is listed, the port beside it is its own.
+    else if (table.ip != CsvTable::absent && table.header[table.ip] == "dst_ip" && !event.source.port) event.source.port = read_port(line.first({"dst_port"}));
     return !(event.source.ip + event.source.network + event.source.host + event.source.url).empty();
 }
 
@@ -165,6 +194,7 @@ std::vector<std::string> further_addresses(const std::string& cell, const std::s
 void read_rows(const CsvTable& table, std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
     report.format = "csv";
     const auto of_table = kind_of_hint(hint);
+    const bool of_victims = speaks_of_victims(hint);
     Tally tally;
     std::unordered_set<std::string_view> seen;
     size_t at = table.first_row, lines = table.lines_before, events = 0;
@@ -200,7 +230,8 @@ void read_rows(const CsvTable& table, std::string_view text, std::string_view hi
         read_observed_at(time_of(table, line), event, about_time);
         // Only the first time without a zone is worth a warning; the others are the same.
         if (!about_time.empty() && (!event.observed_at || tally.zoneless++ == 0)) odd(about_time[0]);
-        if (auto kind = kind_of_line(table, line, of_table, event)) std::tie(event.category, event.type) = std::move(*kind);
+        if (of_victims || speaks_of_victims(line.first({"category", "classification_type", "type"}, 60))) tally.victims = true;
+        else if (auto kind = kind_of_line(table, line, of_table, event)) std::tie(event.category, event.type) = std::move(*kind);
         else tally.kind_missing = true;
         const auto others = further_addresses(line.at(table.ip), event.source.ip);
         report.events.push_back(event);
@@ -216,6 +247,7 @@ void read_rows(const CsvTable& table, std::string_view text, std::string_view hi
     }
     if (tally.networks > 0) warn(report, std::to_string(tally.networks) + " of the lines name a whole network instead of an address.", limits.warnings);
     if (events == 0) need_a_person(report, "The table has no line with an address that can be read.");
+    else if (tally.victims) need_a_person(report, "The table lists victims of attacks; look whose address is the culprit's, if any.");
     else if (tally.kind_missing) need_a_person(report, "The table does not say what kind of abuse it lists; choose it by hand.");
     if (table.time == CsvTable::absent) warn(report, "The table has no column with the time of observation.");
     if (table.guessed) need_a_person(report, std::string(headerless_table));
@@ -226,38 +258,6 @@ bool read_csv(std::string_view text, std::string_view hint, const ReportLimits& 
     if (!table) return false;
     read_rows(*table, text, hint, limits, report);
     return true;
-}
-
-bool read_inline_table(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
-    size_t looked_at = 0;
-    for (size_t at = 0; at < text.size() && looked_at < 2000; ++looked_at) {
-        const size_t line_end = std::min(text.find('\n', at), text.size());
-        std::string_view line = text.substr(at, line_end - at);
-        const size_t colon = line.find(':');
-        // CERT-Bund: "Format: ASN | IP address | Timestamp (UTC) | ...".
-        const size_t label = colon != std::string_view::npos && lower_case(trimmed(line.substr(0, colon))) == "format" ? colon + 1 : 0;
-        line.remove_prefix(label);
-        const size_t begin = at + label;
-        at = line_end + 1;
-        if (line.find_first_of(",;|\t") == std::string_view::npos || line.size() > 4096) continue;
-        if (!find_csv_table(text.substr(begin, 8192), false)) continue;
-        // The table ends at the first empty line behind its first row.
-        size_t end = std::min(line_end + 1, text.size());
-        while (end < text.size() && (text[end] == '\n' || text[end] == '\r')) ++end;
-        const size_t gap = std::min({text.find("\n\n", end), text.find("\n\r\n", end), text.size()});
-        const std::string_view piece = text.substr(begin, gap - begin);
-        const auto table = find_csv_table(piece, false);
-        if (!table) continue;
-        size_t row_at = table->first_row, lines = 0;
-        CsvRow first;
-        do {
-            first = next_csv_row(piece, table->separator, row_at, lines);
-        } while (row_at < piece.size() && first.size() == 1 && (trimmed(first[0]).empty() || is_ruling(first[0])));
-        if (table->ip >= first.size() || !read_endpoint(first[table->ip])) continue;
-        read_rows(*table, piece, hint, limits, report);
-        return true;
-    }
-    return false;
 }
 
 }  // namespace bailiff

@@ -24,7 +24,8 @@ constexpr auto hints = std::to_array<Hint>({
     {"rdp-scan", "connection", "port_scan"}, {"smb-scan", "connection", "port_scan"}, {"adb-scan", "connection", "port_scan"},
     {"honeypot_rdp", "connection", "port_scan"}, {"honeypot_smb", "connection", "port_scan"}, {"honeypot_adb", "connection", "port_scan"},
     {"scanning host", "connection", "port_scan"}, {"port scan", "connection", "port_scan"}, {"login failure", "connection", "login_attack"},
-    {"failed login", "connection", "login_attack"}, {"failed password", "connection", "login_attack"}, {"sql injection", "connection", "sql_injection"},
+    {"failed login", "connection", "login_attack"}, {"failed password", "connection", "login_attack"}, {"password_guess", "connection", "login_attack"},
+    {"sql injection", "connection", "sql_injection"},
     {"harvest", "connection", "scraping"},
     {"darknet", "connection", "port_scan"}, {"portscan", "connection", "port_scan"}, {"port_scan", "connection", "port_scan"},
     {"port-scan", "connection", "port_scan"},
@@ -61,6 +62,7 @@ constexpr auto hints = std::to_array<Hint>({
     {"offene", "vulnerability", "open_service"}, {"resolver", "vulnerability", "open_service"}, {"verwundbar", "vulnerability", "misconfiguration"},
     {"ntp_", "vulnerability", "open_service"},
     {"ntp-", "vulnerability", "open_service"},
+    {"haus css", "messaging", "spam"}, {"haus_css", "messaging", "spam"}, {"haus-css", "messaging", "spam"},
     {"spam", "messaging", "spam"}, {"fbl", "messaging", "spam"}, {"feedback loop", "messaging", "spam"}, {"scanning", "connection", "port_scan"},
     {"network scan", "connection", "port_scan"},
 });
@@ -78,7 +80,9 @@ bool is_service(std::string_view word) { return std::find(services.begin(), serv
 }  // namespace
 
 std::optional<KindPair> kind_of_hint(std::string_view hint) {
-    const std::string text = lower_case(hint.substr(0, 400));
+    std::string text = lower_case(hint.substr(0, 400));
+    // A name of who lists is no word for what is listed.
+    for (size_t at = text.find("spamhaus"); at != std::string::npos; at = text.find("spamhaus", at)) text.erase(at, 4);
     for (const auto& h : hints)
         if (text.find(h.part) != std::string::npos) return KindPair{h.category, h.type};
     return std::nullopt;
@@ -87,6 +91,8 @@ std::optional<KindPair> kind_of_hint(std::string_view hint) {
 std::optional<KindPair> kind_of_tag(std::string_view tag) {
     const std::string whole = lower_case(trimmed(tag));
     if (whole.empty() || whole.size() > 200) return std::nullopt;
+    // "ssh bruteforcer" is about who does it, and not about the service.
+    if (auto does = kind_of_hint(whole); does && does->second == "login_attack") return does;
     // Among the services that a tag names, a known vulnerability is the news.
     if (whole.find("cve-") != std::string::npos && !whole.starts_with("ssl")) return KindPair{"vulnerability", "cve"};
     // Tags are lists too: "rdp;vnc", "ssl-poodle", "cve-2014-3566".

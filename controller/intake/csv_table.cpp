@@ -14,16 +14,17 @@ namespace {
 constexpr std::array address_columns{"ip", "src_ip", "source_ip", "sourceip", "srcip", "ip_address", "ipaddress", "ip_addr", "source_address", "src_addr",
                                      "source_ip_address", "attacker_ip", "attackerip", "attacker", "offending_ip", "abuser_ip", "remote_ip", "remote_addr",
                                      "client_ip", "quelladresse", "quell_adresse", "quell_ip", "quellip", "absender_ip", "host_ip", "infected_ip",
-                                     "infringer_ip", "infringing_ip", "ip_source", "ip_src", "ipv4", "ipv6", "src",
+                                     "infringer_ip", "infringing_ip", "networksourceipv4", "ip_source", "ip_src", "ipv4", "ipv6", "src",
+                                     "saddr", "id_orig_h", "orig_h", "sip",
                                      "c&c", "http_referer_ip", "attack_src_ip", "address", "source", "ips", "server_inet", "smtp_inet", "server_ip", "cc_ip",
                                      "dst_ip", "cc", "raw_indicator",
                                      "indicator", "ioc", "ioc_value", "observable"};
 constexpr std::array time_columns{"timestamp", "time_source", "source_time", "observation_time", "event_timestamp", "detected_at", "observed_at", "time_utc",
-                                  "timestamp_utc", "date_time", "datetime", "event_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
+                                  "timestamp_utc", "date_time", "datetime", "event_time", "detect_time", "time", "time_stamp", "ts", "last_seen", "lastseen",
                                   "last_seen_utc", "seen", "first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "start_time", "starttime",
                                   "created_at", "reported_at", "detection_time", "attack_time", "attack_date", "detected", "date_detected", "detected_on",
                                   "detection_date", "occurred_at", "incident_time", "incident_date", "when", "date", "event_date", "last_updated",
-                                  "updated_at", "added_on", "created"};
+                                  "updated_at", "added_on", "created", "firstreporteddatetime"};
 constexpr std::array url_columns{"url", "source_url", "malicious_url", "phishing_url", "uri"};
 
 /// Whether one of the words is among these; `word` ends where the next "_" begins.
@@ -37,14 +38,16 @@ bool has_word(std::string_view name, const std::array<std::string_view, N>& word
     return false;
 }
 
-constexpr std::array<std::string_view, 14> address_words{"ip", "ips", "ipv4", "ipv6", "addr", "address", "addresses", "ipaddr", "ipaddress", "adresse",
-                                                         "direccion", "indirizzo", "endereco", "host"};
-constexpr std::array<std::string_view, 27> there_words{"dst", "dest", "destination", "target", "targeted", "victim", "victims", "tgt", "c2", "c2s", "cc", "cnc",
+constexpr std::array<std::string_view, 16> address_words{"ip", "ips", "ipv4", "ipv6", "ip4", "ip6", "addr", "address", "addresses", "ipaddr", "ipaddress",
+                                                         "adresse", "direccion", "indirizzo", "endereco", "host"};
+constexpr std::array<std::string_view, 30> there_words{"dst", "dest", "destination", "target", "targeted", "victim", "victims", "tgt", "c2", "c2s", "cc", "cnc",
                                                        "honeypot", "sensor", "reporter", "reporting", "local", "ziel", "destino", "destinazione", "cible",
-                                                       "daddr", "recipient", "resolver", "gateway", "proxy", "response"};
+                                                       "daddr", "recipient", "resolver", "gateway", "proxy", "response",
+                                                       "observer", "collector", "detector"};
 constexpr std::array<std::string_view, 12> time_words{"time", "timestamp", "date", "datetime", "seen", "detected", "observed", "zeit", "zeitstempel", "datum",
                                                       "fecha", "horodatage"};
-constexpr std::array<std::string_view, 8> not_time_words{"zone", "timezone", "end", "expires", "count", "duration", "added", "updated"};
+constexpr std::array<std::string_view, 11> not_time_words{"zone", "timezone", "end", "expires", "count", "duration", "added", "updated", "create", "cease",
+                                                          "expiration"};
 constexpr std::array<std::string_view, 16> kind_words{"type", "types", "category", "categories", "classification", "threat", "attack", "abuse", "malware",
                                                       "infection",
                                                       "incident", "kind", "typ", "kategorie", "art", "angriffsart"};
@@ -125,6 +128,9 @@ bool take_header(std::string_view line, CsvTable& table) {
     table.time = first_column(table, time_columns);
     if (table.time == CsvTable::absent) table.time = table.column(ColumnRole::time);
     if (table.ip == CsvTable::absent) table.ip = table.column(ColumnRole::source_ip), table.by_words = table.ip != CsvTable::absent;
+    for (const char* name : time_columns)
+        if (const size_t other = table.column(name); other != CsvTable::absent && other != table.time)
+            table.other_times.emplace_back(other, zone_in(names[other]));
     const bool urls = first_column(table, url_columns) != CsvTable::absent && (table.time != CsvTable::absent || names.size() > 2);
     if (table.ip == CsvTable::absent && !urls) return false;
     if (table.time != CsvTable::absent) {
@@ -134,6 +140,20 @@ bool take_header(std::string_view line, CsvTable& table) {
         if (name == "time" || name == "event_time") table.date = table.column(name == "time" ? "date" : "event_date");
     }
     return true;
+}
+
+/// "source" and "address" are also what others call who says so, and where it is: a column that holds an address is believed
+/// before one of these that holds none.
+void distrust_weak_name(std::string_view text, CsvTable& table) {
+    if (table.ip == CsvTable::absent || (table.header[table.ip] != "source" && table.header[table.ip] != "address")) return;
+    size_t at = table.first_row, lines = 0;
+    const CsvRow row = next_csv_row(text, table.separator, at, lines);
+    if (table.ip < row.size() && find_endpoint(row[table.ip])) return;
+    for (const size_t column : table.sources) {
+        if (column == table.ip || column >= row.size() || !find_endpoint(row[column].substr(0, row[column].find(' ')))) continue;
+        table.ip = column;
+        return;
+    }
 }
 
 /// Words prove little: the first row has to hold in that column what names say it does. "ip_asn" and "ip_prefix" have the
@@ -216,7 +236,7 @@ CsvRow next_csv_row(std::string_view text, char separator, size_t& at, size_t& l
     return row;
 }
 
-bool is_ruling(std::string_view line) { return line.size() > 2 && line.find_first_not_of("-+=|_ \r\t") == std::string_view::npos; }
+bool is_ruling(std::string_view line) { return line.size() > 2 && line.find_first_not_of("-+=|_: \r\t") == std::string_view::npos; }
 
 void CsvTable::name_columns(CsvRow names) {
     header = std::move(names);
@@ -243,7 +263,7 @@ std::optional<CsvTable> find_csv_table(std::string_view text, bool guess) {
     CsvTable commented;
     for (size_t line_count = 0; at < text.size() && line_count < 200; ++line_count) {
         const size_t end = std::min(text.find('\n', at), text.size());
-        const std::string_view line = trimmed(text.substr(at, end - at));
+        std::string_view line = trimmed(text.substr(at, end - at));
         const size_t next = std::min(end + 1, text.size());
         if (line.empty() || line.starts_with("sep=")) {
             at = next;
@@ -251,6 +271,8 @@ std::optional<CsvTable> find_csv_table(std::string_view text, bool guess) {
         }
         if (line.starts_with('#') || line.starts_with("//")) {
             commented = {};
+            // Zeek's word before the names is no name.
+            if (line.starts_with("#fields\t")) line.remove_prefix(8);
             if (!take_header(line, commented)) commented = {};
             at = next;
             continue;
@@ -258,7 +280,10 @@ std::optional<CsvTable> find_csv_table(std::string_view text, bool guess) {
         table.lines_before = line_count + 1;
         table.first_row = next;
         if (end == text.size()) return std::nullopt;
-        if (take_header(line, table) && (!table.by_words || row_has_place(text, table))) return table;
+        if (take_header(line, table) && (!table.by_words || row_has_place(text, table))) {
+            distrust_weak_name(text, table);
+            return table;
+        }
         if (!commented.header.empty()) {
             // abuse.ch and others comment their header out.
             commented.lines_before = line_count;

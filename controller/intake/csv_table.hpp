@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bailiff {
@@ -34,6 +35,7 @@ struct CsvTable {
     size_t first_row = 0;     ///< offset in the text
     size_t lines_before = 0;  ///< the first row's number less one
     size_t ip = absent, time = absent, date = absent;
+    std::vector<std::pair<size_t, std::string>> other_times;  ///< asked where that column is empty, each with its zone
     std::string zone;          ///< of its times, where the header says it: "Timestamp (UTC)", "Date [CET]"
     bool guessed = false;      ///< there is no header; the columns were told by what they hold
     bool by_words = false;     ///< the address's column was told by the words of its name only

@@ -45,7 +45,7 @@ void complete_from_url(ReportedPlace& place);
 
 /// A time in any of the forms reporters use: RFC 3339, "2025-01-11 09:21:23" (taken as UTC, with a warning), RFC 5322
 /// with numeric or named zone, "2 Mar 2026", "02.03.2026", "March 2, 2026" or "02/Mar/2026:" before a clock, asctime, seconds
-/// or milliseconds since 1970. `warning` is set where something had to be assumed.
+/// or smaller parts since 1970, Windows' FILETIME. `warning` is set where something had to be assumed.
 struct ReadTime {
     Instant at;
     std::string warning;

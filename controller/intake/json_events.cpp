@@ -9,6 +9,7 @@
 #include <bailiff/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace bailiff {
@@ -46,7 +47,20 @@ void flatten(const Json& json, const std::string& name, size_t depth, FlatRow& r
         for (const auto& [key, value] : json.items()) flatten(value, name.empty() ? in_words(key) : name + "." + in_words(key), depth - 1, row);
 }
 
+/// In the common schema of log collectors the machine that saw it stands beside the one that did it.
+void forget_observers(FlatRow& row) {
+    if (!row.contains("@timestamp")) return;
+    for (const char* who : {"host.", "agent.", "observer."})
+        for (auto at = row.lower_bound(who); at != row.end() && at->first.starts_with(who);) at = row.erase(at);
+}
+
 bool is_list_of_objects(const Json& json) { return json.is_array() && !json.empty() && json.front().is_object(); }
+
+/// What stands under such a name was attacked, and is no list of events.
+bool names_the_other_end(std::string_view key) {
+    constexpr std::array<std::string_view, 10> names{"target", "targets", "destination", "destinations", "dst", "dest", "victim", "victims", "node", "sensor"};
+    return std::find(names.begin(), names.end(), lower_case(key)) != names.end();
+}
 
 std::string quoted(const std::string& cell) {
     std::string out = "\"";
@@ -98,24 +112,42 @@ std::vector<FlatRow> rows_of(const Json& list, const FlatRow& frame, size_t most
         if (rows.size() > most) break;
         FlatRow row;
         flatten(item, "", 6, row);
+        forget_observers(row);
         for (const auto& [name, value] : frame) row.emplace(name, value);
         rows.push_back(std::move(row));
     }
     return rows;
 }
 
+/// Feeds that are one object, each of its members an event or a list of them under its number or its address.
+std::vector<FlatRow> rows_by_key(const Json& json, size_t most) {
+    std::vector<FlatRow> rows;
+    for (const auto& [key, value] : json.items()) {
+        const auto ip = read_address(key);
+        const bool number = !key.empty() && key.find_first_not_of("0123456789") == std::string::npos;
+        if ((!ip && !number) || !(value.is_object() || is_list_of_objects(value))) return {};
+        for (auto& row : rows_of(value.is_object() ? Json::array({value}) : value, {}, most)) {
+            if (ip) row.emplace("ip", *ip);
+            if (rows.size() <= most) rows.push_back(std::move(row));
+        }
+    }
+    return rows;
+}
+
 bool read_object(const Json& json, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+    if (read_flat_rows(rows_by_key(json, limits.events), hint, limits, report)) return true;
     FlatRow whole, frame;
     flatten(json, "", 6, whole);
+    forget_observers(whole);
     std::vector<std::pair<std::string, std::string>> fields;
     for (const auto& [name, value] : json.items())
         if (value.is_string() || value.is_number())
             fields.emplace_back(lower_case(name), clean_line(value.is_string() ? value.get<std::string>() : dump_json(value), 2048));
     if (read_xarf_fields(fields, hint, report)) return true;
     for (const auto& [key, value] : json.items())
-        if (!value.is_structured()) flatten(value, in_words(key), 1, frame);
+        if (names_the_other_end(key) || !(value.is_object() || is_list_of_objects(value))) flatten(value, in_words(key), 4, frame);
     for (const auto& [key, value] : json.items())
-        if (is_list_of_objects(value) && read_flat_rows(rows_of(value, frame, limits.events), hint, limits, report)) return true;
+        if (is_list_of_objects(value) && !names_the_other_end(key) && read_flat_rows(rows_of(value, frame, limits.events), hint, limits, report)) return true;
     return read_flat_rows({whole}, hint, limits, report);
 }
 
@@ -141,6 +173,7 @@ bool read_json_events(std::string_view text, std::string_view hint, const Report
         if (!one) continue;
         rows.emplace_back();
         flatten(*one, "", 6, rows.back());
+        forget_observers(rows.back());
     }
     return read_flat_rows(rows, hint, limits, report);
 }

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdint>
 #include <glib.h>
+#include <vector>
 
 namespace bailiff {
 namespace {
@@ -90,6 +91,54 @@ std::string entity(std::string_view html, size_t& at) {
     return std::string(1, html[at++]);
 }
 
+/// A page's table row becomes a line of its own: "label: value", or cells between tabs. Pages are laid out by tables too, so
+/// long cells and rows around other rows stay as they are.
+class RowLayout {
+  public:
+    explicit RowLayout(std::string& out) : out_(out) {}
+    void begin() {
+        row_ = out_.size();
+        cells_.clear();
+        head_ = 0;
+    }
+    void cell(bool head) {
+        out_ += ' ';
+        if (row_ != none && cells_.size() < 100) cells_.push_back(out_.size());
+        head_ += head;
+    }
+    void end() {
+        if (row_ == none || cells_.size() < 2 || out_.size() - row_ > 4096) return (void)(row_ = none);
+        std::vector<std::string> texts;
+        for (size_t i = 0; i < cells_.size(); ++i) texts.push_back(in_one_line(cells_[i], i + 1 < cells_.size() ? cells_[i + 1] : out_.size()));
+        const bool label = texts.size() == 2 && head_ < 2 && texts[0].size() < 60 && !texts[0].empty() && !read_endpoint(texts[0]) && !read_time(texts[0]);
+        std::string line = texts[0];
+        if (label) line += (line.back() == ':' ? " " : ": ") + texts[1];
+        else
+            for (size_t i = 1; i < texts.size(); ++i) line += "\t" + texts[i];
+        // Rows that follow each other stay together: an empty line would end their table.
+        const bool follows = last_ <= row_ && out_.find_first_not_of(" \t\r\n", last_) >= row_;
+        out_.resize(follows ? last_ : row_);
+        out_ += '\n';
+        out_ += line;
+        last_ = out_.size();
+        row_ = none;
+    }
+
+  private:
+    static constexpr size_t none = static_cast<size_t>(-1);
+    std::string in_one_line(size_t begin, size_t end) const {
+        std::string text;
+        for (const char c : trimmed(std::string_view(out_).substr(begin, end - begin))) {
+            const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+            if (!blank || text.back() != ' ') text += blank ? ' ' : c;
+        }
+        return text;
+    }
+    std::string& out_;
+    size_t row_ = none, last_ = 0, head_ = 0;
+    std::vector<size_t> cells_;
+};
+
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -128,6 +177,7 @@ std::string as_utf8(std::string bytes, std::string_view label) {
 std::string text_of_html(std::string_view html) {
     std::string out;
     out.reserve(html.size() / 2);
+    RowLayout rows(out);
     constexpr std::array blocks{"br", "p", "/p", "div", "/div", "tr", "/tr", "li", "/li", "h1", "h2", "h3", "/h1", "/h2", "/h3", "table", "/table", "hr",
                                 "pre", "/pre", "blockquote"};
     for (size_t at = 0; at < html.size();) {
@@ -147,8 +197,12 @@ std::string text_of_html(std::string_view html) {
                 // What is inside is no text; its end is looked for once, so that a page of openings stays cheap.
                 if (close == std::string_view::npos) break;
                 at = close;
+            } else if (name == "td" || name == "th") {
+                rows.cell(name == "th");
             } else {
+                if (name == "/tr" || name == "tr" || name == "/table") rows.end();
                 out += std::find(blocks.begin(), blocks.end(), name) != blocks.end() ? '\n' : ' ';
+                if (name == "tr") rows.begin();
             }
         } else {
             // The page's own line ends mean nothing; a blank keeps words apart.

@@ -201,6 +201,7 @@ std::optional<ReadTime> read_worded(std::string_view text) {
             const std::string after = lower_case(word.substr(digits));
             if (!after.empty() && after != "st" && after != "nd" && after != "rd" && after != "th" && after != ".") return std::nullopt;
             if (!d && digits <= 2) d = number;
+            else if (!y && !m && !d && digits == 4) y = number;
             else if (!y && m && (digits == 4 || (digits == 2 && d))) y = digits == 2 ? number + (number < 50 ? 2000 : 1900) : number;  // RFC 5322 §4.3
             else return std::nullopt;
         } else if (!m && !digit && word.size() >= 3) {
@@ -248,7 +249,11 @@ std::optional<ReadTime> read_time(std::string_view given) {
     int64_t seconds;
     const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     if (digits == 10 && (text.size() == 10 || text[10] == '.') && detail::digits(text, 0, 10, seconds)) return ReadTime{Instant(Seconds(seconds)), {}, 0};
-    if (digits == 13 && text.size() == 13 && detail::digits(text, 0, 10, seconds)) return ReadTime{Instant(Seconds(seconds)), {}, 0};
+    const bool parts = text.size() == digits && (digits == 13 || (text[0] == '1' && (digits == 16 || digits == 19)));
+    if (parts && detail::digits(text, 0, 10, seconds)) return ReadTime{Instant(Seconds(seconds)), {}, 0};
+    // Windows counts tenths of microseconds since 1601.
+    if (digits == 18 && text.size() == 18 && text[0] == '1' && detail::digits(text, 0, 11, seconds) && seconds > 11'644'473'600)
+        return ReadTime{Instant(Seconds(seconds - 11'644'473'600)), {}, 0};
     if (const auto iso = read_iso(text)) return iso;
     if (const auto compact = read_compact(text)) return compact;
     if (const auto day_first = read_day_first(text)) return day_first;

@@ -131,5 +131,13 @@ TEST(Feedback, mails_attached_as_files_or_in_base64_are_opened) {
     EXPECT_EQ(as_file.events.at(0).source.ip, "192.0.2.10");
 }
 
+TEST(Feedback, two_sources_are_for_a_person) {
+    const std::string fields = "Feedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\nSource-IP: 192.0.2.10\n";
+    EXPECT_FALSE(parse_report(feedback_mail(fields + "Source-IP: 192.0.2.10\n")).triage);
+    const auto report = parse_report(feedback_mail(fields + "Source-IP: 203.0.113.9\n"));
+    ASSERT_TRUE(report.triage) << shown(report);
+    EXPECT_NE(report.triage->find("203.0.113.9"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace bailiff::test

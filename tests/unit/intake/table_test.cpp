@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables: separators, names of columns, comments, archives; XML of copyright agents and Safe Browsing.
+#include "controller/intake/text_encoding.hpp"
 #include "tests/unit/intake/report_reading.hpp"
 
 #include <zlib.h>
@@ -69,7 +70,8 @@ TEST(Tables, columns_are_found_by_many_names) {
     EXPECT_EQ(first("timestamp,src_ip,dst_port,infection\n2021-03-28 00:00:02,192.0.2.10,389,ddos-amplification\n"),
               "192.0.2.10: connection/ddos 2021-03-28T00:00:02Z ");
     EXPECT_EQ(first("# made by us\n# \"first_seen_utc\",\"dst_ip\",\"dst_port\",\"malware\"\n\"2026-03-01 05:10:22\",\"192.0.2.10\",\"443\",\"Emotet\"\n"),
-              "192.0.2.10: connection/infected_host 2026-03-01T05:10:22Z ");
+              "192.0.2.10:443 infrastructure/botnet 2026-03-01T05:10:22Z ")
+        << "what malware talks to";
     EXPECT_EQ(first("sep=;\nip;timestamp;type\n192.0.2.10;2026-03-01 05:10:22;phishing\n"), "192.0.2.10: content/phishing 2026-03-01T05:10:22Z ");
 }
 
@@ -221,6 +223,41 @@ TEST(Notices, safe_browsing_lists_urls_by_the_day) {
     EXPECT_EQ(report.events[1].source.ip, "192.0.2.10");
     EXPECT_EQ(report.events[2].source.ip, "192.0.2.11");
     EXPECT_EQ(kind_of(report.events[2]), "content/phishing");
+}
+
+TEST(Tables, drawn_in_a_text) {
+    const std::string before = "Hello,\n\nthese hosts:\n\n", after = "\nRegards\n";
+    const std::vector<std::string> tables{
+        "IP address       Date (UTC)           Type\n---------------  -------------------  --------\n192.0.2.10       2026-03-02 04:12:09  portscan\n"
+        "192.0.2.11       2026-03-02 04:13:09  portscan\n",
+        "| IP address | Date (UTC) | Type |\n|---|:---:|---|\n"
+        "| 192.0.2.10 | 2026-03-02 04:12:09 | portscan |\n| 192.0.2.11 | 2026-03-02 04:13:09 | portscan |\n",
+    };
+    for (const auto& drawn : tables) {
+        const auto report = parse_report(plain_mail(before + drawn + after));
+        ASSERT_EQ(report.events.size(), 2u) << shown(report);
+        EXPECT_EQ(report.events[0].source.ip, "192.0.2.10");
+        EXPECT_EQ(time_of(report.events[1]), "2026-03-02T04:13:09Z");
+        EXPECT_EQ(kind_of(report.events[1]), "connection/port_scan");
+    }
+    // A line with a cell more or less could stand under another column.
+    const auto ragged = parse_report(plain_mail(before + "Host  IP address  Date\nweb  192.0.2.10  2026-03-02\n198.51.100.7  2026-03-02\n" + after));
+    EXPECT_TRUE(ragged.events.empty()) << shown(ragged);
+    EXPECT_TRUE(ragged.triage);
+}
+
+TEST(Tables, of_a_page) {
+    const auto of_rows = [](const std::string& rows) {
+        return "From: soc@cert.example\nTo: abuse@provider.example\nSubject: Attacks\nDate: Mon, 2 Mar 2026 05:00:00 +0000\nContent-Type: text/html\n\n"
+               "<html><body><table><tr><td>" + std::string("<table>\n") + rows + "</table></td></tr></table><p>Regards</p></body></html>\n";
+    };
+    const auto list = parse_report(of_rows("<tr><th>IP address</th><th>Timestamp (UTC)</th><th>Type</th></tr>\n<tr>\n<td>192.0.2.10</td>\n<td>2026-03-02 04:12:09</td>\n"
+                                        "<td>SSH brute\nforce</td></tr>\n<tr><td>192.0.2.11</td><td>2026-03-02 04:13:09</td><td>port scan</td></tr>\n"));
+    ASSERT_EQ(list.events.size(), 2u) << shown(list);
+    EXPECT_EQ(kind_of(list.events[0]), "connection/login_attack");
+    EXPECT_EQ(list.events[1].source.ip, "192.0.2.11");
+    EXPECT_EQ(text_of_html("<table><tr>\n<td><b>Source IP</b></td>\n<td>192.0.2.10</td></tr><tr><td>Time:</td><td>05:10</td></tr></table>"),
+              "\nSource IP: 192.0.2.10\nTime: 05:10\n\n");
 }
 
 }  // namespace
