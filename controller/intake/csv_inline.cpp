@@ -9,6 +9,10 @@
 namespace bailiff {
 namespace {
 
+/// Lines that look like the header of a table drawn with blanks, of which the first are believed: each costs a look at all that
+/// follows, and a text can be made of nothing else.
+constexpr size_t most_drawn = 8;
+
 /// Nothing, or a line between the rows: "----", "|---|:--:|".
 bool is_drawn(const CsvRow& row) {
     return std::all_of(row.begin(), row.end(), [](const auto& cell) { return trimmed(cell).find_first_not_of("-+=_:| ") == std::string_view::npos; });
@@ -44,10 +48,11 @@ std::string drawn_with_blanks(std::string_view text, size_t at) {
     return out;
 }
 
-bool read_table_of_blanks(std::string_view text, size_t at, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
+bool read_table_of_blanks(std::string_view text, size_t at, size_t& drawn, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
     const std::string_view line = text.substr(at, std::min(text.find('\n', at), text.size()) - at);
     // Most lines with gaps are logs, and those have clock times.
     if (line.find(':') != std::string_view::npos || line.size() > 300 || !find_csv_table(spread(line) + "\n192.0.2.1\t", false)) return false;
+    if (++drawn > most_drawn) return false;
     const std::string cells = drawn_with_blanks(text, at);
     const auto table = find_csv_table(cells, false);
     if (!table || table->ip == CsvTable::absent) return false;
@@ -61,7 +66,7 @@ bool read_table_of_blanks(std::string_view text, size_t at, std::string_view hin
 }  // namespace
 
 bool read_inline_table(std::string_view text, std::string_view hint, const ReportLimits& limits, ParsedReport& report) {
-    size_t looked_at = 0;
+    size_t looked_at = 0, drawn = 0;
     for (size_t at = 0; at < text.size() && looked_at < 2000; ++looked_at) {
         const size_t line_end = std::min(text.find('\n', at), text.size());
         std::string_view line = text.substr(at, line_end - at);
@@ -72,7 +77,7 @@ bool read_inline_table(std::string_view text, std::string_view hint, const Repor
         const size_t begin = at + label;
         at = line_end + 1;
         if (line.find_first_of(",;|\t") == std::string_view::npos) {
-            if (trimmed(line).find("  ") != std::string_view::npos && read_table_of_blanks(text, begin, hint, limits, report)) return true;
+            if (trimmed(line).find("  ") != std::string_view::npos && read_table_of_blanks(text, begin, drawn, hint, limits, report)) return true;
             continue;
         }
         if (line.size() > 4096) continue;

@@ -193,8 +193,14 @@ TEST(Report, limits_hold_and_are_said) {
     EXPECT_TRUE(warns(parse_report(wide + "--b--\n"), "more than 200 parts"));
 
     // Texts made to be slow: a mail's worth of them takes a moment, not minutes.
-    for (const std::string piece : {"http://a", "2025-01-01 00:00:0", "1 Jan 2025 00:00:0", "::::::::", "1.2.3.", "{{{{", "a,b\"", "[.]"}) {
+    for (const std::string piece : {"http://a", "2025-01-01 00:00:0", "1 Jan 2025 00:00:0", "::::::::", "1.2.3.", "{{{{", "a,b\"", "[.]", "IP address  Date\n",
+                                    "IP address  Date\n192.0.2.1  2026-03-02\n"}) {
         std::string slow = "From: a@b.example\nTo: c@d.example\n\n";
+        while (slow.size() < 4'000'000) slow += piece;
+        EXPECT_TRUE(parse_report(slow + "192.0.2.1  a  b\n").triage) << piece;
+    }
+    for (const std::string piece : {"<tr><td>a", "<tr><td>a</td><td>b</td></tr>", "<td>", "<table>", "<tr> "}) {
+        std::string slow = "From: a@b.example\nTo: c@d.example\nContent-Type: text/html\n\n";
         while (slow.size() < 4'000'000) slow += piece;
         EXPECT_TRUE(parse_report(slow).triage) << piece;
     }
