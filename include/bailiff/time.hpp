@@ -38,8 +38,9 @@ class Clock {
 
 namespace detail {
 inline std::string two(int64_t n) { return n < 10 ? "0" + std::to_string(n) : std::to_string(n); }
+/// False also for more digits than every int64_t has room for.
 inline bool digits(std::string_view text, size_t at, size_t count, int64_t& out) {
-    if (at + count > text.size()) return false;
+    if (at + count > text.size() || count > 18) return false;
     out = 0;
     for (size_t i = at; i < at + count; ++i) {
         if (text[i] < '0' || text[i] > '9') return false;

@@ -5,6 +5,13 @@
 
 namespace bailiff {
 
+TEST(Time, reads_no_number_that_is_larger_than_its_type) {
+    int64_t number = 0;
+    EXPECT_TRUE(detail::digits(std::string(18, '9'), 0, 18, number));
+    EXPECT_EQ(number, 999'999'999'999'999'999);
+    EXPECT_FALSE(detail::digits(std::string(40, '4'), 0, 40, number));
+}
+
 TEST(Time, reads_and_writes_rfc3339) {
     EXPECT_EQ(format_rfc3339(*parse_rfc3339("2026-03-02T09:00:00+05:30")), "2026-03-02T03:30:00Z");
     EXPECT_EQ(format_rfc3339(*parse_rfc3339("2024-02-29T23:59:59.999Z")), "2024-02-29T23:59:59Z");
