@@ -29,6 +29,28 @@ FilesOfOneSide files_of(const std::vector<Attachment>& files, bool of_staff) {
     return out;
 }
 
+/// What is handed in on the page of a case counts once for each key, however often the form is sent. `take` gets the case as it stands
+/// before; the first fact that comes of it is what was handed in.
+template <class Take>
+Result<StatementTaken> once_by_page(Storage& storage, const CaseId& id, const std::string& key, Instant now, Take take) {
+    StatementTaken out;
+    const auto done = storage.transaction([&]() -> Result<void> {
+        const std::string giver = "page/" + id.text();
+        if (const auto kept = storage.recall(giver, key)) {
+            out = {std::strtoll(kept->c_str(), nullptr, 10), true};
+            return {};
+        }
+        const auto c = storage.find_case(id);
+        if (!c) return fail(Errc::not_found, "There is no case " + id.text() + ".");
+        if (const Result<void> taken = take(*c); !taken) return fail(taken.error());
+        out = {c->revision + 1, false};
+        storage.remember(giver, key, std::to_string(out.revision), now);
+        return {};
+    });
+    if (!done) return fail(done.error());
+    return out;
+}
+
 bool treatable(core::Phase phase) { return phase == core::Phase::open || phase == core::Phase::answered || phase == core::Phase::sanctioned; }
 
 }  // namespace
@@ -60,32 +82,22 @@ std::optional<CaseId> Desk::case_of_address(const std::string& token) {
 }
 
 Result<StatementTaken> Desk::take_statement(const Statement& in) {
-    StatementTaken out;
-    const auto done = ports_.storage.transaction([&]() -> Result<void> {
-        Storage& storage = ports_.storage;
-        const CaseId id = in_charge(in.case_id);
-        const std::string giver = "page/" + id.text();
-        if (const auto kept = storage.recall(giver, in.key)) {
-            out = {std::strtoll(kept->c_str(), nullptr, 10), true};
-            return {};
-        }
-        const auto c = storage.find_case(id);
-        if (!c) return fail(Errc::not_found, "There is no case " + id.text() + ".");
-        if (c->phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c->id.text() + " is closed.");
+    return once_by_page(ports_.storage, in_charge(in.case_id), in.key, now(), [&](const core::Case& c) -> Result<void> {
+        if (c.phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c.id.text() + " is closed.");
         if (in.reply.kind == core::ReplyKind::fix_request) {
             if (in.consent.empty()) return fail(Errc::invalid, "A fix that is charged needs the customer's consent.");
-            if (!treatable(c->phase))
-                return fail(Errc::forbidden, "Case " + c->id.text() + " is " + std::string(name(c->phase)) + ": nothing is to be charged now.");
+            if (!treatable(c.phase))
+                return fail(Errc::forbidden, "Case " + c.id.text() + " is " + std::string(name(c.phase)) + ": nothing is to be charged now.");
         }
-        if (std::count_if(c->replies.begin(), c->replies.end(), [](const core::Reply& r) { return r.channel == core::Channel::page; }) >= most_statements)
-            return fail(Errc::forbidden, "Case " + c->id.text() + " has had " + std::to_string(most_statements) + " statements; answer the mail.");
+        if (std::count_if(c.replies.begin(), c.replies.end(), [](const core::Reply& r) { return r.channel == core::Channel::page; }) >= most_statements)
+            return fail(Errc::forbidden, "Case " + c.id.text() + " has had " + std::to_string(most_statements) + " statements; answer the mail.");
         std::vector<Attachment> files = in.files;
-        const auto before = storage.attachments_of(id);
+        const auto before = ports_.storage.attachments_of(c.id);
         const auto kept_of_customer = files_of(before, false);
         int64_t bytes = kept_of_customer.bytes;
         for (size_t i = 0; i < files.size(); ++i) {
             Attachment& file = files[i];
-            file.case_id = id;
+            file.case_id = c.id;
             file.number = int64_t(before.size() + i + 1);
             file.sha256 = sha256_hex(file.bytes);
             file.size = int64_t(file.bytes.size());
@@ -94,47 +106,28 @@ Result<StatementTaken> Desk::take_statement(const Statement& in) {
             bytes += file.size;
         }
         if (kept_of_customer.count + int64_t(files.size()) > most_files || bytes > most_file_bytes)
-            return fail(Errc::forbidden, "Case " + c->id.text() + " holds as many files as it takes; answer the mail.");
+            return fail(Errc::forbidden, "Case " + c.id.text() + " holds as many files as it takes; answer the mail.");
         core::Reply reply = in.reply;
         reply.channel = core::Channel::page;
-        const auto acted = act(id, core::RecordReply{reply}, "customer");
+        const auto acted = act(c.id, core::RecordReply{reply}, "customer");
         if (!acted) return fail(acted.error());
-        for (const auto& file : files) storage.put_attachment(file);
+        for (const auto& file : files) ports_.storage.put_attachment(file);
         if (const std::string note = note_of(in, files, now()); !note.empty()) {
-            const auto noted = act(id, core::AddNote{note}, "customer");
+            const auto noted = act(c.id, core::AddNote{note}, "customer");
             if (!noted) return fail(noted.error());
         }
-        // The first fact of an answer is the answer.
-        out = {c->revision + 1, false};
-        storage.remember(giver, in.key, std::to_string(out.revision), now());
         return {};
     });
-    if (!done) return fail(done.error());
-    return out;
 }
 
 Result<StatementTaken> Desk::take_appeal(const PageAppeal& in) {
-    StatementTaken out;
-    const auto done = ports_.storage.transaction([&]() -> Result<void> {
-        Storage& storage = ports_.storage;
-        const CaseId id = in_charge(in.case_id);
-        const std::string giver = "page/" + id.text();
-        if (const auto kept = storage.recall(giver, in.key)) {
-            out = {std::strtoll(kept->c_str(), nullptr, 10), true};
-            return {};
-        }
-        const auto c = storage.find_case(id);
-        if (!c) return fail(Errc::not_found, "There is no case " + id.text() + ".");
+    return once_by_page(ports_.storage, in_charge(in.case_id), in.key, now(), [&](const core::Case& c) -> Result<void> {
         // The core takes an appeal also then, but the page's address ends with its case: staff hands it in.
-        if (c->phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c->id.text() + " is closed; answer the mail to appeal.");
-        const auto acted = act(id, core::LodgeAppeal{in.text, core::Channel::page}, "customer");
+        if (c.phase == core::Phase::closed) return fail(Errc::conflict, "Case " + c.id.text() + " is closed; answer the mail to appeal.");
+        const auto acted = act(c.id, core::LodgeAppeal{in.text, core::Channel::page}, "customer");
         if (!acted) return fail(acted.error());
-        out = {c->revision + 1, false};
-        storage.remember(giver, in.key, std::to_string(out.revision), now());
         return {};
     });
-    if (!done) return fail(done.error());
-    return out;
 }
 
 Result<Attachment> Desk::attach(const CaseId& id, Attachment file, const std::string& reason, const std::string& actor) {
