@@ -2,11 +2,9 @@
 // Facts of a domain's definition, the canary's definition, and the quarantine network's.
 #include "agent/hypervisor/domain_xml.hpp"
 
+#include "agent/hypervisor/known_addresses.hpp"
 #include "agent/hypervisor/network_source.hpp"
 #include "agent/hypervisor/xml_tree.hpp"
-
-#include <algorithm>
-#include <cctype>
 
 namespace bailiff::agent {
 
@@ -55,9 +53,7 @@ Result<void> parse_tree(std::string_view xml, const char* root, pugi::xml_docume
 
 VmNic read_nic(const pugi::xml_node& node) {
     VmNic nic;
-    nic.mac = node.child("mac").attribute("address").value();
-    std::transform(nic.mac.begin(), nic.mac.end(), nic.mac.begin(),
-                   [](unsigned char c) { return char(std::tolower(c)); });
+    nic.mac = lower_mac(node.child("mac").attribute("address").value());
     const pugi::xml_node source = node.child("source");
     for (const char* attribute : {"network", "bridge", "dev", "path"}) {
         nic.network = source.attribute(attribute).value();

@@ -28,6 +28,7 @@ struct DhcpLease {
 /// By the name of the network, or of its bridge.
 using LeasesByNetwork = std::map<std::string, std::vector<DhcpLease>>;
 
+/// As interfaces and leases are compared by it.
 std::string lower_mac(std::string mac);
 
 /// Of the interfaces that are plugged in now (`plugged`), as the note has them: a cut or a limit moves and filters interfaces, and
